@@ -1,0 +1,75 @@
+"""Where an actor lives: its address, and the partition its address hashes to.
+
+Invariant: the partition of an id depends on nothing but the id and the partition count,
+so that every language and every version computes the same one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from zlib import crc32
+
+from broker_actors.core.errors import ConfigurationError
+
+#: Longest actor id in UTF-8 bytes. AMQP short strings end at 255; a queue name needs room around it.
+ACTOR_ID_BYTES_MAX: Final = 200
+ACTOR_TYPE_CHARACTERS_MAX: Final = 64
+#: Hash tags per actor type in the store, so that one script can commit an actor on a cluster.
+BUCKETS: Final = 256
+
+_TYPE: Final = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{ACTOR_TYPE_CHARACTERS_MAX - 1}}}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """An actor's type and id: `Counter/c1`."""
+
+    type: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.type}/{self.id}"
+
+
+def check_type(name: str) -> str:
+    """Return *name* if it can be an actor type.
+
+    Raises:
+        ConfigurationError: it is not an identifier of at most 64 ASCII characters.
+
+    """
+    if _TYPE.fullmatch(name) is None:
+        text = f"actor type {name!r} must be an ASCII identifier of at most {ACTOR_TYPE_CHARACTERS_MAX} characters"
+        raise ConfigurationError(text)
+    return name
+
+
+def check_id(actor_id: str) -> str:
+    """Return *actor_id* if it can be an actor id.
+
+    Raises:
+        ConfigurationError: it is empty, longer than 200 UTF-8 bytes, has a control
+            character or cannot be written as UTF-8.
+
+    """
+    try:
+        size_bytes = len(actor_id.encode())
+    except UnicodeEncodeError as error:
+        text = f"actor id {actor_id!r} cannot be written as UTF-8"
+        raise ConfigurationError(text) from error
+    if not 0 < size_bytes <= ACTOR_ID_BYTES_MAX or not actor_id.isprintable():
+        text = f"actor id {actor_id!r} must be 1 to {ACTOR_ID_BYTES_MAX} UTF-8 bytes of printable characters"
+        raise ConfigurationError(text)
+    return actor_id
+
+
+def partition_of(actor_id: str, partitions: int) -> int:
+    """Return the partition of *actor_id*: CRC-32 (IEEE 802.3) of its UTF-8 bytes modulo *partitions*."""
+    return crc32(actor_id.encode()) % partitions
+
+
+def bucket_of(address: Address) -> str:
+    """Return the hash tag under which everything of *address* lives in the store: `{Counter:17}`."""
+    return f"{{{address.type}:{crc32(address.id.encode()) % BUCKETS}}}"

@@ -1,0 +1,190 @@
+"""The envelope: one immutable message to an actor, and its wire format v1.
+
+`to_wire` and `from_wire` are the only places that know header names. Only `ba-type`,
+`ba-id` and the `type` property are required of a foreign publisher. The conformance
+vectors in tests/vectors hold both directions to the documented format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Final
+
+from broker_actors.core.address import ACTOR_ID_BYTES_MAX, Address, check_id, check_type
+from broker_actors.core.errors import ConfigurationError, UndecodableError
+from broker_actors.core.wire import HeaderValue, WireMessage, text, whole
+
+VERSION: Final = 1
+MSGPACK: Final = "application/msgpack"
+JSON: Final = "application/json"
+
+METHOD_CHARACTERS_MAX: Final = 128
+KEY_CHARACTERS_MAX: Final = 256
+#: Callers in a chain, outermost first; the bound on the depth of nested asks.
+CHAIN_LENGTH_MAX: Final = 32
+_CHAIN_CHARACTERS_MAX: Final = CHAIN_LENGTH_MAX * (ACTOR_ID_BYTES_MAX + 72)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message for one actor.
+
+    Attributes:
+        address: whom it is for.
+        method: which method it calls.
+        body: the encoded arguments.
+        content_type: how the body is encoded; the reply is encoded the same way.
+        sender: the sender incarnation that numbered it; empty for foreign publishers.
+        seq: its number among this sender's envelopes to this actor, from 1; 0 if unnumbered.
+        low: the lowest number the sender still awaits; 0 if it does not say.
+        key: idempotency key, scoped to the actor; empty for none.
+        attempt: which run this is, from 1.
+        deadline_ms: Unix milliseconds after which it must not start; 0 for never.
+        chain: the actors that wait for this call, outermost first.
+        reply_to: the caller's reply channel; empty for a tell.
+        correlation_id: names the ask within the reply channel.
+        sent_seconds: when it was sent, Unix seconds; 0 if unknown.
+        traceparent: W3C trace context.
+        tracestate: W3C trace context.
+        history: what earlier attempts failed with, oldest first, as JSON text; empty for none.
+        message_id: of the publish that brought it; all a foreign envelope may have for a name.
+
+    """
+
+    address: Address
+    method: str
+    body: bytes = b""
+    content_type: str = MSGPACK
+    sender: str = ""
+    seq: int = 0
+    low: int = 0
+    key: str = ""
+    attempt: int = 1
+    deadline_ms: int = 0
+    chain: tuple[str, ...] = ()
+    reply_to: str = ""
+    correlation_id: str = ""
+    sent_seconds: int = 0
+    traceparent: str = ""
+    tracestate: str = ""
+    history: str = ""
+    message_id: str = ""
+
+    @property
+    def is_ask(self) -> bool:
+        """Whether somebody waits for the reply."""
+        return bool(self.reply_to)
+
+    def expired(self, now_ms: int) -> bool:
+        """Return whether the deadline has passed."""
+        return 0 < self.deadline_ms <= now_ms
+
+    def digest(self) -> bytes:
+        """Return what two envelopes of one key must have in common: the method and the body."""
+        return blake2b(self.method.encode() + b"\0" + self.body, digest_size=16).digest()
+
+    @property
+    def identity(self) -> str:
+        """What a redelivery of this envelope has in common with it, and no other envelope has."""
+        if self.key:
+            return f"k:{self.key}"
+        if self.sender:
+            return f"n:{self.sender}:{self.seq}"
+        return f"m:{self.message_id or self.digest().hex()}"
+
+    def again(self, attempt: int, history: str) -> Envelope:
+        """Return the envelope of the next attempt, which goes by a key.
+
+        The failed attempt consumed its number. A user's key stays, for until one attempt
+        succeeds every envelope with that key is the same call.
+        """
+        key = self.key or f"r:{self.identity}:{attempt}"
+        return replace(self, attempt=attempt, key=key, sender="", seq=0, low=0, history=history)
+
+
+def to_wire(envelope: Envelope) -> WireMessage:
+    """Return *envelope* as it travels; headers that hold their default are left out."""
+    headers: dict[str, HeaderValue] = {
+        "ba-version": VERSION,
+        "ba-type": envelope.address.type,
+        "ba-id": envelope.address.id,
+    }
+    if envelope.sender:
+        headers["ba-sender"] = envelope.sender
+        headers["ba-seq"] = envelope.seq
+        headers["ba-low"] = envelope.low
+    if envelope.key:
+        headers["ba-key"] = envelope.key
+    if envelope.attempt != 1:
+        headers["ba-attempt"] = envelope.attempt
+    if envelope.deadline_ms:
+        headers["ba-deadline"] = envelope.deadline_ms
+    if envelope.chain:
+        headers["ba-chain"] = " ".join(_quoted(caller) for caller in envelope.chain)
+    if envelope.traceparent:
+        headers["traceparent"] = envelope.traceparent
+        headers["tracestate"] = envelope.tracestate
+    if envelope.history:
+        headers["ba-history"] = envelope.history
+    return WireMessage(
+        headers,
+        envelope.body,
+        envelope.content_type,
+        envelope.method,
+        envelope.correlation_id,
+        envelope.reply_to,
+        envelope.sent_seconds,
+    )
+
+
+def from_wire(message: WireMessage) -> Envelope:
+    """Read an envelope that anybody may have written.
+
+    Raises:
+        UndecodableError: a required header is missing, or one has the wrong kind,
+            length or version.
+
+    """
+    headers = message.headers
+    if (version := whole(headers, "ba-version", VERSION)) != VERSION:
+        raise UndecodableError(f"wire format version {version}: this release reads version {VERSION}")
+    if not 0 < len(message.type) <= METHOD_CHARACTERS_MAX:
+        raise UndecodableError(f"property type (the method) must have 1 to {METHOD_CHARACTERS_MAX} characters")
+    chain = text(headers, "ba-chain", characters_max=_CHAIN_CHARACTERS_MAX)
+    return Envelope(
+        _address(text(headers, "ba-type"), text(headers, "ba-id")),
+        message.type,
+        message.body,
+        message.content_type or MSGPACK,
+        text(headers, "ba-sender", characters_max=KEY_CHARACTERS_MAX),
+        whole(headers, "ba-seq", 0),
+        whole(headers, "ba-low", 0),
+        text(headers, "ba-key", characters_max=KEY_CHARACTERS_MAX),
+        whole(headers, "ba-attempt", 1),
+        whole(headers, "ba-deadline", 0),
+        tuple(_unquoted(caller) for caller in chain.split(" ")) if chain else (),
+        message.reply_to,
+        message.correlation_id,
+        message.timestamp_seconds,
+        text(headers, "traceparent"),
+        text(headers, "tracestate"),
+        text(headers, "ba-history"),
+        message.message_id,
+    )
+
+
+def _address(actor_type: str, actor_id: str) -> Address:
+    try:
+        return Address(check_type(actor_type), check_id(actor_id))
+    except ConfigurationError as error:
+        raise UndecodableError(f"headers ba-type and ba-id: {error}") from error
+
+
+def _quoted(caller: str) -> str:
+    # An id may hold a space; percent-encoding just that and the sign itself keeps the rest readable.
+    return caller.replace("%", "%25").replace(" ", "%20")
+
+
+def _unquoted(caller: str) -> str:
+    return caller.replace("%20", " ").replace("%25", "%")

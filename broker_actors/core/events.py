@@ -1,0 +1,115 @@
+"""What observers are told: facts about one turn, one message or one connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from broker_actors.core.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A delivery left the worker.
+
+    Attributes:
+        address: the actor.
+        method: the method called.
+        outcome: ok, business_error, retried, dead_lettered, fault, duplicate, conflict, expired or abandoned.
+        attempt: which run it was, from 1.
+        error: the error in one line; empty for none.
+        seconds: from delivery to acknowledgement.
+
+    """
+
+    address: Address
+    method: str
+    outcome: str
+    attempt: int
+    error: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A message in a mailbox could not be read and went to the dead letters."""
+
+    mailbox: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyIgnored:
+    """A reply arrived that nobody waits for: late, double or forged."""
+
+    correlation_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyUndelivered:
+    """A reply could not be delivered: the caller is gone, or the store did not answer."""
+
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerLost:
+    """A mailbox's consumer ended without being asked to; it is being opened again."""
+
+    mailbox: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerOpened:
+    """A mailbox is being consumed."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """A connection to the broker or the store ended; reconnecting."""
+
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection to the broker or the store is open."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowTurn:
+    """A synchronous method held the event loop longer than it should."""
+
+    address: Address
+    method: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something failed in the background and will be tried again."""
+
+    where: str
+    error: str
+
+
+Event: TypeAlias = (
+    TurnEnded
+    | Undecodable
+    | ReplyIgnored
+    | ReplyUndelivered
+    | ConsumerLost
+    | ConsumerOpened
+    | ConnectionLost
+    | Connected
+    | SlowTurn
+    | Trouble
+)

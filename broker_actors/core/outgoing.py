@@ -1,0 +1,108 @@
+"""What a turn sends, as it lies in the outbox until the broker has confirmed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from broker_actors.core import codec, delay, topology
+from broker_actors.core.errors import Plain, UndecodableError
+from broker_actors.core.topology import Layout, Route
+from broker_actors.core.wire import WireMessage, text
+
+
+class Destination(StrEnum):
+    """Where an outgoing message goes."""
+
+    MAILBOX = "mailbox"
+    DELAY = "delay"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message on its way.
+
+    Attributes:
+        destination: its target's mailbox, the delay levels, or the dead letters.
+        message: what to publish; its headers name the actor.
+        due_ms: for delays, the Unix milliseconds at which it is to arrive.
+
+    """
+
+    destination: Destination
+    message: WireMessage
+    due_ms: int = 0
+
+    @property
+    def actor_type(self) -> str:
+        """The actor type it belongs to: of the mailbox it came from, for a letter nobody could read."""
+        return text(self.message.headers, "ba-route") or text(self.message.headers, "ba-type")
+
+    def route(self, layout: Layout | None, now_ms: int) -> Route:
+        """Return where to publish it now.
+
+        Args:
+            layout: of the target's type; needed for mailboxes only.
+            now_ms: Unix milliseconds.
+
+        Raises:
+            UndecodableError: a mailbox is meant and *layout* is missing.
+
+        """
+        match self.destination:
+            case Destination.DELAY:
+                return topology.delay_route(delay.whole_seconds(self.due_ms, now_ms))
+            case Destination.DEAD:
+                return topology.dead_route(self.actor_type)
+            case Destination.MAILBOX:
+                if layout is None:
+                    raise UndecodableError(f"no layout for actor type {self.actor_type}")
+                return Route(topology.ACTORS, layout.key_of(text(self.message.headers, "ba-id")))
+
+
+def pack(item: Outgoing) -> bytes:
+    """Return *item* as the bytes an outbox keeps."""
+    message = item.message
+    fields = [
+        item.destination.value,
+        item.due_ms,
+        dict(message.headers),
+        message.body,
+        message.content_type,
+        message.type,
+        message.correlation_id,
+        message.reply_to,
+        message.timestamp_seconds,
+    ]
+    # Twice the limit of a body: a dead letter carries its envelope and a traceback.
+    return codec.encode(fields, what="outgoing message", bytes_max=2 * codec.BODY_BYTES_MAX)
+
+
+def unpack(data: bytes) -> Outgoing:
+    """Return the item in *data*.
+
+    Raises:
+        UndecodableError: it is not one.
+
+    """
+    match codec.decode(data, bytes_max=2 * codec.BODY_BYTES_MAX):
+        case [
+            str(destination),
+            int(due_ms),
+            dict(headers),
+            bytes(body),
+            str(content_type),
+            str(method),
+            str(correlation_id),
+            str(reply_to),
+            int(timestamp),
+        ] if destination in set(Destination):
+            message = WireMessage(headers, body, content_type, method, correlation_id, reply_to, timestamp)
+            return Outgoing(Destination(destination), message, due_ms)
+        case other:
+            raise UndecodableError(f"not an outgoing message: {_short(other)}")
+
+
+def _short(value: Plain) -> str:
+    return repr(value)[:80]

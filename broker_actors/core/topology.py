@@ -1,0 +1,205 @@
+"""Every exchange, queue and binding of the platform, as data.
+
+Decisions about names and arguments live here; adapters only declare what they are given.
+Invariants: a queue name is never reused for another purpose; the arguments below never
+change for a name, what may change goes in broker policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from broker_actors.core import delay
+from broker_actors.core.address import Address, partition_of
+from broker_actors.core.errors import ConfigurationError
+
+ACTORS: Final = "actors"
+IN: Final = "actors.in"
+UNROUTABLE: Final = "actors.unroutable"
+DUE: Final = "actors.due"
+DEAD: Final = "actors.dead"
+
+#: Explicit and out of reach: it keeps requeue order on quorum queues (without a limit RabbitMQ
+#: <= 3.13 requeues to the back; the 4.x default of 20 dead-letters a whole prefetch window after a
+#: few orderly channel closes). It is never the poison mechanism; the crash budget is.
+DELIVERY_LIMIT: Final = 1_000_000
+PARTITIONS_MAX: Final = 1024
+
+Argument: TypeAlias = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An exchange to declare; always durable."""
+
+    name: str
+    kind: str = "direct"
+    alternate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue to declare; always durable."""
+
+    name: str
+    arguments: Mapping[str, Argument] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A binding to declare from an exchange to a queue or another exchange."""
+
+    source: str
+    target: str
+    key: str
+    to_exchange: bool = False
+
+
+Declaration: TypeAlias = Exchange | Queue | Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where to publish: an exchange and a routing key."""
+
+    exchange: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one actor type is spread over mailboxes, as recorded in the store.
+
+    Attributes:
+        type: the actor type.
+        generation: which layout of the type this is, from 1.
+        partitions: shared mailboxes, 1 to 1,024; 0 means one dedicated mailbox per id.
+
+    """
+
+    type: str
+    generation: int = 1
+    partitions: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuse a layout no broker should be asked to hold.
+
+        Raises:
+            ConfigurationError: the partition count is out of bounds.
+
+        """
+        if not 0 <= self.partitions <= PARTITIONS_MAX:
+            text = f"actor type {self.type}: partitions={self.partitions} must be 1 to {PARTITIONS_MAX}"
+            raise ConfigurationError(text)
+
+    @property
+    def dedicated(self) -> bool:
+        """Whether each id has a mailbox of its own."""
+        return self.partitions == 0
+
+    def mailboxes(self) -> list[str]:
+        """Return the names of the shared mailboxes; none for a dedicated type."""
+        return [f"{ACTORS}.{self._suffix(str(n))}" for n in range(self.partitions)]
+
+    def mailbox_of(self, actor_id: str) -> str:
+        """Return the name of the mailbox that holds *actor_id*'s envelopes."""
+        return f"{ACTORS}.{self.key_of(actor_id)}"
+
+    def key_of(self, actor_id: str) -> str:
+        """Return the routing key of *actor_id*: `Counter.g1.3`, or `Counter.g1.id.c1`."""
+        if self.dedicated:
+            return self._suffix(f"id.{actor_id}")
+        return self._suffix(str(partition_of(actor_id, self.partitions)))
+
+    def route_to(self, address: Address) -> Route:
+        """Return where an envelope for *address* is published."""
+        return Route(ACTORS, self.key_of(address.id))
+
+    def _suffix(self, last: str) -> str:
+        return f"{self.type}.g{self.generation}.{last}"
+
+
+def dead_queue(actor_type: str) -> str:
+    """Return the name of the queue that holds the dead letters of *actor_type*."""
+    return f"{DEAD}.{actor_type}"
+
+
+def dead_route(actor_type: str) -> Route:
+    """Return where dead letters of *actor_type* are published."""
+    return Route(DEAD, actor_type)
+
+
+def delay_route(delay_seconds: int) -> Route:
+    """Return where a message that waits *delay_seconds* is published."""
+    level, key = delay.entry(delay_seconds)
+    return Route(_level(level), key)
+
+
+def common() -> Iterator[Declaration]:
+    """Yield what every deployment has: the exchanges, the delay levels, `actors.in` and what catches strays."""
+    # No alternate exchange here: a mandatory publish to an exchange that has one is confirmed and never returned.
+    yield Exchange(ACTORS)
+    yield Exchange(DEAD)
+    yield Exchange(UNROUTABLE, kind="fanout")
+    yield Exchange(IN, alternate=UNROUTABLE)
+    yield Queue(UNROUTABLE, _quorum())
+    yield Binding(UNROUTABLE, UNROUTABLE, "")
+    # What the broker itself gives up (delivery limit, or a relay queue's) must stay readable.
+    yield Queue(DEAD, _quorum())
+    yield Binding(DEAD, DEAD, "broker")
+    yield Exchange(DUE, kind="topic")
+    yield Queue(DUE, _quorum())
+    yield Binding(DUE, DUE, "#")
+    yield from _delay_levels()
+
+
+def of(layout: Layout) -> Iterator[Declaration]:
+    """Yield what *layout* needs beyond `common`: its shared mailboxes and its dead letters."""
+    yield Queue(dead_queue(layout.type), _quorum())
+    yield Binding(DEAD, dead_queue(layout.type), layout.type)
+    for mailbox in layout.mailboxes():
+        yield from _mailbox(mailbox)
+
+
+def dedicated(layout: Layout, actor_id: str) -> Iterator[Declaration]:
+    """Yield the dedicated mailbox of *actor_id*."""
+    yield from _mailbox(layout.mailbox_of(actor_id))
+
+
+def _mailbox(name: str) -> Iterator[Declaration]:
+    dead_letters = {
+        "x-dead-letter-exchange": DEAD,
+        "x-dead-letter-routing-key": "broker",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    yield Queue(name, _quorum({"x-single-active-consumer": True, **dead_letters}))
+    key = name.removeprefix(f"{ACTORS}.")
+    yield Binding(ACTORS, name, key)
+    yield Binding(IN, name, key)
+
+
+def _delay_levels() -> Iterator[Declaration]:
+    for level in range(delay.LEVELS):
+        below = _level(level - 1) if level else DUE
+        yield Exchange(_level(level), kind="topic")
+        arguments = {
+            "x-message-ttl": 1000 * 2**level,
+            "x-dead-letter-exchange": below,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        }
+        yield Queue(_level(level), _quorum(arguments))
+        yield Binding(_level(level), _level(level), delay.waits_here(level))
+        yield Binding(_level(level), below, delay.passes_by(level), to_exchange=True)
+
+
+def _level(level: int) -> str:
+    return f"{ACTORS}.delay.{level:02}"
+
+
+def _quorum(more: Mapping[str, Argument] = MappingProxyType({})) -> Mapping[str, Argument]:
+    return MappingProxyType({"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT, **more})

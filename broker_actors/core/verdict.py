@@ -1,0 +1,148 @@
+"""What becomes of a run that did not succeed: wait here, try again later, or end.
+
+Facts in, decision out, nothing performed. Business errors are answered and never
+retried; faults are retried by policy; what ends goes back to whoever waits for it, or to
+the dead letters when nobody does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from broker_actors.core import dead, history
+from broker_actors.core.dead import Reason
+from broker_actors.core.envelope import JSON, MSGPACK, Envelope, to_wire
+from broker_actors.core.errors import ErrorRecord, IdempotencyConflictError, describe
+from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.core.reply import Reply, of_error
+from broker_actors.core.retry import UNKNOWN_TARGET, Retry
+
+#: Waits shorter than this happen in place, so that order is kept; longer ones in the broker.
+WAIT_HERE_SECONDS_MAX: Final = 1.0
+
+BUSINESS_KINDS: Final = frozenset(
+    {"BusinessError", "InvalidArgumentsError", "IdempotencyConflictError", "CallCycleError"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a turn is judged by.
+
+    Attributes:
+        retry: how often and how long faults are retried.
+        durable: whether outcomes are committed to the store (`effectively_once`).
+        mailbox: where the envelope came from, for its dead letter.
+
+    """
+
+    retry: Retry
+    durable: bool
+    mailbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that raised.
+
+    Attributes:
+        envelope: what ran.
+        attempt: which run it was, from 1.
+        history: of the runs before it.
+        error: what it raised.
+        now_ms: when, in Unix milliseconds.
+
+    """
+
+    envelope: Envelope
+    attempt: int
+    history: str
+    error: ErrorRecord
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitHere:
+    """Hold the lane this long, then run again with this history."""
+
+    seconds: float
+    history: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How the turn ends.
+
+    Attributes:
+        outcome: for the observer; see `events.TurnEnded`.
+        reply: what the caller is answered; None while a retry is still to come.
+        record: whether a keyed envelope's duplicates are to be answered the same.
+        outgoing: the retry or dead letter to send.
+
+    """
+
+    outcome: str
+    reply: Reply | None = None
+    record: bool = False
+    outgoing: tuple[Outgoing, ...] = ()
+
+
+Verdict: TypeAlias = WaitHere | Settled
+
+
+def judge(failure: Failure, terms: Terms, chance: float) -> Verdict:
+    """Decide about a run that raised.
+
+    Args:
+        failure: the facts.
+        terms: the actor type's policy.
+        chance: uniform in [0, 1), for the jitter.
+
+    """
+    error, envelope = failure.error, failure.envelope
+    if error.kind in BUSINESS_KINDS:
+        # Recorded like a result: the actor has decided, and decides the same for every duplicate.
+        return _ended(failure, terms, "business_error", Reason.REJECTED, record=True)
+    policy = UNKNOWN_TARGET if error.kind == "UnknownMethodError" else terms.retry
+    wait = policy.wait_seconds(failure.attempt, recoverable=error.recoverable, chance=chance)
+    if wait is None or (envelope.is_ask and envelope.expired(failure.now_ms + _ms(wait))):
+        return _ended(failure, terms, "fault", _reason(error))
+    past = history.appended(failure.history, failure.attempt, error, failure.now_ms)
+    if wait < WAIT_HERE_SECONDS_MAX:
+        return WaitHere(wait, past)
+    retry = to_wire(envelope.again(failure.attempt + 1, past))
+    return Settled("retried", outgoing=(Outgoing(Destination.DELAY, retry, failure.now_ms + _ms(wait)),))
+
+
+def conflict(envelope: Envelope, terms: Terms, now_ms: int) -> Settled:
+    """Settle an envelope whose key was used for another method or body."""
+    text = f"idempotency key {envelope.key!r} was used for another call to {envelope.address}: use a new key"
+    error = describe(IdempotencyConflictError("idempotency_conflict", text))
+    failure = Failure(envelope, envelope.attempt, envelope.history, error, now_ms)
+    return _ended(failure, terms, "conflict", Reason.REJECTED)
+
+
+def _ended(failure: Failure, terms: Terms, outcome: str, reason: Reason, *, record: bool = False) -> Settled:
+    envelope = replace(failure.envelope, attempt=failure.attempt, history=failure.history)
+    # A body nobody can read may have an encoding nobody can write.
+    known = envelope.content_type if envelope.content_type in {JSON, MSGPACK} else MSGPACK
+    reply = of_error(failure.error, known)
+    if envelope.is_ask and reason is not Reason.UNDECODABLE:
+        return Settled(outcome, reply, record=record)
+    letter = dead.of_envelope(envelope, reason, failure.error, origin=terms.mailbox, now_ms=failure.now_ms)
+    return Settled("dead_lettered", reply, record=record, outgoing=(letter,))
+
+
+def _reason(error: ErrorRecord) -> Reason:
+    match error.kind:
+        case "UndecodableError" | "PayloadTooLargeError":
+            return Reason.UNDECODABLE
+        case "UnknownMethodError":
+            return Reason.UNKNOWN_TARGET
+        case _:
+            return Reason.FAILED
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

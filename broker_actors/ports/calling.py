@@ -1,0 +1,87 @@
+"""What a ref needs to reach its actor: implemented by the client and by a running turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from broker_actors.core.address import Address
+from broker_actors.core.codec import Simplify, refuse
+from broker_actors.core.errors import Plain
+from broker_actors.core.topology import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How a call is made.
+
+    Attributes:
+        timeout_seconds: an ask's deadline from now; None for the caller's default.
+        expires_seconds: a tell not started within this time is not run; None for never.
+        idempotency_key: scoped to the actor; empty for none.
+        content_type: how arguments travel; empty for the caller's default.
+
+    """
+
+    timeout_seconds: float | None = None
+    expires_seconds: float | None = None
+    idempotency_key: str = ""
+    content_type: str = ""
+
+
+DEFAULTS = CallOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call on a ref, before it becomes an envelope.
+
+    Attributes:
+        address: the actor.
+        method: the method's name.
+        args: positional arguments, not yet encoded.
+        kwargs: keyword arguments, not yet encoded.
+        options: how the call is made.
+        declared: the layout the ref's class declares; None for contracts and untyped refs,
+            which rely on the layout recorded in the store.
+        simplify: turns values of declared types into plain ones when the call is encoded.
+
+    """
+
+    address: Address
+    method: str
+    args: tuple[object, ...] = ()
+    kwargs: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    options: CallOptions = DEFAULTS
+    declared: Layout | None = None
+    simplify: Simplify = refuse
+
+
+class Caller(Protocol):
+    """Makes calls."""
+
+    async def ask(self, call: Call) -> Plain:
+        """Send *call* and return the plain result, before conversion to the declared type.
+
+        Raises:
+            ActorError: what the actor answered.
+            AskTimeoutError: no answer by the deadline.
+            PlatformError: the call could not be sent, or its arguments cannot travel.
+
+        """
+        ...
+
+    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
+        """Return when the broker has confirmed *call*, or inside a turn when it is recorded.
+
+        Args:
+            call: what to send.
+            delay_seconds: when positive, the actor receives it that much later (grain one second).
+
+        Raises:
+            PlatformError: it could not be confirmed, is unroutable, or its arguments cannot travel.
+
+        """
+        ...

@@ -1,0 +1,169 @@
+"""The store: actor state, keyed dedup records, outboxes and recorded layouts.
+
+The guarantee everything rests on: `commit` is atomic, fenced and idempotent. State,
+dedup record, reply and outbox change together, only for the holder of the newest claim
+at the version it last saw, and only once per nonce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from broker_actors.core.address import Address
+from broker_actors.core.reply import Reply
+from broker_actors.core.topology import Layout
+from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxKey:
+    """Which outbox item: the version whose commit wrote it, and its place in that commit."""
+
+    version: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to commit for an actor, until somebody else claims it.
+
+    Attributes:
+        address: the actor.
+        epoch: the fencing token; each claim has a higher one.
+        nonce: who claimed, so that two claims of one epoch still differ.
+        version: commits so far.
+        state: the last committed state; None if it never had one.
+        outbox: what earlier commits left undispatched, in order.
+
+    """
+
+    address: Address
+    epoch: int
+    nonce: str
+    version: int
+    state: bytes | None = None
+    outbox: Mapping[OutboxKey, bytes] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRecord:
+    """The outcome of a keyed envelope, replayed to its duplicates.
+
+    Attributes:
+        key: the idempotency key, scoped to the actor.
+        digest: what another envelope with this key must have in common.
+        reply: what it was answered.
+        retention_seconds: how long the record is kept.
+
+    """
+
+    key: str
+    digest: bytes
+    reply: Reply
+    retention_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one turn asks the store to make durable, all or nothing.
+
+    Attributes:
+        claim: under which claim; its version is the one the turn started from.
+        nonce: names this commit, so that sending it again changes nothing.
+        state: the new state; None if unchanged.
+        record: the dedup record; None for an envelope without a key.
+        outbox: encoded outgoing items, in order.
+
+    """
+
+    claim: Claim
+    nonce: str
+    state: bytes | None = None
+    record: KeyedRecord | None = None
+    outbox: Sequence[bytes] = ()
+
+
+class Store(Protocol):
+    """The durable memory of the actors."""
+
+    async def layout(self, wanted: Layout) -> Layout:
+        """Record *wanted* if its type has none yet; return what is recorded.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def recorded_layout(self, actor_type: str) -> Layout | None:
+        """Return the recorded layout of *actor_type*, or None.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def claim(self, address: Address, nonce: str) -> Claim:
+        """Take the actor: every older claim is fenced from now on.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline; the claim may have happened.
+
+        """
+        ...
+
+    async def look_up(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
+        """Return whether the keyed envelope has run, with its recorded reply if so.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def commit(self, commit: Commit) -> Committed | Fenced:
+        """Write *commit* if its claim is the newest and its version the current one.
+
+        Sending the same commit again after a lost answer returns what it returned, or
+        would have. Commits of one loop pass leave together.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline; it may have happened.
+
+        """
+        ...
+
+    async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
+        """Forget outbox items the broker has confirmed. Unknown ones are ignored.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline; they may be dispatched again.
+
+        """
+        ...
+
+    async def undispatched(self, actor_type: str, *, older_than_seconds: float) -> Sequence[Address]:
+        """Return actors of *actor_type* whose outbox has held items for that long; at most 1,000.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def outbox(self, address: Address) -> Mapping[OutboxKey, bytes]:
+        """Return what is undispatched, in order.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up the connections. Idempotent."""
+        ...
