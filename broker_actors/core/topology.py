@@ -21,6 +21,8 @@ IN: Final = "actors.in"
 UNROUTABLE: Final = "actors.unroutable"
 DUE: Final = "actors.due"
 DEAD: Final = "actors.dead"
+#: Routing key of what the broker itself gives up, and of letters of no known type.
+BROKER_KEY: Final = "broker"
 
 #: Explicit and out of reach: it keeps requeue order on quorum queues (without a limit RabbitMQ
 #: <= 3.13 requeues to the back; the 4.x default of 20 dead-letters a whole prefetch window after a
@@ -149,7 +151,7 @@ def common() -> Iterator[Declaration]:
     yield Binding(UNROUTABLE, UNROUTABLE, "")
     # What the broker itself gives up (delivery limit, or a relay queue's) must stay readable.
     yield Queue(DEAD, _quorum())
-    yield Binding(DEAD, DEAD, "broker")
+    yield Binding(DEAD, DEAD, BROKER_KEY)
     yield Exchange(DUE, kind="topic")
     yield Queue(DUE, _quorum())
     yield Binding(DUE, DUE, "#")
@@ -172,7 +174,7 @@ def dedicated(layout: Layout, actor_id: str) -> Iterator[Declaration]:
 def _mailbox(name: str) -> Iterator[Declaration]:
     dead_letters = {
         "x-dead-letter-exchange": DEAD,
-        "x-dead-letter-routing-key": "broker",
+        "x-dead-letter-routing-key": BROKER_KEY,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }

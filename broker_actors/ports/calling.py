@@ -47,6 +47,7 @@ class Call:
         declared: the layout the ref's class declares; None for contracts and untyped refs,
             which rely on the layout recorded in the store.
         simplify: turns values of declared types into plain ones when the call is encoded.
+        chain: the actors that wait for this call, outermost first; set by a running turn.
 
     """
 
@@ -57,6 +58,7 @@ class Call:
     options: CallOptions = DEFAULTS
     declared: Layout | None = None
     simplify: Simplify = refuse
+    chain: tuple[str, ...] = ()
 
 
 class Caller(Protocol):

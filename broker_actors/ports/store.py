@@ -107,6 +107,24 @@ class Store(Protocol):
         """
         ...
 
+    async def spawn(self, address: Address) -> None:
+        """Record that *address* has a dedicated mailbox. Idempotent.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline; it may have happened.
+
+        """
+        ...
+
+    async def spawned(self, actor_type: str) -> Sequence[str]:
+        """Return the ids of *actor_type* that have a dedicated mailbox, sorted; at most 10,000.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
     async def claim(self, address: Address, nonce: str) -> Claim:
         """Take the actor: every older claim is fenced from now on.
 
@@ -127,6 +145,9 @@ class Store(Protocol):
 
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one.
+
+        Writing anything raises the version by one; a commit with nothing to write is a
+        fence check and leaves it.
 
         Sending the same commit again after a lost answer returns what it returned, or
         would have. Commits of one loop pass leave together.
