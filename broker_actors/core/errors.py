@@ -226,7 +226,7 @@ def describe(error: BaseException, traceback: str = "") -> ErrorRecord:
         case SystemFaultError():
             return ErrorRecord(kind, name, error.error, recoverable=error.recoverable, traceback=traceback)
         case PlatformError():
-            return ErrorRecord(kind, name, str(error), recoverable=False, traceback=traceback)
+            return ErrorRecord(kind, name, str(error), recoverable=isinstance(error, _PASSING), traceback=traceback)
         case _:
             text = str(error) or name
             return ErrorRecord("SystemFaultError", name, text, recoverable=True, traceback=traceback)
@@ -247,5 +247,7 @@ def revive(record: ErrorRecord) -> BrokerActorsError:
     return error
 
 
+#: What waiting may cure, unlike a wrong declaration or a body over its limit.
+_PASSING: Final = (BrokerUnavailableError, StoreUnavailableError, UnroutableError, MailboxFullError)
 #: The classes that may cross the wire under their own name.
 _KINDS: Final = frozenset({*_BUSINESS.values(), *_FAULT.values(), *_PLATFORM.values()})

@@ -1,0 +1,1 @@
+"""The calling side: envelopes out, replies in, every wait with a deadline."""

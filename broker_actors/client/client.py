@@ -1,0 +1,206 @@
+"""Asks and tells from outside a turn.
+
+Invariants: numbers are taken in the same loop step in which the publish enters the
+transport, so that number order is wire order; an ask ends with its reply, an error or
+`AskTimeoutError` by its deadline, whatever the broker and the store do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Final
+
+from broker_actors.client.pending import Pending
+from broker_actors.core import body, reply
+from broker_actors.core.envelope import MSGPACK, Envelope, to_wire
+from broker_actors.core.errors import (
+    AskTimeoutError,
+    CallCycleError,
+    ConfigurationError,
+    ErrorRecord,
+    Plain,
+    PlatformError,
+    revive,
+)
+from broker_actors.core.numbering import Numbering
+from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.core.reply import Reply
+from broker_actors.core.topology import Route
+from broker_actors.dispatch import Dispatch
+from broker_actors.ports.calling import Call
+from broker_actors.ports.clock import Clock
+from broker_actors.ports.observer import Observer
+from broker_actors.ports.replies import Replies, ReplyChannel
+
+#: Addresses one incarnation numbers before it takes a new name, which bounds the table.
+ADDRESSES_MAX: Final = 100_000
+ASK_TIMEOUT_SECONDS: Final = 30.0
+TIMEOUT_SECONDS_MAX: Final = 366 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """Defaults of one client.
+
+    Attributes:
+        ask_timeout_seconds: deadline of asks that name none.
+        content_type: encoding of calls that name none.
+
+    """
+
+    ask_timeout_seconds: float = ASK_TIMEOUT_SECONDS
+    content_type: str = MSGPACK
+
+
+class Client:
+    """Makes calls from one process. Implements `ports.calling.Caller`."""
+
+    def __init__(
+        self, dispatch: Dispatch, replies: Replies, clock: Clock, observer: Observer, options: ClientOptions
+    ) -> None:
+        self._dispatch = dispatch
+        self._replies = replies
+        self._clock = clock
+        self._observer = observer
+        self._options = options
+        self._pending = Pending(observer)
+        self._channel: ReplyChannel | None = None
+        self._opening = asyncio.Lock()
+        self._incarnation = clock.token()
+        self._numbering = Numbering()
+        self._asked = 0
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def ask(self, call: Call) -> Plain:
+        """Send *call* and wait for its result; see `ports.calling.Caller`."""
+        timeout = self._timeout_seconds(call)
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await self._ask(call, timeout)
+        except TimeoutError as error:
+            if isinstance(error, AskTimeoutError):
+                raise
+            text = f"{call.address}.{call.method} did not answer within {timeout:g} s; it may still run, or have run"
+            raise AskTimeoutError(text) from None
+        result = reply.read(answer)
+        if isinstance(result, ErrorRecord):
+            raise revive(result)
+        return result
+
+    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
+        """Send *call* and return once it is confirmed; see `ports.calling.Caller`."""
+        self._check_open()
+        layout = await self._dispatch.layout(call.address.type, call.declared)
+        envelope = self._envelope(call, call.options.expires_seconds)
+        if delay_seconds > 0:
+            # Numbers are for what is sent in order; a delayed envelope is known by a key of its own.
+            envelope = replace(envelope, key=envelope.key or f"d:{self._clock.token()}")
+            due_ms = self._clock.now_ms() + round(delay_seconds * 1000)
+            await self._dispatch.send(Outgoing(Destination.DELAY, to_wire(envelope), due_ms))
+            return
+        numbered = self._numbered(envelope)
+        try:
+            await self._dispatch.publish(layout.route_to(call.address), to_wire(numbered))
+        finally:
+            self._settle(numbered)
+
+    async def close(self) -> None:
+        """Fail what still waits and give up the reply channel. Idempotent."""
+        self._closed = True
+        self._pending.fail_all(PlatformError("the actor system was closed while this ask waited"))
+        for task in list(self._publishing):
+            task.cancel()
+        await asyncio.gather(*self._publishing, return_exceptions=True)
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    async def _ask(self, call: Call, timeout_seconds: float) -> Reply:
+        self._check_open()
+        if str(call.address) in call.chain:
+            path = " asks ".join([*call.chain, str(call.address)])
+            text = f"{path}: the last one waits for itself; use a tell, or move the call out of the chain"
+            raise CallCycleError("call_cycle", text)
+        channel = self._channel or await self._open_channel()
+        layout = await self._dispatch.layout(call.address.type, call.declared)
+        self._asked += 1
+        envelope = replace(
+            self._envelope(call, timeout_seconds), reply_to=channel.name, correlation_id=str(self._asked)
+        )
+        envelope = self._numbered(envelope)
+        future = self._pending.add(envelope)
+        # The confirm is not awaited before the reply: only its failure matters, and the reply is better news.
+        publishing = self._publish(layout.route_to(call.address), envelope)
+        try:
+            return await future
+        finally:
+            self._pending.remove(envelope.correlation_id)
+            self._settle(envelope)
+            publishing.cancel()
+
+    def _publish(self, route: Route, envelope: Envelope) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._dispatch.publish(route, to_wire(envelope)))
+        self._publishing.add(task)
+
+        def published(done: asyncio.Task[None]) -> None:
+            self._publishing.discard(done)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                self._pending.fail(envelope.correlation_id, error)
+
+        task.add_done_callback(published)
+        return task
+
+    async def _open_channel(self) -> ReplyChannel:
+        async with self._opening:
+            if self._channel is None:
+                self._channel = await self._replies.open(self._incarnation, self._pending.resolve, self._send_again)
+            return self._channel
+
+    def _send_again(self) -> None:
+        """Ask again what the lost channel may have swallowed, with the same identity.
+
+        Only keyed asks: an unkeyed one could run twice, so it waits for its deadline.
+        """
+        for envelope in self._pending.keyed():
+            layout = self._dispatch.known(envelope.address.type)
+            if layout is not None:
+                self._publish(layout.route_to(envelope.address), envelope)
+
+    def _envelope(self, call: Call, lifetime_seconds: float | None) -> Envelope:
+        options = call.options
+        content_type = options.content_type or self._options.content_type
+        now_ms = self._clock.now_ms()
+        return Envelope(
+            call.address,
+            call.method,
+            body.encode(call.args, call.kwargs, content_type, simplify=call.simplify),
+            content_type,
+            key=options.idempotency_key,
+            deadline_ms=0 if lifetime_seconds is None else now_ms + max(1, round(lifetime_seconds * 1000)),
+            chain=call.chain,
+            sent_seconds=now_ms // 1000,
+        )
+
+    def _numbered(self, envelope: Envelope) -> Envelope:
+        if len(self._numbering) >= ADDRESSES_MAX:
+            self._incarnation, self._numbering = self._clock.token(), Numbering()
+        seq, low = self._numbering.take(envelope.address)
+        return replace(envelope, sender=self._incarnation, seq=seq, low=low)
+
+    def _settle(self, envelope: Envelope) -> None:
+        if envelope.sender == self._incarnation:
+            self._numbering.settle(envelope.address, envelope.seq)
+
+    def _timeout_seconds(self, call: Call) -> float:
+        timeout = call.options.timeout_seconds
+        seconds = self._options.ask_timeout_seconds if timeout is None else timeout
+        if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
+            text = f"timeout={seconds}: an ask needs a deadline of more than 0 and at most {TIMEOUT_SECONDS_MAX:g} s"
+            raise ConfigurationError(text)
+        return seconds
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise PlatformError("the actor system is closed")

@@ -1,0 +1,49 @@
+"""The body of an envelope: the arguments of the call, as `{"args": [...], "kwargs": {...}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from broker_actors.core import codec
+from broker_actors.core.codec import Simplify, refuse
+from broker_actors.core.envelope import MSGPACK
+from broker_actors.core.errors import InvalidArgumentsError, Plain, UndecodableError
+
+
+def encode(
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    content_type: str = MSGPACK,
+    *,
+    simplify: Simplify = refuse,
+) -> bytes:
+    """Return the body of a call.
+
+    Raises:
+        InvalidArgumentsError: an argument has no plain form.
+        PayloadTooLargeError: the body is over its limit.
+
+    """
+    try:
+        return codec.encode({"args": list(args), "kwargs": dict(kwargs)}, content_type, simplify=simplify)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentsError("invalid_arguments", f"an argument cannot be sent: {error}") from error
+
+
+def decode(body: bytes, content_type: str) -> tuple[list[Plain], dict[str, Plain]]:
+    """Return the arguments in *body*; both parts are optional, and so is an empty body.
+
+    Raises:
+        UndecodableError: it is something else.
+        PayloadTooLargeError: it is over its limit.
+
+    """
+    if not body:
+        return [], {}
+    fields = codec.decode_map(body, content_type)
+    args, kwargs = fields.get("args", []), fields.get("kwargs", {})
+    if not isinstance(args, list) or not isinstance(kwargs, dict) or not fields.keys() <= {"args", "kwargs"}:
+        raise UndecodableError('a body is a map {"args": [...], "kwargs": {...}}')
+    if not all(isinstance(name, str) for name in kwargs):
+        raise UndecodableError("the names in kwargs must be text")
+    return args, kwargs

@@ -1,0 +1,86 @@
+"""One live actor: its instance, its last committed state, its ledger.
+
+Invariant: the instance is either None or equal to the last committed state between
+turns; after a failed run it is dropped and rebuilt from those bytes, never patched.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+from broker_actors.actor.spec import ActorSpec
+from broker_actors.core.address import Address
+from broker_actors.runtime.ledger import Ledger
+
+
+class Activation:
+    """A live actor in this worker."""
+
+    __slots__ = ("_committed", "_instance", "address", "last_used_seconds", "ledger", "mailbox", "spec")
+
+    def __init__(self, address: Address, spec: ActorSpec, ledger: Ledger, state: bytes | None, mailbox: str) -> None:
+        self.address = address
+        self.spec = spec
+        self.ledger = ledger
+        #: The mailbox it serves: whoever loses that mailbox loses the actor.
+        self.mailbox = mailbox
+        #: Monotonic seconds of its last turn.
+        self.last_used_seconds = 0.0
+        self._committed = state
+        self._instance: object | None = None
+
+    async def instance(self) -> object:
+        """Return the instance, built from the last committed state if there is none.
+
+        Raises:
+            UndecodableError: the state does not fit the class.
+            Exception: what the user's `activate` raises.
+
+        """
+        if self._instance is None:
+            instance = self.spec.cls()
+            self.spec.state.load(instance, self._committed)
+            await _hook(instance, "activate")
+            self._instance = instance
+        return self._instance
+
+    def dump(self) -> bytes | None:
+        """Return the state to commit; None if the last run left it as it was.
+
+        Raises:
+            UndeclaredStateError: the run left an attribute no annotation declares.
+            PayloadTooLargeError: it is over its limit.
+
+        """
+        if self._instance is None or not self.spec.durable:
+            return None
+        state = self.spec.state.dump(self._instance)
+        return None if state == self._committed else state
+
+    def committed(self, state: bytes | None) -> None:
+        """Take note that *state*, if not None, is now the last committed one."""
+        if state is not None:
+            self._committed = state
+
+    def roll_back(self) -> None:
+        """Drop what a failed run may have changed."""
+        self._instance = None
+
+    async def deactivate(self) -> None:
+        """Run the user's `deactivate` hook, if there is a live instance.
+
+        Raises:
+            Exception: what the hook raises.
+
+        """
+        instance, self._instance = self._instance, None
+        if instance is not None:
+            await _hook(instance, "deactivate")
+
+
+async def _hook(instance: object, name: str) -> None:
+    hook = getattr(instance, name, None)
+    if hook is not None:
+        result = hook()
+        if inspect.isawaitable(result):
+            await result

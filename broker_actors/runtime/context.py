@@ -1,0 +1,160 @@
+"""What a running turn can do: record effects, ask others, know itself.
+
+Invariant: tells are recorded and leave only after the commit, or never; asks leave at
+once and are not undone. A context is used by one run and is finished when the run is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Final
+
+from broker_actors.core import body
+from broker_actors.core.address import Address
+from broker_actors.core.envelope import Envelope, to_wire
+from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
+from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.ports.calling import Call, Caller
+from broker_actors.ports.clock import Clock
+
+#: Tells of one turn. More than this belongs in several turns.
+OUTGOING_MAX: Final = 1_000
+
+
+class TurnContext:
+    """One run of one turn. Implements `actor.context.TurnScope`."""
+
+    def __init__(
+        self, envelope: Envelope, *, epoch: int, caller: Caller, clock: Clock, waiting: Callable[[int], None]
+    ) -> None:
+        self._envelope = envelope
+        self._caller = caller
+        self._clock = clock
+        self._waiting = waiting
+        self._nonce = clock.token()
+        self._asks: dict[tuple[Address, str, bytes], int] = {}
+        #: Tells recorded so far, in order.
+        self.outgoing: list[Outgoing] = []
+        #: The fencing token, to pass on to outside systems that can check it.
+        self.epoch = epoch
+        #: Whether the run is over; nothing can be recorded after that.
+        self.finished = False
+
+    @property
+    def id(self) -> str:
+        """Names the turn; the same when it is run again after a crash."""
+        return f"{self._envelope.address}/{self._envelope.identity}"
+
+    @property
+    def address(self) -> Address:
+        """The actor whose turn this is."""
+        return self._envelope.address
+
+    @property
+    def method(self) -> str:
+        """The method that runs."""
+        return self._envelope.method
+
+    @property
+    def attempt(self) -> int:
+        """Which run this is, from 1."""
+        return self._envelope.attempt
+
+    @property
+    def key(self) -> str:
+        """The idempotency key; empty for none."""
+        return self._envelope.key
+
+    @property
+    def deadline_ms(self) -> int:
+        """Unix milliseconds after which nobody waits; 0 for never."""
+        return self._envelope.deadline_ms
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The actors that wait for this turn, outermost first, itself last."""
+        return (*self._envelope.chain, str(self._envelope.address))
+
+    async def ask(self, call: Call) -> Plain:
+        """Ask another actor; see `ports.calling.Caller`.
+
+        The ask is keyed by what it is, so that the same ask made again after a crash gets
+        the recorded answer.
+
+        Raises:
+            OrderError: this turn has a tell to that actor which would leave later.
+
+        """
+        self._check_running()
+        if any(_target(item) == call.address for item in self.outgoing):
+            text = f"this turn told {call.address} something that leaves after the turn: ask it before, or in a later turn"
+            raise OrderError(text)
+        options = replace(
+            call.options,
+            idempotency_key=call.options.idempotency_key or self._ask_key(call),
+            timeout_seconds=self._remaining(call.options.timeout_seconds),
+        )
+        self._waiting(+1)
+        try:
+            return await self._caller.ask(replace(call, options=options, chain=self.chain))
+        finally:
+            self._waiting(-1)
+
+    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
+        """Record *call*; it leaves after the commit. See `ports.calling.Caller`.
+
+        Raises:
+            MailboxFullError: the turn has recorded 1,000 already.
+
+        """
+        self._check_running()
+        if len(self.outgoing) >= OUTGOING_MAX:
+            text = f"a turn of {self.address} sends more than {OUTGOING_MAX} tells: spread them over several turns"
+            raise MailboxFullError(text)
+        now_ms = self._clock.now_ms()
+        expires = call.options.expires_seconds
+        envelope = Envelope(
+            call.address,
+            call.method,
+            body.encode(
+                call.args, call.kwargs, call.options.content_type or self._envelope.content_type, simplify=call.simplify
+            ),
+            call.options.content_type or self._envelope.content_type,
+            key=call.options.idempotency_key or f"o:{self._nonce}:{len(self.outgoing)}",
+            deadline_ms=0 if expires is None else now_ms + max(1, round(expires * 1000)),
+            sent_seconds=now_ms // 1000,
+        )
+        due_ms = now_ms + round(delay_seconds * 1000) if delay_seconds > 0 else 0
+        destination = Destination.DELAY if due_ms else Destination.MAILBOX
+        self.outgoing.append(Outgoing(destination, to_wire(envelope), due_ms))
+
+    def finish(self) -> None:
+        """End the run; what is left over of it can no longer record anything."""
+        self.finished = True
+
+    def _check_running(self) -> None:
+        if self.finished:
+            text = f"the turn of {self.address} is over: await everything a method starts before it returns"
+            raise OutOfTurnError(text)
+
+    def _ask_key(self, call: Call) -> str:
+        content = body.encode(call.args, call.kwargs, simplify=call.simplify)
+        what = (call.address, call.method, content)
+        occurrence = self._asks[what] = self._asks.get(what, 0) + 1
+        parts = f"{self.id}\0{self.attempt}\0{call.address}\0{call.method}\0{occurrence}\0".encode()
+        return "a:" + blake2b(parts + content, digest_size=16).hexdigest()
+
+    def _remaining(self, wanted_seconds: float | None) -> float | None:
+        if not self.deadline_ms:
+            return wanted_seconds
+        left = max(0.001, (self.deadline_ms - self._clock.now_ms()) / 1000)
+        return left if wanted_seconds is None else min(left, wanted_seconds)
+
+
+def _target(item: Outgoing) -> Address | None:
+    if item.destination is not Destination.MAILBOX:
+        return None
+    headers = item.message.headers
+    return Address(str(headers["ba-type"]), str(headers["ba-id"]))

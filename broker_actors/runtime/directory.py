@@ -1,0 +1,106 @@
+"""The live actors of one worker, least recently used first.
+
+Invariant: what is in the directory holds the newest claim this process knows of; an
+activation whose commit was fenced, or whose mailbox was lost, leaves it at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker_actors.actor.spec import ActorSpec, unknown_spec
+from broker_actors.core.address import Address
+from broker_actors.core.errors import PlatformError, UndecodableError
+from broker_actors.core.events import Trouble
+from broker_actors.core.outgoing import unpack
+from broker_actors.ports.store import Claim
+from broker_actors.runtime.activation import Activation
+from broker_actors.runtime.arrival import Arrival
+from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
+from broker_actors.runtime.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Passivate:
+    """An item in a lane: drop the activation when its turn comes."""
+
+    address: Address
+
+
+class Directory:
+    """Activations by address."""
+
+    def __init__(self, services: Services, specs: Mapping[str, ActorSpec]) -> None:
+        self._services = services
+        self._specs = specs
+        self._live: dict[Address, Activation] = {}
+
+    def __len__(self) -> int:
+        """How many actors are live."""
+        return len(self._live)
+
+    async def activate(self, address: Address, arrival: Arrival) -> Activation | None:
+        """Return the activation of *address*, claiming the actor if need be.
+
+        None when the store does not answer, so that nothing can be known.
+        """
+        activation = self._live.pop(address, None)
+        if activation is None:
+            try:
+                activation = await self._claim(address, arrival.subscription.mailbox)
+            except PlatformError as error:
+                self._services.observer.observe(Trouble(f"claim of {address}", str(error)))
+                return None
+        activation.last_used_seconds = self._services.clock.monotonic_seconds()
+        # Inserted anew, so that the dict's order is the order of last use.
+        self._live[address] = activation
+        return activation
+
+    async def passivate(self, address: Address) -> None:
+        """Drop the activation of *address*, if it is live."""
+        activation = self._live.pop(address, None)
+        if activation is None:
+            return
+        try:
+            await activation.deactivate()
+        except Exception as error:  # noqa: BLE001 - a user's hook may raise anything; the actor leaves all the same
+            self._services.observer.observe(Trouble(f"deactivate of {address}", repr(error)))
+
+    def idle(self, now_seconds: float) -> list[Address]:
+        """Return what has been idle for the `idle_timeout` of its type."""
+        return [
+            address
+            for address, activation in self._live.items()
+            if now_seconds - activation.last_used_seconds >= activation.spec.idle_timeout_seconds
+        ]
+
+    def of_mailbox(self, mailbox: str) -> list[Address]:
+        """Return what is served from *mailbox*."""
+        return [address for address, activation in self._live.items() if activation.mailbox == mailbox]
+
+    async def close(self) -> None:
+        """Passivate everything."""
+        for address in list(self._live):
+            await self.passivate(address)
+
+    async def _claim(self, address: Address, mailbox: str) -> Activation:
+        spec = self._specs.get(address.type) or unknown_spec(address.type)
+        if not spec.durable:
+            return Activation(address, spec, NoLedger(), None, mailbox)
+        claim = await self._services.store.claim(address, self._services.clock.token())
+        if claim.outbox:
+            await self._dispatch_leftovers(claim)
+        ledger: Ledger = StoreLedger(self._services.store, claim)
+        return Activation(address, spec, ledger, claim.state, mailbox)
+
+    async def _dispatch_leftovers(self, claim: Claim) -> None:
+        """Send what a predecessor committed and did not get confirmed, before anything newer."""
+        for key, data in claim.outbox.items():
+            try:
+                await self._services.dispatch.send(unpack(data))
+            except (PlatformError, UndecodableError) as error:
+                # It stays in the outbox; the relay tries again.
+                self._services.observer.observe(Trouble(f"outbox of {claim.address}", str(error)))
+                continue
+            await self._services.store.dispatched(claim.address, [key])

@@ -1,0 +1,155 @@
+"""Everything between a delivery and its turn: lanes, activations, runners.
+
+Invariants: at most one turn of an actor runs in this process; a delivery ends
+acknowledged, or given back to the broker with its subscription, and never both; a runner
+that dies of a bug is noticed through `failed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from broker_actors.actor.spec import ActorSpec
+from broker_actors.core.address import Address
+from broker_actors.core.envelope import from_wire
+from broker_actors.core.errors import UndecodableError
+from broker_actors.core.lanes import RUNNING_MAX, Lanes
+from broker_actors.ports.transport import Delivery
+from broker_actors.runtime.arrival import Arrival, Subscription
+from broker_actors.runtime.directory import Directory, Passivate
+from broker_actors.runtime.services import Services
+from broker_actors.runtime.steps import Steps
+from broker_actors.runtime.strays import Strays
+from broker_actors.runtime.turn import run_turn
+
+#: Turns a runner takes without suspending before it lets the loop read and write.
+BURST_MAX: Final = 50
+
+
+class Host:
+    """Runs the turns of one worker."""
+
+    def __init__(self, services: Services, specs: Mapping[str, ActorSpec], *, running_max: int = RUNNING_MAX) -> None:
+        self._services = services
+        self._lanes: Lanes[Arrival | Passivate] = Lanes(running_max)
+        self._directory = Directory(services, specs)
+        self._strays = Strays(services)
+        self._runners: set[asyncio.Task[None]] = set()
+        self._runner_is_starting = False
+        self._draining = False
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        #: Resolves with an exception when a runner died, which only a bug can cause.
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def receive(self, subscription: Subscription, delivery: Delivery) -> None:
+        """Take a delivery in; called by the transport, never blocks."""
+        if subscription.lost:
+            return
+        try:
+            envelope = from_wire(delivery.message)
+        except UndecodableError as error:
+            self._strays.bury(delivery, subscription, error)
+            return
+        now_seconds = self._services.clock.monotonic_seconds()
+        self._lanes.arrive(envelope.address, Arrival(envelope, delivery, subscription, now_seconds))
+        self._start_runner()
+
+    def lost(self, subscription: Subscription) -> None:
+        """Take note that the broker has the messages of *subscription* back."""
+        subscription.lost = True
+        for address in self._directory.of_mailbox(subscription.mailbox):
+            self._lanes.arrive(address, Passivate(address))
+        self._start_runner()
+
+    def passivate_idle(self) -> None:
+        """Passivate the actors that have been idle for their type's `idle_timeout`."""
+        for address in self._directory.idle(self._services.clock.monotonic_seconds()):
+            if self._lanes.is_idle(address):
+                self._lanes.arrive(address, Passivate(address))
+        self._start_runner()
+
+    async def drain(self, deadline_seconds: float) -> bool:
+        """Start nothing new and wait for what runs; return whether all of it ended in time."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await self._quiet.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Cancel what still runs, then deactivate every actor. Idempotent."""
+        self._draining = True
+        for runner in self._runners:
+            runner.cancel()
+        await asyncio.gather(*self._runners, return_exceptions=True)
+        await self._strays.close()
+        await self._directory.close()
+
+    @property
+    def residents(self) -> int:
+        """How many actors are live in this process."""
+        return len(self._directory)
+
+    @property
+    def running(self) -> int:
+        """How many turns run."""
+        return self._lanes.running
+
+    def _start_runner(self) -> None:
+        """Make sure a runner is about to look at the lanes.
+
+        A runner that suspends in a turn has started its successor before, so the lanes are
+        never without somebody to serve them, and a burst of turns that do not suspend costs
+        one task.
+        """
+        if self._runner_is_starting or self._draining:
+            return
+        self._runner_is_starting = True
+        runner = asyncio.create_task(self._run())
+        self._runners.add(runner)
+        runner.add_done_callback(self._runner_ended)
+
+    def _runner_ended(self, runner: asyncio.Task[None]) -> None:
+        self._runners.discard(runner)
+        if not runner.cancelled() and (error := runner.exception()) is not None and not self.failed.done():
+            self.failed.set_exception(error)
+
+    async def _run(self) -> None:
+        self._runner_is_starting = False
+        burst = 0
+        while not self._draining and (job := self._lanes.next()) is not None:
+            address, item = job
+            self._quiet.clear()
+            self._start_runner()
+            try:
+                await self._one(address, item)
+            finally:
+                self._lanes.done(address)
+                if not self._lanes.running:
+                    self._quiet.set()
+            burst += 1
+            if burst % BURST_MAX == 0:
+                await asyncio.sleep(0)
+
+    async def _one(self, address: Address, item: Arrival | Passivate) -> None:
+        if isinstance(item, Passivate):
+            await self._directory.passivate(address)
+            return
+        if item.subscription.lost:
+            return
+        activation = await self._directory.activate(address, item)
+        if activation is None:
+            item.subscription.abandon()
+            return
+        await run_turn(item.envelope, Steps(item, activation, self._services, self._waiting))
+        if item.subscription.lost:
+            await self._directory.passivate(address)
+
+    def _waiting(self, change: int) -> None:
+        self._lanes.exempt(change)
+        self._start_runner()

@@ -1,0 +1,84 @@
+"""Run one method on one instance: arguments in, encoded reply out."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable
+from typing import Final, cast
+
+from broker_actors.actor.arguments import simplify
+from broker_actors.actor.method import Method
+from broker_actors.core import body, reply
+from broker_actors.core.dead import TRACEBACK_CHARACTERS_MAX
+from broker_actors.core.envelope import Envelope
+from broker_actors.core.errors import ErrorRecord, SystemFaultError, UnknownMethodError, describe
+from broker_actors.core.events import SlowTurn
+from broker_actors.core.reply import Reply
+from broker_actors.runtime.activation import Activation
+from broker_actors.runtime.services import Services
+
+#: A synchronous method that holds the loop longer than this is reported.
+SLOW_SECONDS: Final = 0.010
+
+
+async def invoke(activation: Activation, envelope: Envelope, services: Services) -> Reply:
+    """Return the encoded result of *envelope* on *activation*'s instance.
+
+    Raises:
+        UnknownMethodError: the actor has no such method.
+        UndecodableError: the body is not a call.
+        InvalidArgumentsError: the arguments do not fit.
+        Exception: whatever the method raises.
+
+    """
+    method = activation.spec.methods.get(envelope.method)
+    if method is None:
+        raise UnknownMethodError(f"{activation.address.type} has no method {envelope.method!r}")
+    arguments = method.arguments.validate(*body.decode(envelope.body, envelope.content_type))
+    instance = await activation.instance()
+    result = await _call(method, instance, arguments, envelope, services)
+    try:
+        return reply.of_result(result, envelope.content_type, simplify=simplify)
+    except TypeError as error:
+        text = f"{activation.address.type}.{envelope.method} returned what cannot be sent: {error}"
+        raise SystemFaultError(text, recoverable=False) from error
+
+
+async def _call(
+    method: AnyMethod, instance: object, arguments: Arguments, envelope: Envelope, services: Services
+) -> object:
+    args, kwargs = arguments
+    if method.kind == "async":
+        running = cast("Awaitable[object]", method.function(instance, *args, **kwargs))
+        return await _until_deadline(running, envelope, services)
+    if method.run_in == "thread":
+        # The thread cannot be stopped, so the deadline ends the wait only once it is done.
+        return await asyncio.to_thread(method.function, instance, *args, **kwargs)
+    started_seconds = services.clock.monotonic_seconds()
+    try:
+        return method.function(instance, *args, **kwargs)
+    finally:
+        seconds = services.clock.monotonic_seconds() - started_seconds
+        if seconds > SLOW_SECONDS:
+            services.observer.observe(SlowTurn(envelope.address, envelope.method, seconds))
+
+
+async def _until_deadline(running: Awaitable[object], envelope: Envelope, services: Services) -> object:
+    if not (envelope.is_ask and envelope.deadline_ms):
+        return await running
+    left_seconds = (envelope.deadline_ms - services.clock.now_ms()) / 1000
+    try:
+        async with asyncio.timeout(left_seconds) as scope:
+            return await running
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        text = f"{envelope.address}.{envelope.method} was cancelled at its caller's deadline"
+        raise SystemFaultError(text, recoverable=False) from None
+
+
+def failure_of(error: BaseException) -> ErrorRecord:
+    """Return *error* as data, with as much of its traceback as a header holds."""
+    text = "".join(traceback.format_exception(error))
+    return describe(error, text[-TRACEBACK_CHARACTERS_MAX:])

@@ -1,0 +1,169 @@
+"""The steps of one turn: what each command of the protocol does to the outside.
+
+Invariant: a step returns an event for everything that can go wrong; only a bug of the
+runtime, or the cancellation of the worker, leaves it as an exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from broker_actors.actor.context import entered
+from broker_actors.core import turn as t
+from broker_actors.core.errors import ErrorRecord, PlatformError
+from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
+from broker_actors.core.history import summary
+from broker_actors.core.outgoing import Outgoing, pack
+from broker_actors.core.reply import Reply
+from broker_actors.core.verdict import Terms
+from broker_actors.runtime.activation import Activation
+from broker_actors.runtime.arrival import Arrival
+from broker_actors.runtime.context import TurnContext
+from broker_actors.runtime.invoke import failure_of, invoke
+from broker_actors.runtime.ledger import record_of
+from broker_actors.runtime.services import Services
+
+
+class Steps:
+    """One turn of one activation, as the spine sees it."""
+
+    __slots__ = ("_activation", "_arrival", "_context", "_outgoing", "_services", "_state", "_waiting", "terms")
+
+    def __init__(
+        self, arrival: Arrival, activation: Activation, services: Services, waiting: Callable[[int], None]
+    ) -> None:
+        spec = activation.spec
+        #: What failures are judged by.
+        self.terms = Terms(spec.retry, spec.durable, arrival.subscription.mailbox)
+        self._arrival = arrival
+        self._activation = activation
+        self._services = services
+        self._waiting = waiting
+        self._context: TurnContext | None = None
+        self._state: bytes | None = None
+        self._outgoing: list[Outgoing] = []
+
+    def now_ms(self) -> int:
+        """Return the wall clock in Unix milliseconds."""
+        return self._services.clock.now_ms()
+
+    async def look_up(self) -> t.Event:
+        """Ask whether the envelope's key has run."""
+        try:
+            found = await self._activation.ledger.look_up(self._arrival.envelope)
+        except PlatformError as error:
+            return self._lost("look up", error)
+        return replace(found, now_ms=self.now_ms()) if isinstance(found, t.Conflict) else found
+
+    async def run(self, attempt: int) -> t.Event:
+        """Run the method; its tells and its state wait for the commit."""
+        envelope = self._arrival.envelope
+        if attempt != envelope.attempt:
+            envelope = replace(envelope, attempt=attempt)
+        context = self._context = TurnContext(
+            envelope,
+            epoch=self._activation.ledger.epoch,
+            caller=self._services.caller,
+            clock=self._services.clock,
+            waiting=self._waiting,
+        )
+        try:
+            with entered(context):
+                reply = await invoke(self._activation, envelope, self._services)
+            self._state = self._activation.dump()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; core decides what it means
+            return self._raised(failure_of(error))
+        except asyncio.CancelledError as error:
+            if _being_cancelled():
+                raise
+            # The method cancelled itself, which is its own fault and not the end of this worker.
+            return self._raised(failure_of(error))
+        finally:
+            context.finish()
+        return t.Returned(reply)
+
+    async def pause(self, seconds: float) -> t.Event:
+        """Hold the lane."""
+        await self._services.clock.sleep(seconds)
+        return t.Paused()
+
+    async def commit(self, commit: t.Commit) -> t.Event:
+        """Make the outcome durable."""
+        if not commit.keep:
+            self._activation.roll_back()
+            self._state = None
+        own = self._context.outgoing if self._context is not None and commit.keep else []
+        self._outgoing = [*own, *commit.outgoing]
+        spec, ledger = self._activation.spec, self._activation.ledger
+        try:
+            outcome = await ledger.commit(
+                self._services.clock.token(),
+                self._state,
+                record_of(self._arrival.envelope, commit.reply, spec.key_retention_seconds),
+                [pack(item) for item in self._outgoing] if spec.durable else (),
+            )
+        except PlatformError as error:
+            return self._lost("commit", error)
+        if isinstance(outcome, t.Committed):
+            self._activation.committed(self._state)
+        return outcome
+
+    async def dispatch(self) -> t.Event:
+        """Publish what the turn sends, in order and without waiting between."""
+        if not self._outgoing:
+            return t.Sent()
+        sends = [self._services.dispatch.send(item) for item in self._outgoing]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        failed = [error for error in results if error is not None]
+        try:
+            await self._activation.ledger.dispatched([i for i, error in enumerate(results) if error is None])
+            if failed:
+                raise failed[0]
+        except PlatformError as error:
+            return self._lost("dispatch", error)
+        return t.Sent()
+
+    async def answer(self, reply: Reply) -> t.Event:
+        """Give the caller its reply, if there still is a caller."""
+        envelope = self._arrival.envelope
+        try:
+            reached = await self._services.replies.send(envelope.reply_to, envelope.correlation_id, reply)
+        except PlatformError as error:
+            self._services.observer.observe(ReplyUndelivered(envelope.address, str(error)))
+            return t.Answered()
+        if not reached:
+            self._services.observer.observe(ReplyUndelivered(envelope.address, "the caller is gone"))
+        return t.Answered()
+
+    def ack(self, outcome: str, error: ErrorRecord | None) -> None:
+        """End: let the broker forget the delivery."""
+        self._arrival.delivery.ack()
+        self._observe(outcome, summary(error) if error is not None else "")
+
+    def abandon(self) -> None:
+        """End: somebody else owns the actor, or nothing is known. Give the mailbox back."""
+        self._arrival.subscription.abandon()
+        self._observe("abandoned", "")
+
+    def _raised(self, error: ErrorRecord) -> t.Raised:
+        self._activation.roll_back()
+        return t.Raised(error, self.now_ms(), self._services.clock.chance())
+
+    def _lost(self, where: str, error: PlatformError) -> t.Lost:
+        self._services.observer.observe(Trouble(f"{where} of {self._activation.address}", str(error)))
+        return t.Lost()
+
+    def _observe(self, outcome: str, error: str) -> None:
+        envelope = self._arrival.envelope
+        seconds = self._services.clock.monotonic_seconds() - self._arrival.arrived_seconds
+        event = TurnEnded(envelope.address, envelope.method, outcome, envelope.attempt, error, seconds)
+        self._services.observer.observe(event)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+

@@ -1,0 +1,35 @@
+"""Carry out one turn. Start reading here to follow a message end to end.
+
+`broker_actors.core.turn` says *what* comes next; this module says in which order to do
+it, and `steps` does it. The cases below are in the order in which an envelope meets them.
+"""
+
+from __future__ import annotations
+
+from broker_actors.core import turn as t
+from broker_actors.core.envelope import Envelope
+from broker_actors.runtime.steps import Steps
+
+
+async def run_turn(envelope: Envelope, steps: Steps) -> None:
+    """Take *envelope* from receipt to its end: acknowledged, or given back."""
+    turn = t.Turn(envelope, steps.terms)
+    event: t.Event = t.Received(steps.now_ms())
+    while True:
+        match turn.next(event):
+            case t.LookUp():
+                event = await steps.look_up()
+            case t.Run(attempt=attempt):
+                event = await steps.run(attempt)
+            case t.Pause(seconds=seconds):
+                event = await steps.pause(seconds)
+            case t.Commit() as commit:
+                event = await steps.commit(commit)
+            case t.Dispatch():
+                event = await steps.dispatch()
+            case t.Answer(reply=reply):
+                event = await steps.answer(reply)
+            case t.Ack(outcome=outcome):
+                return steps.ack(outcome, turn.error)
+            case t.Abandon():
+                return steps.abandon()
