@@ -8,11 +8,11 @@ whose layout is already known.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from broker_actors.core import topology
 from broker_actors.core.address import Address
 from broker_actors.core.errors import (
-    ConfigurationError,
     TopologyMismatchError,
     UnknownActorTypeError,
     UnroutableError,
@@ -62,17 +62,15 @@ class Dispatch:
         return layout
 
     async def spawn(self, address: Address, declared: Layout | None) -> None:
-        """Make the dedicated mailbox of *address*; idempotent.
+        """Make the mailbox of *address* if its type has dedicated ones; idempotent.
 
         Raises:
-            ConfigurationError: the type's mailboxes are shared.
             PlatformError: see `layout`.
 
         """
         layout = await self.layout(address.type, declared)
         if not layout.dedicated:
-            text = f"{address.type} shares its mailboxes: its actors exist on first use and need no spawn"
-            raise ConfigurationError(text)
+            return
         # Declared before it is recorded, so that a worker never finds a mailbox that does not exist yet.
         await self._transport.declare(topology.dedicated(layout, address.id))
         await self._store.spawn(address)
@@ -93,7 +91,7 @@ class Dispatch:
             layout = self._layouts.get(item.actor_type) or await self.layout(item.actor_type)
         elif not self._common_declared:
             await self._declare_common()
-        await self.publish(item.route(layout, self._clock.now_ms()), item.message)
+        await self.publish(item.route(layout, self._clock.now_ms()), _stamped(item))
 
     async def publish(self, route: Route, message: WireMessage) -> None:
         """Publish *message* at *route* and return when it is confirmed; raises what the transport raises."""
@@ -127,6 +125,13 @@ class Dispatch:
         if not self._common_declared:
             await self._transport.declare(topology.common())
             self._common_declared = True
+
+
+def _stamped(item: Outgoing) -> WireMessage:
+    """Return the message of *item* with its due time, by which the relay knows one that comes early."""
+    if item.destination is not Destination.DELAY:
+        return item.message
+    return replace(item.message, headers={**item.message.headers, "ba-due": item.due_ms})
 
 
 def _check(layout: Layout, declared: Layout | None) -> None:

@@ -48,3 +48,7 @@ class Replies(Protocol):
 
         """
         ...
+
+    async def close(self) -> None:
+        """Close every channel and give up the connections. Idempotent."""
+        ...

@@ -7,7 +7,7 @@ consumer, watching one, or waiting to open the next; it ends only when it is clo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -45,14 +45,19 @@ class Mailboxes:
             task = asyncio.create_task(self._attend(mailbox, actor_type, receive, lost))
             self._attending[mailbox] = task
 
-    async def opened(self, mailboxes: Iterable[str]) -> None:
-        """Return when each of *mailboxes* is consumed, or has failed to be in a way that will not mend."""
-        waits = [asyncio.ensure_future(self._opened[mailbox].wait()) for mailbox in mailboxes]
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The attending tasks; one that ends has met a bug or a wrong topology."""
+        return list(self._attending.values())
+
+    async def opened(self) -> None:
+        """Return when every mailbox opened so far is consumed; raises what ended an attending task."""
+        waits = [asyncio.ensure_future(opened.wait()) for opened in self._opened.values()]
         try:
             for wait in waits:
-                await asyncio.wait([wait, *self._attending.values()], return_when=asyncio.FIRST_COMPLETED)
-                self.check()
-                await wait
+                while not wait.done():
+                    await asyncio.wait([wait, *self.tasks], return_when=asyncio.FIRST_COMPLETED)
+                    self.check()
         finally:
             for wait in waits:
                 wait.cancel()

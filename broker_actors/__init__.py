@@ -1,0 +1,35 @@
+"""Durable virtual actors on RabbitMQ and Redis."""
+
+from broker_actors.actor.context import turn
+from broker_actors.actor.method import method
+from broker_actors.actor.ref import Ref
+from broker_actors.actor.spec import actor
+from broker_actors.bootstrap.system import ActorSystem
+from broker_actors.core.errors import (
+    ActorError,
+    AskTimeoutError,
+    BrokerActorsError,
+    BusinessError,
+    PlatformError,
+    SystemFaultError,
+)
+from broker_actors.core.retry import Retry
+from broker_actors.settings import Settings
+from broker_actors.worker.worker import Worker
+
+__all__ = [
+    "ActorError",
+    "ActorSystem",
+    "AskTimeoutError",
+    "BrokerActorsError",
+    "BusinessError",
+    "PlatformError",
+    "Ref",
+    "Retry",
+    "Settings",
+    "SystemFaultError",
+    "Worker",
+    "actor",
+    "method",
+    "turn",
+]

@@ -1,0 +1,108 @@
+"""The adapters a system runs on, opened together and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from broker_actors.adapters.clock import SystemClock
+from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
+from broker_actors.adapters.memory.store import MemoryStore
+from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
+from broker_actors.adapters.rabbitmq.transport import RabbitOptions, RabbitTransport
+from broker_actors.adapters.redis.replies import RedisReplies
+from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.core.errors import ConfigurationError
+from broker_actors.ports.clock import Clock
+from broker_actors.ports.observer import Observer
+from broker_actors.ports.replies import Replies
+from broker_actors.ports.store import Store
+from broker_actors.ports.transport import Transport
+from broker_actors.settings import Settings
+
+REAL_SCHEMES: Final = frozenset({"amqp", "amqps"})
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One set of open ports."""
+
+    transport: Transport
+    store: Store
+    replies: Replies
+    clock: Clock
+    observer: Observer
+
+    async def close(self) -> None:
+        """Close what was opened, the broker first so that nothing new arrives. Idempotent."""
+        await self.transport.close()
+        await self.replies.close()
+        await self.store.close()
+
+
+@dataclass(slots=True)
+class Embedded:
+    """A broker and a store inside this process, shared by every system opened on it."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    broker: MemoryBroker = field(init=False)
+    store: MemoryStore = field(init=False)
+    channels: MemoryChannels = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the three parts on one clock."""
+        self.broker = MemoryBroker(self.clock)
+        self.store = MemoryStore(self.clock)
+        self.channels = MemoryChannels()
+
+    def backend(self, observer: Observer) -> Backend:
+        """Return ports onto this broker and store."""
+        return Backend(
+            MemoryTransport(self.broker),
+            self.store,
+            MemoryReplies(self.channels, observer),
+            self.clock,
+            observer,
+        )
+
+
+async def open_backend(settings: Settings, observer: Observer) -> Backend:
+    """Return the ports *settings* name.
+
+    Raises:
+        ConfigurationError: the URL's scheme is none of `memory`, `amqp`, `amqps`.
+        BrokerUnavailableError: the broker cannot be reached.
+        StoreUnavailableError: the store cannot be reached.
+
+    """
+    scheme = urlsplit(settings.url).scheme
+    if scheme == "memory":
+        return Embedded().backend(observer)
+    if scheme not in REAL_SCHEMES:
+        text = f"BROKER_ACTORS_URL={scheme}://...: use memory://, amqp:// or amqps://"
+        raise ConfigurationError(text)
+    return await _open_real(settings, observer)
+
+
+async def _open_real(settings: Settings, observer: Observer) -> Backend:
+    options = RabbitOptions(publish_timeout_seconds=settings.publish_timeout_seconds)
+    transport = await RabbitTransport.connect(settings.url, observer, options)
+    opened: list[RedisStore | RedisReplies] = []
+    try:
+        store = await RedisStore.connect(settings.redis_url, observer, timeout_seconds=settings.store_timeout_seconds)
+        opened.append(store)
+        replies = await RedisReplies.connect(
+            settings.redis_url, observer, timeout_seconds=settings.store_timeout_seconds
+        )
+    except BaseException:
+        await _close_all(opened)
+        await transport.close()
+        raise
+    return Backend(transport, store, replies, SystemClock(), observer)
+
+
+async def _close_all(opened: Sequence[RedisStore | RedisReplies]) -> None:
+    for adapter in opened:
+        await adapter.close()

@@ -1,0 +1,139 @@
+"""The actor system: what a program opens to call actors."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self, TypeVar, overload
+
+from broker_actors.actor.ref import Ref, UntypedRef, make_ref, make_untyped_ref, target_of
+from broker_actors.bootstrap.backend import Backend, open_backend
+from broker_actors.client.client import Client, ClientOptions
+from broker_actors.core.envelope import JSON, MSGPACK
+from broker_actors.core.errors import PlatformError
+from broker_actors.dispatch import Dispatch
+from broker_actors.observability.logs import LoggingObserver
+from broker_actors.ports.observer import Observer
+from broker_actors.settings import Settings
+
+RefT = TypeVar("RefT", bound=Ref)
+
+
+class ActorSystem:
+    """A connection to the actors of a deployment, or to an embedded one.
+
+    Use it as an async context manager. One system per process is enough: it may be used by
+    any number of concurrent tasks of the loop it was opened on.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, observer: Observer | None = None, backend: Backend | None = None
+    ) -> None:
+        """Prepare a system; `connect` is the usual way.
+
+        Args:
+            settings: what to connect to; from the environment by default.
+            observer: who is told what happens; the logger `broker_actors` by default.
+            backend: ports that are already open and stay open; for tests and embedding.
+
+        """
+        self.settings = settings or Settings()
+        self._observer = observer or LoggingObserver()
+        self._given = backend
+        self._backend: Backend | None = None
+        self._client: Client | None = None
+        self._dispatch: Dispatch | None = None
+
+    @classmethod
+    def connect(
+        cls, url: str | None = None, redis_url: str | None = None, *, observer: Observer | None = None
+    ) -> ActorSystem:
+        """Return a system to enter with `async with`.
+
+        Args:
+            url: the broker; `BROKER_ACTORS_URL` by default, and without that an embedded one.
+            redis_url: the store of a real broker; `BROKER_ACTORS_REDIS_URL` by default.
+            observer: who is told what happens; the logger `broker_actors` by default.
+
+        """
+        given = {name: value for name, value in (("url", url), ("redis_url", redis_url)) if value is not None}
+        return cls(Settings.model_validate({**Settings().model_dump(), **given}), observer=observer)
+
+    async def __aenter__(self) -> Self:
+        """Open the connections.
+
+        Raises:
+            ConfigurationError: a setting cannot work.
+            PlatformError: the broker or the store cannot be reached.
+
+        """
+        backend = self._given or await open_backend(self.settings, self._observer)
+        self._backend = backend
+        self._dispatch = Dispatch(backend.transport, backend.store, backend.clock)
+        options = ClientOptions(self.settings.ask_timeout_seconds, JSON if self.settings.codec == "json" else MSGPACK)
+        self._client = Client(self._dispatch, backend.replies, backend.clock, backend.observer, options)
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connections; asks under way fail."""
+        client, self._client = self._client, None
+        backend, self._backend = self._backend, None
+        if client is not None:
+            await client.close()
+        if backend is not None and self._given is None:
+            await backend.close()
+
+    @overload
+    def ref(self, actor: type[RefT], actor_id: str) -> RefT: ...
+    @overload
+    def ref(self, actor: str, actor_id: str) -> UntypedRef: ...
+    def ref(self, actor: type[RefT] | str, actor_id: str) -> RefT | UntypedRef:
+        """Return a handle on an actor. Nothing is sent: a virtual actor exists on first use.
+
+        Args:
+            actor: a class that inherits `Ref`, or the name of an actor type.
+            actor_id: 1 to 200 UTF-8 bytes of printable characters.
+
+        Raises:
+            ConfigurationError: the id, or the name of the type, is not one.
+
+        """
+        if isinstance(actor, str):
+            return make_untyped_ref(actor, actor_id, self.client)
+        return make_ref(actor, actor_id, self.client)
+
+    async def spawn(self, actor: type[RefT], actor_id: str) -> RefT:
+        """Make the mailbox of a dedicated actor and return a handle on it. Idempotent.
+
+        Actors with shared mailboxes exist without it, and nothing is made for them.
+
+        Raises:
+            PlatformError: the broker or the store is unavailable, or the layout is not the recorded one.
+
+        """
+        ref = self.ref(actor, actor_id)
+        target = target_of(ref)
+        await self.dispatch.spawn(target.address, target.declared)
+        return ref
+
+    @property
+    def client(self) -> Client:
+        """The calling side; raises `PlatformError` outside of `async with`."""
+        if self._client is None:
+            raise PlatformError("the actor system is not open: use `async with ActorSystem.connect() as system:`")
+        return self._client
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """The way to the broker; raises `PlatformError` outside of `async with`."""
+        if self._dispatch is None or self._client is None:
+            raise PlatformError("the actor system is not open: use `async with ActorSystem.connect() as system:`")
+        return self._dispatch
+
+    @property
+    def backend(self) -> Backend:
+        """The open ports; raises `PlatformError` outside of `async with`."""
+        if self._backend is None:
+            raise PlatformError("the actor system is not open: use `async with ActorSystem.connect() as system:`")
+        return self._backend

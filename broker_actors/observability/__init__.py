@@ -1,0 +1,1 @@
+"""Observers: what happened, as log records and counters. They watch and decide nothing."""

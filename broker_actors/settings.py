@@ -1,0 +1,37 @@
+"""What a deployment decides, read from the environment and overridable in code."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from broker_actors.core.lanes import RUNNING_MAX
+
+
+class Settings(BaseSettings):
+    """Settings of one process; each is also an environment variable `BROKER_ACTORS_<NAME>`.
+
+    Attributes:
+        url: the broker: `amqp://` or `amqps://`, or `memory://` for the embedded default.
+        redis_url: the store, for a real broker: `redis://` or `rediss://`.
+        ask_timeout_seconds: deadline of asks that name none.
+        codec: encoding of calls, `msgpack` or `json`.
+        publish_timeout_seconds: how long a publish may wait for its confirm.
+        store_timeout_seconds: how long a store command may take.
+        prefetch: deliveries per mailbox that a worker holds unacknowledged; a window, not the concurrency.
+        running_max: turns a worker runs at a time; turns that wait in an ask do not count.
+        drain_timeout_seconds: how long a stopping worker waits for the turns that run.
+
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BROKER_ACTORS_", extra="forbid")
+
+    url: str = "memory://"
+    redis_url: str = "redis://localhost:6379/0"
+    ask_timeout_seconds: float = Field(default=30.0, gt=0)
+    codec: str = Field(default="msgpack", pattern="^(msgpack|json)$")
+    publish_timeout_seconds: float = Field(default=10.0, gt=0)
+    store_timeout_seconds: float = Field(default=10.0, gt=0)
+    prefetch: int = Field(default=1_000, ge=1, le=65_535)
+    running_max: int = Field(default=RUNNING_MAX, ge=1)
+    drain_timeout_seconds: float = Field(default=20.0, ge=0)

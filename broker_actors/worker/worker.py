@@ -1,0 +1,175 @@
+"""Runs actors: consumes their mailboxes, relays what is due, stops in an orderly way.
+
+Invariant: between start and stop every background task is awaited here, so that a worker
+whose insides died says so and does not look alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Final, Self
+
+from broker_actors.actor.spec import ActorSpec, spec_of
+from broker_actors.bootstrap.system import ActorSystem
+from broker_actors.core.errors import ConfigurationError, PlatformError
+from broker_actors.core.events import Trouble
+from broker_actors.runtime.host import Host
+from broker_actors.runtime.mailboxes import Mailboxes
+from broker_actors.runtime.relay import MAILBOXES as RELAYED
+from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
+from broker_actors.runtime.services import Services
+
+#: How often idle actors and newly spawned dedicated mailboxes are looked for.
+TICK_SECONDS: Final = 1.0
+#: Deliveries the relay holds at a time: it only forwards, so a short window keeps it fair among workers.
+RELAY_PREFETCH: Final = 100
+
+
+class Worker:
+    """Runs the given actor classes on a system until stopped.
+
+    Use it as an async context manager around whatever the process does meanwhile, or call
+    `run` to do nothing else.
+    """
+
+    def __init__(self, system: ActorSystem, *actors: type) -> None:
+        """Prepare a worker.
+
+        Args:
+            system: an open actor system.
+            actors: classes decorated with `@actor`.
+
+        Raises:
+            ConfigurationError: none is given, one is not decorated, or two share a type.
+
+        """
+        if not actors:
+            raise ConfigurationError("a worker needs at least one actor class")
+        specs = [spec_of(cls) for cls in actors]
+        self._specs = {spec.type: spec for spec in specs}
+        if len(self._specs) != len(specs):
+            raise ConfigurationError("two of the actor classes have the same actor type")
+        self._system = system
+        backend = system.backend
+        self._services = Services(
+            system.dispatch, backend.store, backend.replies, backend.clock, backend.observer, system.client
+        )
+        self._host = Host(self._services, self._specs, running_max=system.settings.running_max)
+        self._relay = Relay(self._services)
+        observing = (backend.transport, backend.clock, backend.observer)
+        self._mailboxes = Mailboxes(*observing, prefetch=system.settings.prefetch)
+        self._relayed = Mailboxes(*observing, prefetch=RELAY_PREFETCH)
+        self._background: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start: return once every mailbox is consumed.
+
+        Raises:
+            TopologyMismatchError: a type's recorded layout is not the declared one.
+            PlatformError: the broker or the store is unavailable.
+
+        """
+        try:
+            for spec in self._specs.values():
+                layout = await self._services.dispatch.layout(spec.type, spec.layout)
+                for mailbox in layout.mailboxes():
+                    self._open(mailbox, spec)
+            await self._open_dedicated()
+            for mailbox in RELAYED:
+                self._relayed.open(mailbox, "", self._relay.receive, lambda _lost: None)
+            await self._mailboxes.opened()
+            await self._relayed.opened()
+        except BaseException:
+            await self._close()
+            raise
+        self._background = asyncio.create_task(self._run_background())
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop: finish what runs within the drain deadline and give the rest back to the broker."""
+        await self.stop()
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Return when *until* is set.
+
+        Raises:
+            BaseException: what killed one of the worker's own tasks; only a bug can.
+
+        """
+        if self._background is None:
+            raise PlatformError("the worker is not started: use `async with Worker(...)`")
+        waiting = asyncio.ensure_future(until.wait())
+        try:
+            await asyncio.wait([waiting, self._background], return_when=asyncio.FIRST_COMPLETED)
+            if self._background.done():
+                await self._background
+        finally:
+            waiting.cancel()
+
+    async def stop(self) -> None:
+        """Stop in order: no new turns, wait for what runs, close the mailboxes, deactivate. Idempotent."""
+        deadline_seconds = self._system.settings.drain_timeout_seconds
+        if not await self._host.drain(deadline_seconds):
+            text = f"{self._host.running} turns did not end within {deadline_seconds:g} s; they will run again elsewhere"
+            self._services.observer.observe(Trouble("drain", text))
+        await self._close()
+
+    @property
+    def residents(self) -> int:
+        """How many actors are live in this worker."""
+        return self._host.residents
+
+    async def _close(self) -> None:
+        background, self._background = self._background, None
+        if background is not None:
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
+        await self._mailboxes.close()
+        await self._relayed.close()
+        await self._relay.close()
+        await self._host.close()
+
+    def _open(self, mailbox: str, spec: ActorSpec) -> None:
+        self._mailboxes.open(mailbox, spec.type, self._host.receive, self._host.lost)
+
+    async def _open_dedicated(self) -> None:
+        for spec in self._specs.values():
+            if spec.layout.dedicated:
+                for actor_id in await self._services.store.spawned(spec.type):
+                    self._open(spec.layout.mailbox_of(actor_id), spec)
+
+    async def _run_background(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tick())
+            tasks.create_task(self._sweep())
+            tasks.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        await asyncio.wait(
+            [self._host.failed, *self._mailboxes.tasks, *self._relayed.tasks], return_when=asyncio.FIRST_COMPLETED
+        )
+        self._mailboxes.check()
+        self._relayed.check()
+        await self._host.failed
+
+    async def _tick(self) -> None:
+        while True:
+            await self._services.clock.sleep(TICK_SECONDS)
+            self._host.passivate_idle()
+            try:
+                await self._open_dedicated()
+            except PlatformError as error:
+                self._services.observer.observe(Trouble("look for spawned actors", str(error)))
+
+    async def _sweep(self) -> None:
+        durable = [spec.type for spec in self._specs.values() if spec.durable]
+        while True:
+            await self._services.clock.sleep(SWEEP_SECONDS)
+            for actor_type in durable:
+                try:
+                    await self._relay.sweep(actor_type)
+                except PlatformError as error:
+                    self._services.observer.observe(Trouble(f"sweep of {actor_type}", str(error)))
