@@ -148,16 +148,13 @@ class Worker:
             tasks.create_task(self._watch())
 
     async def _watch(self) -> None:
-        await asyncio.wait(
-            [self._host.failed, *self._mailboxes.tasks, *self._relayed.tasks], return_when=asyncio.FIRST_COMPLETED
-        )
-        self._mailboxes.check()
-        self._relayed.check()
         await self._host.failed
 
     async def _tick(self) -> None:
         while True:
             await self._services.clock.sleep(TICK_SECONDS)
+            self._mailboxes.check()
+            self._relayed.check()
             self._host.passivate_idle()
             try:
                 await self._open_dedicated()
