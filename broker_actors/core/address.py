@@ -72,4 +72,13 @@ def partition_of(actor_id: str, partitions: int) -> int:
 
 def bucket_of(address: Address) -> str:
     """Return the hash tag under which everything of *address* lives in the store: `{Counter:17}`."""
-    return f"{{{address.type}:{crc32(address.id.encode()) % BUCKETS}}}"
+    return _bucket(address.type, crc32(address.id.encode()) % BUCKETS)
+
+
+def buckets_of(actor_type: str) -> list[str]:
+    """Return all hash tags of *actor_type*."""
+    return [_bucket(actor_type, n) for n in range(BUCKETS)]
+
+
+def _bucket(actor_type: str, n: int) -> str:
+    return f"{{{actor_type}:{n}}}"

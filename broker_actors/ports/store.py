@@ -20,7 +20,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 
 @dataclass(frozen=True, slots=True)
 class OutboxKey:
-    """Which outbox item: the version whose commit wrote it, and its place in that commit."""
+    """Which outbox item: the version its commit made, and its place in that commit, from 0."""
 
     version: int
     index: int
@@ -146,8 +146,10 @@ class Store(Protocol):
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one.
 
-        Writing anything raises the version by one; a commit with nothing to write is a
-        fence check and leaves it.
+        Writing anything (state, record or outbox) raises the version by one: the next commit
+        under this claim starts from `claim.version + 1`, which is also the version in the
+        keys of the outbox items written. A commit with nothing to write is a fence check and
+        leaves the version; like any other, it is fenced at a stale version.
 
         Sending the same commit again after a lost answer returns what it returned, or
         would have. Commits of one loop pass leave together.

@@ -1,0 +1,1 @@
+"""Broker, store and reply channels inside one process: for tests, simulation and the embedded system."""

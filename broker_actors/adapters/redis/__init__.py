@@ -1,0 +1,1 @@
+"""The store and the reply channels on Redis 7 or later, or Valkey."""

@@ -1,0 +1,199 @@
+"""One connection to Redis: opened on demand, dropped at the first doubt, never retried in secret.
+
+redis-py does the handshake, TLS and the protocol. Its own retries are off (it would send a
+command again up to ten times): whoever owns a `Link` decides what is safe to send again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias, cast
+
+import hiredis
+from redis.asyncio import connection as driver
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+
+from broker_actors.core.errors import ConfigurationError
+from broker_actors.core.events import Connected, ConnectionLost
+from broker_actors.ports.observer import Observer
+
+#: What a command is made of.
+Arg: TypeAlias = bytes | str | int
+#: What Redis answers; an error is an answer like any other.
+Answer: TypeAlias = "bytes | int | RedisError | list[Answer] | None"
+
+_REFUSALS: Final = (AuthenticationError, AuthorizationError, NoPermissionError)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """Where Redis is and how long to wait for it.
+
+    Attributes:
+        url: `redis://`, `rediss://` (TLS) or `unix://`; may carry user, password and database.
+        deadline_seconds: how long a call waits for its answer, over all attempts.
+        answer_seconds: how long one attempt may take before its connection counts as dead.
+        connect_seconds: how long connecting may take, once.
+        prefix: how all keys begin; systems that share a database need different ones.
+        channel_ttl_seconds: how long a reply channel outlives a client that died.
+
+    """
+
+    url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
+    deadline_seconds: float = 10.0
+    answer_seconds: float = 3.0
+    connect_seconds: float = 3.0
+    prefix: str = "ba"
+    channel_ttl_seconds: float = 60.0
+
+
+class LinkLostError(Exception):
+    """The connection is gone: what was sent may or may not have happened."""
+
+
+class LinkRefusedError(Exception):
+    """Redis does not let us in; trying again cannot help."""
+
+
+class _Connection(Protocol):
+    """The part of redis-py's connection we use."""
+
+    async def connect(self) -> None: ...
+    async def disconnect(self, nowait: bool = False) -> None: ...  # noqa: FBT001, FBT002 - the driver's signature
+    async def send_packed_command(self, command: Sequence[bytes], check_health: bool = True) -> None: ...  # noqa: FBT001, FBT002 - the driver's
+    async def read_response(self) -> Answer: ...
+
+
+def pack(*args: Arg) -> bytes:
+    """Return a command in Redis' wire format."""
+    return cast("bytes", hiredis.pack_command(args))  # type: ignore[arg-type] # its stub says one argument
+
+
+class Link:
+    """A connection with one user: send a batch, read its answers, send the next.
+
+    Invariant: after any failure, timeout or cancellation the connection is closed, so that
+    an answer can never be taken for that of another command.
+    """
+
+    def __init__(self, settings: RedisSettings, observer: Observer, purpose: str) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._options = _options(settings)
+        self._connection: _Connection | None = None
+        #: Which server and what for, without credentials.
+        self.server = f"redis {_place(self._options)} ({purpose})"
+
+    async def open(self) -> bool:
+        """Connect if not connected; return whether the connection is new.
+
+        Raises:
+            LinkLostError: no working server within `connect_seconds`.
+            LinkRefusedError: the server refuses the user or password.
+
+        """
+        if self._connection is not None:
+            return False
+        connection = _new(self._options)
+        try:
+            async with asyncio.timeout(self._settings.connect_seconds):
+                await connection.connect()
+                # A server that is still loading, or cannot write to its disk, says so here.
+                await connection.send_packed_command([pack("PING")], check_health=False)
+                await connection.read_response()
+        except BaseException as error:
+            await connection.disconnect(nowait=True)
+            if isinstance(error, _REFUSALS):
+                raise LinkRefusedError(str(error)) from error
+            if isinstance(error, (RedisError, OSError, TimeoutError)):
+                raise LinkLostError(str(error) or "no connection in time") from error
+            raise
+        self._connection = connection
+        self._observer.observe(Connected(self.server))
+        return True
+
+    async def exchange(self, commands: Sequence[bytes], seconds: float) -> list[Answer]:
+        """Send packed *commands* in one write and return their answers, in order.
+
+        Raises:
+            LinkLostError: not open, closed on the way, or not all answered within *seconds*.
+
+        """
+        connection = self._connection
+        if connection is None:
+            raise LinkLostError("not connected")
+        try:
+            async with asyncio.timeout(seconds):
+                await connection.send_packed_command(commands, check_health=False)
+                return [await _read(connection) for _ in commands]
+        except TimeoutError as error:
+            await self.drop(f"no answer within {seconds:g} s")
+            raise LinkLostError(f"no answer within {seconds:g} s") from error
+        except (RedisError, OSError) as error:
+            await self.drop(str(error))
+            raise LinkLostError(str(error)) from error
+        except BaseException:
+            self._connection = None
+            await connection.disconnect(nowait=True)
+            raise
+
+    async def drop(self, reason: str) -> None:
+        """Close the connection because of *reason*, without waiting for the server."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+            self._observer.observe(ConnectionLost(self.server, reason))
+
+    async def close(self) -> None:
+        """Close the connection in good order. Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect()
+
+
+async def _read(connection: _Connection) -> Answer:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+def _options(settings: RedisSettings) -> dict[str, object]:
+    try:
+        options = cast("dict[str, object]", driver.parse_url(settings.url))
+    except ValueError as error:
+        # Not the URL itself: it may carry a password.
+        raise ConfigurationError(f"the Redis URL cannot be read: {error}") from error
+    return {
+        **options,
+        # The link has its own deadlines, around a whole batch.
+        "socket_timeout": None,
+        "socket_connect_timeout": settings.connect_seconds,
+        "retry": Retry(NoBackoff(), 0),
+        # The scripts' answers are lists, numbers and bytes; version 2 has no push messages to mix in.
+        "protocol": 2,
+        "decode_responses": False,
+        "driver_info": None,
+    }
+
+
+def _new(options: dict[str, object]) -> _Connection:
+    arguments = dict(options)
+    kind = cast("type[driver.Connection]", arguments.pop("connection_class", driver.Connection))
+    return cast("_Connection", kind(**arguments))  # type: ignore[arg-type] # options of a URL are untyped
+
+
+def _place(options: dict[str, object]) -> str:
+    if "path" in options:
+        return str(options["path"])
+    return f"{options.get('host', 'localhost')}:{options.get('port', 6379)}/{options.get('db', 0)}"

@@ -1,0 +1,158 @@
+"""The store on Redis: each decision is one script, and every script is safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
+from broker_actors.adapters.redis.batcher import Batcher
+from broker_actors.adapters.redis.connection import Answer, Arg, RedisSettings
+from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.script import Script
+from broker_actors.core.address import Address
+from broker_actors.core.reply import Reply
+from broker_actors.core.topology import Layout
+from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.observer import Observer
+from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey
+
+SPAWNED_MAX: Final = 10_000
+UNDISPATCHED_MAX: Final = 1_000
+#: Actors of one bucket that `undispatched` looks at: far above the even share of its bound.
+_UNDISPATCHED_OF_BUCKET_MAX: Final = 64
+
+
+class RedisStore:
+    """Implements `ports.store.Store`."""
+
+    def __init__(self, batcher: Batcher, keys: Keys) -> None:
+        self._batcher = batcher
+        self._keys = keys
+        self._claim = Script.named("claim")
+        self._commit = Script.named("commit")
+        self._dispatched = Script.named("dispatched")
+        self._layout = Script.named("layout")
+
+    @classmethod
+    async def connect(cls, settings: RedisSettings, observer: Observer) -> RedisStore:
+        """Return a store that has reached Redis once.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline, or Redis refuses us.
+            ConfigurationError: the URL or the prefix cannot work.
+
+        """
+        store = cls(Batcher(settings, observer, "store"), Keys(settings.prefix))
+        try:
+            to_bytes(await store._batcher.call("PING"))
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Give up the connection. Idempotent."""
+        await self._batcher.close()
+
+    # --- types ----------------------------------------------------------------
+
+    async def layout(self, wanted: Layout) -> Layout:
+        """Record *wanted* if its type has none yet; return what is recorded."""
+        key = self._keys.layout(wanted.type)
+        answer = await self._batcher.run(self._layout, (key,), wanted.generation, wanted.partitions)
+        generation, partitions = to_list(answer, 2)
+        return Layout(wanted.type, to_int(generation), to_int(partitions))
+
+    async def recorded_layout(self, actor_type: str) -> Layout | None:
+        """Return the recorded layout of *actor_type*, or None."""
+        answer = await self._batcher.call("HMGET", self._keys.layout(actor_type), "generation", "partitions")
+        generation, partitions = to_list(answer, 2)
+        if generation is None:
+            return None
+        return Layout(actor_type, to_int(generation), to_int(partitions))
+
+    async def spawn(self, address: Address) -> None:
+        """Record that *address* has a dedicated mailbox."""
+        to_int(await self._batcher.call("ZADD", self._keys.spawned(address.type), 0, address.id))
+
+    async def spawned(self, actor_type: str) -> Sequence[str]:
+        """Return the ids of *actor_type* that have a dedicated mailbox, sorted; at most 10,000."""
+        # Members of equal score are in the order of their bytes, which is that of their characters.
+        answer = await self._batcher.call("ZRANGE", self._keys.spawned(actor_type), 0, SPAWNED_MAX - 1)
+        return [to_bytes(actor_id).decode() for actor_id in to_list(answer)]
+
+    # --- one actor --------------------------------------------------------------
+
+    async def claim(self, address: Address, nonce: str) -> Claim:
+        """Take the actor: every older claim is fenced from now on."""
+        keys = (self._keys.actor(address), self._keys.outbox(address))
+        epoch, version, state, outbox = to_list(await self._batcher.run(self._claim, keys, nonce), 4)
+        return Claim(address, to_int(epoch), nonce, to_int(version), to_optional(state), _outbox(outbox))
+
+    async def look_up(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
+        """Return whether the keyed envelope has run, with its recorded reply if so."""
+        answer = await self._batcher.call("HMGET", self._keys.record(address, key), "digest", "type", "reply")
+        recorded, content_type, body = to_list(answer, 3)
+        if recorded is None:
+            return Fresh()
+        if to_bytes(recorded) != digest:
+            return Conflict()
+        return Duplicate(Reply(to_bytes(body), to_bytes(content_type).decode()))
+
+    async def commit(self, commit: Commit) -> Committed | Fenced:
+        """Write *commit* if its claim is the newest and its version the current one."""
+        claim, keys = commit.claim, self._keys
+        address = claim.address
+        touched = [keys.actor(address), keys.outbox(address), keys.dirty(address)]
+        if commit.record is not None:
+            touched.append(keys.record(address, commit.record.key))
+        answer = await self._batcher.run(
+            self._commit,
+            tuple(touched),
+            *(claim.epoch, claim.nonce, claim.version, commit.nonce, address.id),
+            *(int(commit.state is not None), commit.state or b""),
+            *_record(commit.record),
+            *commit.outbox,
+        )
+        return Committed() if to_bytes(answer) == b"COMMITTED" else Fenced()
+
+    async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
+        """Forget outbox items the broker has confirmed."""
+        touched = (self._keys.outbox(address), self._keys.dirty(address))
+        fields = [f"{key.version}:{key.index}" for key in keys]
+        to_int(await self._batcher.run(self._dispatched, touched, address.id, *fields))
+
+    async def outbox(self, address: Address) -> Mapping[OutboxKey, bytes]:
+        """Return what is undispatched, in order."""
+        return _outbox(await self._batcher.call("HGETALL", self._keys.outbox(address)))
+
+    # --- all actors ---------------------------------------------------------------
+
+    async def undispatched(self, actor_type: str, *, older_than_seconds: float) -> Sequence[Address]:
+        """Return actors whose outbox has held items for that long, the longest first; at most 1,000."""
+        seconds, microseconds = to_list(await self._batcher.call("TIME"), 2)
+        now_ms = to_int(seconds) * 1000 + to_int(microseconds) // 1000
+        limits: tuple[Arg, ...] = (
+            *("-inf", now_ms - int(older_than_seconds * 1000), "WITHSCORES"),
+            *("LIMIT", 0, _UNDISPATCHED_OF_BUCKET_MAX),
+        )
+        indexes = self._keys.all_dirty(actor_type)
+        answers = await self._batcher.call_all([("ZRANGEBYSCORE", index, *limits) for index in indexes])
+        found = sorted((int(since_ms), actor_id) for a in answers for actor_id, since_ms in to_pairs(a))
+        return [Address(actor_type, actor_id.decode()) for _, actor_id in found[:UNDISPATCHED_MAX]]
+
+
+def _record(record: KeyedRecord | None) -> tuple[Arg, ...]:
+    if record is None:
+        return ("", "", "", 0)
+    return (record.digest, record.reply.content_type, record.reply.body, record.retention_seconds * 1000)
+
+
+def _outbox(answer: Answer) -> Mapping[OutboxKey, bytes]:
+    items: dict[OutboxKey, bytes] = {}
+    for name, item in to_pairs(answer):
+        version, _, index = name.partition(b":")
+        items[OutboxKey(int(version), int(index))] = item
+    return MappingProxyType(dict(sorted(items.items(), key=lambda pair: (pair[0].version, pair[0].index))))
