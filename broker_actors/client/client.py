@@ -106,6 +106,11 @@ class Client:
         finally:
             self._settle(numbered)
 
+    @property
+    def reply_channel(self) -> str:
+        """The name of this client's reply channel; empty until its first ask."""
+        return "" if self._channel is None else self._channel.name
+
     async def close(self) -> None:
         """Fail what still waits and give up the reply channel. Idempotent."""
         self._closed = True

@@ -85,6 +85,7 @@ class Mailboxes:
         while True:
             closing = asyncio.Event()
             subscription = Subscription(mailbox, actor_type, closing.set)
+            opened_seconds = self._clock.monotonic_seconds()
             try:
                 consumer = await self._transport.consume(
                     mailbox, partial(receive, subscription), prefetch=self._prefetch
@@ -92,12 +93,12 @@ class Mailboxes:
             except PlatformError as error:
                 reason = str(error)
             else:
-                failures = 0
                 self._opened[mailbox].set()
                 self._observer.observe(ConsumerOpened(mailbox))
                 reason = await self._watch(consumer, closing)
                 lost(subscription)
-            failures += 1
+            lived_seconds = self._clock.monotonic_seconds() - opened_seconds
+            failures = 1 if lived_seconds > REOPENING.max_backoff else failures + 1
             self._observer.observe(ConsumerLost(mailbox, reason))
             await self._clock.sleep(REOPENING.backoff_seconds(failures, self._clock.chance()))
 

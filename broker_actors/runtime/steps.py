@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from broker_actors.actor.context import entered
+from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import turn as t
 from broker_actors.core.errors import ErrorRecord, PlatformError
 from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
 from broker_actors.core.history import summary
 from broker_actors.core.outgoing import Outgoing, pack
 from broker_actors.core.reply import Reply
+from broker_actors.core.retry import Retry
 from broker_actors.core.verdict import Terms
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival
@@ -36,7 +38,7 @@ class Steps:
     ) -> None:
         spec = activation.spec
         #: What failures are judged by.
-        self.terms = Terms(spec.retry, spec.durable, arrival.subscription.mailbox)
+        self.terms = Terms(_retry_of(spec, arrival), spec.durable, arrival.subscription.mailbox)
         self._arrival = arrival
         self._activation = activation
         self._services = services
@@ -160,6 +162,11 @@ class Steps:
         seconds = self._services.clock.monotonic_seconds() - self._arrival.arrived_seconds
         event = TurnEnded(envelope.address, envelope.method, outcome, envelope.attempt, error, seconds)
         self._services.observer.observe(event)
+
+
+def _retry_of(spec: ActorSpec, arrival: Arrival) -> Retry:
+    method = spec.methods.get(arrival.envelope.method)
+    return spec.retry if method is None or method.retry is None else method.retry
 
 
 def _being_cancelled() -> bool:
