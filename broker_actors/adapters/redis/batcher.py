@@ -198,7 +198,7 @@ class Batcher:
             self._loaded.clear()
         missing = {command.script for command in batch if command.script} - self._loaded
         packed = [*(script.load() for script in missing), *(command.packed for command in batch)]
-        answers = await self._link.exchange(packed, self._settings.answer_seconds)
+        answers = await self._link.exchange(packed, self._settings.attempt_seconds)
         self._loaded |= missing
         return answers[len(missing) :]
 

@@ -32,6 +32,9 @@ Arg: TypeAlias = bytes | str | int
 #: What Redis answers; an error is an answer like any other.
 Answer: TypeAlias = "bytes | int | RedisError | list[Answer] | None"
 
+#: So many connections in a row may prove dead before a call gives up.
+ATTEMPTS_WITHIN_DEADLINE: Final = 3
+
 _REFUSALS: Final = (AuthenticationError, AuthorizationError, NoPermissionError)
 
 
@@ -42,8 +45,6 @@ class RedisSettings:
     Attributes:
         url: `redis://`, `rediss://` (TLS) or `unix://`; may carry user, password and database.
         deadline_seconds: how long a call waits for its answer, over all attempts.
-        answer_seconds: how long one attempt may take before its connection counts as dead.
-        connect_seconds: how long connecting may take, once.
         prefix: how all keys begin; systems that share a database need different ones.
         channel_ttl_seconds: how long a reply channel outlives a client that died.
 
@@ -51,10 +52,13 @@ class RedisSettings:
 
     url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
     deadline_seconds: float = 10.0
-    answer_seconds: float = 3.0
-    connect_seconds: float = 3.0
     prefix: str = "ba"
     channel_ttl_seconds: float = 60.0
+
+    @property
+    def attempt_seconds(self) -> float:
+        """How long connecting, or one answer, may take before the connection counts as dead."""
+        return self.deadline_seconds / ATTEMPTS_WITHIN_DEADLINE
 
 
 class LinkLostError(Exception):
@@ -98,7 +102,7 @@ class Link:
         """Connect if not connected; return whether the connection is new.
 
         Raises:
-            LinkLostError: no working server within `connect_seconds`.
+            LinkLostError: no working server within `attempt_seconds`.
             LinkRefusedError: the server refuses the user or password.
 
         """
@@ -106,7 +110,7 @@ class Link:
             return False
         connection = _new(self._options)
         try:
-            async with asyncio.timeout(self._settings.connect_seconds):
+            async with asyncio.timeout(self._settings.attempt_seconds):
                 await connection.connect()
                 # A server that is still loading, or cannot write to its disk, says so here.
                 await connection.send_packed_command([pack("PING")], check_health=False)
@@ -178,7 +182,7 @@ def _options(settings: RedisSettings) -> dict[str, object]:
         **options,
         # The link has its own deadlines, around a whole batch.
         "socket_timeout": None,
-        "socket_connect_timeout": settings.connect_seconds,
+        "socket_connect_timeout": settings.attempt_seconds,
         "retry": Retry(NoBackoff(), 0),
         # The scripts' answers are lists, numbers and bytes; version 2 has no push messages to mix in.
         "protocol": 2,

@@ -27,24 +27,32 @@ _UNDISPATCHED_OF_BUCKET_MAX: Final = 64
 class RedisStore:
     """Implements `ports.store.Store`."""
 
-    def __init__(self, batcher: Batcher, keys: Keys) -> None:
-        self._batcher = batcher
-        self._keys = keys
+    def __init__(self, settings: RedisSettings, observer: Observer) -> None:
+        self._batcher = Batcher(settings, observer, "store")
+        self._keys = Keys(settings.prefix)
         self._claim = Script.named("claim")
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
         self._layout = Script.named("layout")
 
     @classmethod
-    async def connect(cls, settings: RedisSettings, observer: Observer) -> RedisStore:
+    async def connect(
+        cls, url: str, observer: Observer, *, timeout_seconds: float = 10.0, prefix: str = "ba"
+    ) -> RedisStore:
         """Return a store that has reached Redis once.
+
+        Args:
+            url: where Redis is; see `RedisSettings`.
+            observer: told about connections and trouble.
+            timeout_seconds: how long a call may wait for its answer, over all attempts.
+            prefix: how all keys begin.
 
         Raises:
             StoreUnavailableError: no answer within the deadline, or Redis refuses us.
             ConfigurationError: the URL or the prefix cannot work.
 
         """
-        store = cls(Batcher(settings, observer, "store"), Keys(settings.prefix))
+        store = cls(RedisSettings(url, timeout_seconds, prefix), observer)
         try:
             to_bytes(await store._batcher.call("PING"))
         except BaseException:

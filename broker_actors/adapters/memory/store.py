@@ -1,0 +1,176 @@
+"""The store inside the process: the same guarantees as the scripts on Redis, without the wire."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from broker_actors.core.address import Address
+from broker_actors.core.reply import Reply
+from broker_actors.core.topology import Layout
+from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.clock import Clock
+from broker_actors.ports.store import Claim, Commit, OutboxKey
+
+SPAWNED_MAX: Final = 10_000
+UNDISPATCHED_MAX: Final = 1_000
+
+
+@dataclass(slots=True)
+class _Record:
+    digest: bytes
+    reply: Reply
+    expires_ms: int
+
+
+@dataclass(slots=True)
+class _Actor:
+    epoch: int = 0
+    nonce: str = ""
+    version: int = 0
+    commit: str = ""
+    state: bytes | None = None
+    #: In order: versions rise, and a commit adds its items in order.
+    outbox: dict[OutboxKey, bytes] = field(default_factory=dict)
+    #: When the outbox became non-empty.
+    dirty_since_ms: int = 0
+    records: dict[str, _Record] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """Implements `ports.store.Store`; shared by everything that should see the same actors.
+
+    Every call suspends before and after its effect, so that whatever may happen in between
+    on a real store may happen here, too.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._actors: defaultdict[Address, _Actor] = defaultdict(_Actor)
+        self._layouts: dict[str, Layout] = {}
+        self._spawned: defaultdict[str, set[str]] = defaultdict(set)
+
+    async def layout(self, wanted: Layout) -> Layout:
+        """Record *wanted* if its type has none yet; return what is recorded."""
+        await self._step()
+        recorded = self._layouts.setdefault(wanted.type, wanted)
+        await self._step()
+        return recorded
+
+    async def recorded_layout(self, actor_type: str) -> Layout | None:
+        """Return the recorded layout of *actor_type*, or None."""
+        await self._step()
+        recorded = self._layouts.get(actor_type)
+        await self._step()
+        return recorded
+
+    async def spawn(self, address: Address) -> None:
+        """Record that *address* has a dedicated mailbox."""
+        await self._step()
+        self._spawned[address.type].add(address.id)
+        await self._step()
+
+    async def spawned(self, actor_type: str) -> Sequence[str]:
+        """Return the ids of *actor_type* that have a dedicated mailbox, sorted; at most 10,000."""
+        await self._step()
+        ids = sorted(self._spawned.get(actor_type, ()))[:SPAWNED_MAX]
+        await self._step()
+        return ids
+
+    async def claim(self, address: Address, nonce: str) -> Claim:
+        """Take the actor: every older claim is fenced from now on."""
+        await self._step()
+        actor = self._actors[address]
+        if actor.nonce != nonce:
+            actor.epoch = max(actor.epoch + 1, self._clock.now_ms())
+            actor.nonce = nonce
+        claim = Claim(address, actor.epoch, nonce, actor.version, actor.state, _copy(actor))
+        await self._step()
+        return claim
+
+    async def look_up(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
+        """Return whether the keyed envelope has run, with its recorded reply if so."""
+        await self._step()
+        found = self._found(address, key, digest)
+        await self._step()
+        return found
+
+    async def commit(self, commit: Commit) -> Committed | Fenced:
+        """Write *commit* if its claim is the newest and its version the current one."""
+        await self._step()
+        outcome = self._committed(self._actors[commit.claim.address], commit)
+        await self._step()
+        return outcome
+
+    async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
+        """Forget outbox items the broker has confirmed."""
+        await self._step()
+        outbox = self._actors[address].outbox
+        for key in keys:
+            outbox.pop(key, None)
+        await self._step()
+
+    async def outbox(self, address: Address) -> Mapping[OutboxKey, bytes]:
+        """Return what is undispatched, in order."""
+        await self._step()
+        items = _copy(self._actors[address])
+        await self._step()
+        return items
+
+    async def undispatched(self, actor_type: str, *, older_than_seconds: float) -> Sequence[Address]:
+        """Return actors whose outbox has held items for that long, the longest first; at most 1,000."""
+        await self._step()
+        latest_ms = self._clock.now_ms() - int(older_than_seconds * 1000)
+        found = sorted(
+            (actor.dirty_since_ms, address)
+            for address, actor in self._actors.items()
+            if address.type == actor_type and actor.outbox and actor.dirty_since_ms <= latest_ms
+        )
+        await self._step()
+        return [address for _, address in found[:UNDISPATCHED_MAX]]
+
+    async def close(self) -> None:
+        """Do nothing: others may share this store."""
+        await self._step()
+
+    async def _step(self) -> None:
+        await self._clock.sleep(0)
+
+    def _found(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
+        records = self._actors[address].records
+        record = records.get(key)
+        if record is None:
+            return Fresh()
+        if record.expires_ms <= self._clock.now_ms():
+            del records[key]
+            return Fresh()
+        return Duplicate(record.reply) if record.digest == digest else Conflict()
+
+    def _committed(self, actor: _Actor, commit: Commit) -> Committed | Fenced:
+        claim, record = commit.claim, commit.record
+        if actor.commit == commit.nonce:
+            return Committed()
+        if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
+            return Fenced()
+        if commit.state is None and record is None and not commit.outbox:
+            return Committed()
+        now_ms = self._clock.now_ms()
+        actor.version += 1
+        actor.commit = commit.nonce
+        if commit.state is not None:
+            actor.state = commit.state
+        if record is not None:
+            expires_ms = now_ms + record.retention_seconds * 1000
+            actor.records[record.key] = _Record(record.digest, record.reply, expires_ms)
+        if commit.outbox and not actor.outbox:
+            actor.dirty_since_ms = now_ms
+        for index, item in enumerate(commit.outbox):
+            actor.outbox[OutboxKey(actor.version, index)] = item
+        return Committed()
+
+
+def _copy(actor: _Actor) -> Mapping[OutboxKey, bytes]:
+    return MappingProxyType(dict(actor.outbox))
