@@ -1,9 +1,9 @@
 """Durable virtual actors on RabbitMQ and Redis."""
 
-from broker_actors.actor.context import turn
 from broker_actors.actor.method import method
 from broker_actors.actor.ref import Ref
 from broker_actors.actor.spec import actor
+from broker_actors.actor.turn import turn
 from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.core.errors import (
     ActorError,

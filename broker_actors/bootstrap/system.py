@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self, TypeVar, overload
 
-from broker_actors.actor.ref import Ref, UntypedRef, make_ref, make_untyped_ref, target_of
+from broker_actors.actor.handle import target_of
+from broker_actors.actor.ref import Ref, make_ref
+from broker_actors.actor.untyped import UntypedRef, make_untyped_ref
 from broker_actors.bootstrap.backend import Backend, open_backend
 from broker_actors.client.client import Client, ClientOptions
 from broker_actors.core.envelope import JSON, MSGPACK

@@ -21,6 +21,8 @@ from broker_actors.ports.clock import Clock
 
 #: Tells of one turn. More than this belongs in several turns.
 OUTGOING_MAX: Final = 1_000
+#: Their bodies together, for they are committed in one write.
+OUTGOING_BYTES_MAX: Final = 8 * 1_048_576
 
 
 class TurnContext:
@@ -34,6 +36,7 @@ class TurnContext:
         self._clock = clock
         self._waiting = waiting
         self._nonce = clock.token()
+        self._bytes = 0
         self._asks: dict[tuple[Address, str, bytes], int] = {}
         #: Tells recorded so far, in order.
         self.outgoing: list[Outgoing] = []
@@ -106,13 +109,10 @@ class TurnContext:
         """Record *call*; it leaves after the commit. See `ports.calling.Caller`.
 
         Raises:
-            MailboxFullError: the turn has recorded 1,000 already.
+            MailboxFullError: the turn has recorded 1,000 already, or 8 MiB of them.
 
         """
         self._check_running()
-        if len(self.outgoing) >= OUTGOING_MAX:
-            text = f"a turn of {self.address} sends more than {OUTGOING_MAX} tells: spread them over several turns"
-            raise MailboxFullError(text)
         now_ms = self._clock.now_ms()
         expires = call.options.expires_seconds
         envelope = Envelope(
@@ -126,6 +126,13 @@ class TurnContext:
             deadline_ms=0 if expires is None else now_ms + max(1, round(expires * 1000)),
             sent_seconds=now_ms // 1000,
         )
+        self._bytes += len(envelope.body)
+        if len(self.outgoing) >= OUTGOING_MAX or self._bytes > OUTGOING_BYTES_MAX:
+            text = (
+                f"a turn of {self.address} sends more than {OUTGOING_MAX} tells or {OUTGOING_BYTES_MAX} bytes: "
+                "spread them over several turns"
+            )
+            raise MailboxFullError(text)
         due_ms = now_ms + round(delay_seconds * 1000) if delay_seconds > 0 else 0
         destination = Destination.DELAY if due_ms else Destination.MAILBOX
         self.outgoing.append(Outgoing(destination, to_wire(envelope), due_ms))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from broker_actors.actor.spec import ActorSpec, unknown_spec
+from broker_actors.actor.spec import ActorSpec, actor, spec_of
 from broker_actors.core.address import Address
 from broker_actors.core.errors import PlatformError, UndecodableError
 from broker_actors.core.events import Trouble
@@ -19,6 +20,14 @@ from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
 from broker_actors.runtime.services import Services
+
+
+@actor(delivery="at_least_once")
+class _Unknown:
+    """Stands in for a type this worker does not know: it has no methods, so every call is retried elsewhere."""
+
+
+_UNKNOWN: Final = spec_of(_Unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Directory:
         return [
             address
             for address, activation in self._live.items()
-            if now_seconds - activation.last_used_seconds >= activation.spec.idle_timeout_seconds
+            if now_seconds - activation.last_used_seconds >= activation.spec.options.idle_timeout_seconds
         ]
 
     def of_mailbox(self, mailbox: str) -> list[Address]:
@@ -85,7 +94,7 @@ class Directory:
             await self.passivate(address)
 
     async def _claim(self, address: Address, mailbox: str) -> Activation:
-        spec = self._specs.get(address.type) or unknown_spec(address.type)
+        spec = self._specs.get(address.type) or _UNKNOWN
         if not spec.durable:
             return Activation(address, spec, NoLedger(), None, mailbox)
         claim = await self._services.store.claim(address, self._services.clock.token())

@@ -13,9 +13,11 @@ from typing import Final
 
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
-from broker_actors.core.envelope import from_wire
+from broker_actors.core.codec import BODY_BYTES_MAX
+from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import UndecodableError
 from broker_actors.core.lanes import RUNNING_MAX, Lanes
+from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory, Passivate
@@ -49,7 +51,7 @@ class Host:
         if subscription.lost:
             return
         try:
-            envelope = from_wire(delivery.message)
+            envelope = _envelope(delivery.message)
         except UndecodableError as error:
             self._strays.bury(delivery, subscription, error)
             return
@@ -153,3 +155,10 @@ class Host:
     def _waiting(self, change: int) -> None:
         self._lanes.exempt(change)
         self._start_runner()
+
+
+def _envelope(message: WireMessage) -> Envelope:
+    # Before anything else touches it: a body over the limit must not reach the outbox of its dead letter.
+    if len(message.body) > BODY_BYTES_MAX:
+        raise UndecodableError(f"the body has {len(message.body)} bytes; the limit is {BODY_BYTES_MAX}")
+    return from_wire(message)

@@ -7,8 +7,10 @@ import traceback
 from collections.abc import Awaitable
 from typing import Final, cast
 
-from broker_actors.actor.arguments import simplify
-from broker_actors.actor.method import Method
+from broker_actors.actor.arguments import Bound
+from broker_actors.actor.plain import simplify
+from broker_actors.actor.method import AnyMethod
+from broker_actors.actor.signature import Kind
 from broker_actors.core import body, reply
 from broker_actors.core.dead import TRACEBACK_CHARACTERS_MAX
 from broker_actors.core.envelope import Envelope
@@ -46,10 +48,10 @@ async def invoke(activation: Activation, envelope: Envelope, services: Services)
 
 
 async def _call(
-    method: AnyMethod, instance: object, arguments: Arguments, envelope: Envelope, services: Services
+    method: AnyMethod, instance: object, arguments: Bound, envelope: Envelope, services: Services
 ) -> object:
     args, kwargs = arguments
-    if method.kind == "async":
+    if method.kind is Kind.ASYNC:
         running = cast("Awaitable[object]", method.function(instance, *args, **kwargs))
         return await _until_deadline(running, envelope, services)
     if method.run_in == "thread":

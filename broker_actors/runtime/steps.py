@@ -103,7 +103,7 @@ class Steps:
             outcome = await ledger.commit(
                 self._services.clock.token(),
                 self._state,
-                record_of(self._arrival.envelope, commit.reply, spec.key_retention_seconds),
+                record_of(self._arrival.envelope, commit.reply, spec.options.key_retention_seconds),
                 [pack(item) for item in self._outgoing] if spec.durable else (),
             )
         except PlatformError as error:
@@ -166,7 +166,7 @@ class Steps:
 
 def _retry_of(spec: ActorSpec, arrival: Arrival) -> Retry:
     method = spec.methods.get(arrival.envelope.method)
-    return spec.retry if method is None or method.retry is None else method.retry
+    return spec.options.retry if method is None or method.retry is None else method.retry
 
 
 def _being_cancelled() -> bool:

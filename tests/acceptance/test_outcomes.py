@@ -44,7 +44,7 @@ async def test_the_least_a_foreign_publisher_sends_is_enough(deployment: Deploym
 async def test_a_json_body_is_understood_and_answered_in_json(deployment: Deployment) -> None:
     system = await deployment.system(codec="json")
     async with deployment.worker(Counter):
-        assert await system.ref(CounterRef, "c1").increment(2) == 2
+        assert await system.ref("Counter", "c1").call("increment", 2) == 2
 
 
 async def test_a_wrong_argument_on_an_ask_is_a_business_error(deployment: Deployment) -> None:
