@@ -11,6 +11,7 @@ from broker_actors.core.envelope import Envelope
 from broker_actors.runtime.steps import Steps
 
 
+# --8<-- [start:spine]
 async def run_turn(envelope: Envelope, steps: Steps) -> None:
     """Take *envelope* from receipt to its end: acknowledged, or given back."""
     turn = t.Turn(envelope, steps.terms)
@@ -33,3 +34,4 @@ async def run_turn(envelope: Envelope, steps: Steps) -> None:
                 return steps.ack(outcome, turn.error)
             case t.Abandon():
                 return steps.abandon()
+# --8<-- [end:spine]
