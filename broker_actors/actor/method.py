@@ -1,0 +1,198 @@
+"""`@method`: one descriptor, resolved by what it is read from.
+
+Read from the class it is itself; from an actor instance, the local function; from a ref,
+the remote form. Only functions marked with it are messages.
+"""
+
+# The overloads of `Decorate` overlap on purpose: the first that fits is meant.
+# mypy: disable-error-code="overload-overlap"
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import FunctionType, MethodType
+from typing import (
+    Any,
+    Concatenate,
+    Final,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    overload,
+)
+
+from broker_actors.actor.arguments import Arguments
+from broker_actors.actor.handle import Handle, target_of
+from broker_actors.actor.hints import Locals
+from broker_actors.actor.remote import Remote, StreamRemote
+from broker_actors.actor.signature import Kind, Signature, compiled
+from broker_actors.actor.stream import Stream
+from broker_actors.core.errors import ConfigurationError
+from broker_actors.core.retry import Retry
+
+S = TypeVar("S")
+R = TypeVar("R")
+L = TypeVar("L")
+C = TypeVar("C")
+P = ParamSpec("P")
+
+Coro: TypeAlias = Coroutine[Any, Any, R]
+RunIn: TypeAlias = Literal["loop", "thread", "process"]
+
+
+class Method(Generic[S, P, L, C]):
+    """A message: of an actor `S`, with arguments `P`, a local result `L` and a remote result `C`.
+
+    Attributes:
+        name: the message's name.
+        function: what was decorated.
+        interleave: whether it overlaps its actor's other turns.
+        run_in: where it runs: on the loop, in a thread, in another process.
+        retry: its own retry policy; None for its actor's.
+
+    """
+
+    def __init__(
+        self,
+        function: Callable[Concatenate[S, P], L],
+        *,
+        interleave: bool,
+        run_in: RunIn,
+        retry: Retry | None,
+    ) -> None:
+        self.name: Final = function.__name__
+        self.function: Final = function
+        self.interleave: Final = interleave
+        self.run_in: Final[RunIn] = run_in
+        self.retry: Final = retry
+        self.__doc__ = function.__doc__
+        self._signature: Signature | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """How it runs."""
+        return self._compiled().kind
+
+    @property
+    def arguments(self) -> Arguments:
+        """What it takes and gives."""
+        return self._compiled().arguments
+
+    def compile(self, where: str, scope: Locals) -> None:
+        """Resolve the signature; called when a class around it is complete, idempotent.
+
+        Args:
+            where: names the method in errors: `Counter.increment`.
+            scope: the local variables around the class.
+
+        Raises:
+            ConfigurationError: an annotation does not resolve or has no plain form.
+
+        """
+        if self._signature is None:
+            self._signature = compiled(where, self.function, scope)
+
+    @overload
+    def __get__(self, at: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, at: Handle, owner: type[Any]) -> Remote[P, C]: ...
+    @overload
+    def __get__(self, at: object, owner: type[Any]) -> Callable[P, L]: ...
+    def __get__(self, at: object, owner: type[Any]) -> object:
+        """Return the method itself, its remote form or the local function bound to *at*."""
+        if at is None:
+            return self
+        if isinstance(at, Handle):
+            signature = self._compiled()
+            remote: type[Remote[P, C]] = StreamRemote if signature.kind is Kind.STREAM else Remote
+            return remote(self.name, signature.arguments, target_of(at))
+        return MethodType(self.function, at)
+
+    def __repr__(self) -> str:
+        """Return `<method increment>`."""
+        return f"<method {self.name}>"
+
+    def _compiled(self) -> Signature:
+        if self._signature is None:
+            text = f"{self.function.__qualname__} is a method of a class without `@actor`: decorate the class"
+            raise ConfigurationError(text)
+        return self._signature
+
+
+#: For code that handles methods of any signature.
+AnyMethod: TypeAlias = Method[Any, ..., Any, Any]
+
+
+class Decorate:
+    """`@method`, and `@method.options(...)`."""
+
+    def __init__(
+        self, *, interleave: bool = False, run_in: RunIn = "loop", retry: Retry | None = None
+    ) -> None:
+        self._interleave = interleave
+        self._run_in: RunIn = run_in
+        self._retry = retry
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[S, P], Coro[R]], /
+    ) -> Method[S, P, Coro[R], Coro[R]]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[S, P], AsyncIterator[R]], /
+    ) -> Method[S, P, AsyncIterator[R], Stream[R]]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[S, P], Iterator[R]], /
+    ) -> Method[S, P, Iterator[R], Stream[R]]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[S, P], R], /) -> Method[S, P, R, Coro[R]]: ...
+    def __call__(self, function: object, /) -> object:
+        """Make *function* a message.
+
+        Raises:
+            ConfigurationError: it is no function, or is to run where it cannot.
+
+        """
+        if not isinstance(function, FunctionType):
+            text = f"@method decorates functions of a class, not {function!r}; it goes above other decorators"
+            raise ConfigurationError(text)
+        inner = inspect.unwrap(function)
+        if self._run_in != "loop" and (
+            inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
+        ):
+            text = f"{function.__qualname__}: run_in={self._run_in!r} is for `def`, not for `async def`"
+            raise ConfigurationError(text)
+        return Method[Any, ..., object, object](
+            function,
+            interleave=self._interleave,
+            run_in=self._run_in,
+            retry=self._retry,
+        )
+
+    def options(
+        self, *, interleave: bool = False, run_in: RunIn = "loop", retry: Retry | None = None
+    ) -> Decorate:
+        """Return the decorator with options.
+
+        Args:
+            interleave: overlap the actor's other turns, on a frozen snapshot of the last commit.
+            run_in: `thread` for blocking libraries, `process` for computing; both for pure reads.
+            retry: how its failed turns are tried again; None for the actor's policy.
+
+        Raises:
+            ConfigurationError: `run_in` is none of the three.
+
+        """
+        if run_in not in get_args(RunIn):
+            text = f"run_in={run_in!r} must be one of {', '.join(get_args(RunIn))}"
+            raise ConfigurationError(text)
+        return Decorate(interleave=interleave, run_in=run_in, retry=retry)
+
+
+method: Final = Decorate()

@@ -1,0 +1,112 @@
+"""The remote form of a method: `ref.increment`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, ParamSpec, TypeVar, cast
+
+from broker_actors.actor.arguments import Arguments
+from broker_actors.actor.durations import Duration, seconds
+from broker_actors.actor.handle import Target
+from broker_actors.actor.plain import simplify
+from broker_actors.actor.stream import UnavailableStream
+from broker_actors.core.errors import ConfigurationError
+from broker_actors.ports.calling import Call
+
+P = ParamSpec("P")
+C = TypeVar("C")
+
+
+class Remote(Generic[P, C]):
+    """One method of one actor, somewhere."""
+
+    __slots__ = ("_arguments", "_name", "_target")
+
+    def __init__(self, name: str, arguments: Arguments, target: Target) -> None:
+        self._name = name
+        self._arguments = arguments
+        self._target = target
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+        """Ask: return a coroutine of the method's result.
+
+        Raises:
+            InvalidArgumentsError: the arguments do not fit the signature; nothing is sent.
+            ActorError: what the actor answered.
+            AskTimeoutError: no answer by the deadline.
+            PlatformError: the call could not be sent or its answer not be read.
+
+        """
+        return cast("C", self._ask(self._call(args, kwargs)))
+
+    async def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Send one way; return when the broker has confirmed, or inside a turn when it is recorded.
+
+        Raises:
+            InvalidArgumentsError: the arguments do not fit the signature; nothing is sent.
+            PlatformError: it could not be confirmed.
+
+        """
+        await self._target.route().tell(self._call(args, kwargs))
+
+    async def tell_after(self, delay: Duration, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Send one way, to arrive after *delay*: seconds or a timedelta, at a grain of one second.
+
+        Raises:
+            ConfigurationError: the delay is negative.
+            InvalidArgumentsError: the arguments do not fit the signature; nothing is sent.
+            PlatformError: it could not be confirmed.
+
+        """
+        delay_seconds = seconds(delay, "delay")
+        await self._target.route().tell(self._call(args, kwargs), delay_seconds=delay_seconds)
+
+    def __repr__(self) -> str:
+        """Return `Counter/c1.increment`."""
+        return f"{self._target.address}.{self._name}"
+
+    def _call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
+        self._arguments.bind(args, kwargs)
+        target = self._target
+        return Call(target.address, self._name, args, kwargs, target.options, target.declared, simplify)
+
+    async def _ask(self, call: Call) -> object:
+        return self._arguments.convert_result(await self._target.route().ask(call))
+
+
+class StreamRemote(Remote[P, C]):
+    """A generator method of one actor. Cannot be called yet, and says so."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+        """Return a stream.
+
+        Raises:
+            InvalidArgumentsError: the arguments do not fit the signature.
+
+        """
+        self._call(args, kwargs)
+        return cast("C", UnavailableStream(repr(self)))
+
+    async def tell(self, *_args: P.args, **_kwargs: P.kwargs) -> None:
+        """Refuse: nobody would read what it yields.
+
+        Raises:
+            ConfigurationError: always.
+
+        """
+        raise self._nobody_reads()
+
+    async def tell_after(self, _delay: Duration, /, *_args: P.args, **_kwargs: P.kwargs) -> None:
+        """Refuse: nobody would read what it yields.
+
+        Raises:
+            ConfigurationError: always.
+
+        """
+        raise self._nobody_reads()
+
+    def _nobody_reads(self) -> ConfigurationError:
+        text = f"{self!r} is a generator and cannot be told: nobody would read what it yields"
+        return ConfigurationError(text)

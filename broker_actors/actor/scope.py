@@ -1,0 +1,95 @@
+"""The turn that runs, as seen from the code it runs: one context variable.
+
+Invariant: inside a turn every ref sends through the turn, so that a tell leaves with the
+commit and an ask carries the deadline and the chain of callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Protocol
+
+from broker_actors.core.address import Address
+from broker_actors.core.errors import OutOfTurnError
+from broker_actors.ports.calling import Caller
+
+
+class TurnScope(Caller, Protocol):
+    """What a running turn tells and does; implemented by the runtime."""
+
+    @property
+    def id(self) -> str:
+        """Names the turn; the same when it is run again after a crash."""
+        ...
+
+    @property
+    def address(self) -> Address:
+        """The actor whose turn this is."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """The method that runs."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Which run this is, from 1."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """The fencing token of the activation."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The idempotency key; empty for none."""
+        ...
+
+    @property
+    def deadline_ms(self) -> int:
+        """Unix milliseconds after which nobody waits; 0 for never."""
+        ...
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The actors that wait for this turn, outermost first, itself last."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether the turn is over."""
+        ...
+
+
+_active: Final[ContextVar[TurnScope | None]] = ContextVar("broker_actors_turn", default=None)
+
+
+@contextmanager
+def entered(scope: TurnScope) -> Generator[None, None, None]:
+    """Make *scope* the running turn of this task, and of the tasks it starts, until left."""
+    token = _active.set(scope)
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+def current_caller() -> TurnScope | None:
+    """Return the running turn, or None outside of any.
+
+    Raises:
+        OutOfTurnError: this task was started by a turn that is over.
+
+    """
+    scope = _active.get()
+    if scope is not None and scope.finished:
+        text = (
+            f"the turn is over: {scope.address} ran {scope.method}, and this task is left over from it. "
+            "Await everything a method starts before it returns"
+        )
+        raise OutOfTurnError(text)
+    return scope

@@ -1,0 +1,165 @@
+"""An actor's state as bytes, and back.
+
+The layout is `{"v": 1, "s": {name: value}}` in msgpack. Invariant: what `dump` wrote,
+`load` of the same class gives back, or says which attribute stands in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+from pydantic import ValidationError
+
+from broker_actors.actor import hints
+from broker_actors.actor.arguments import explain
+from broker_actors.actor.durable import durable_types, guessed_type, public_slots
+from broker_actors.actor.hints import Locals
+from broker_actors.actor.plain import simplify
+from broker_actors.core import codec
+from broker_actors.core.errors import ConfigurationError, Plain, UndeclaredStateError, UndecodableError
+
+VERSION: Final = 1
+
+#: Two attributes may well hold the same one of these.
+_SCALARS: Final = frozenset({bool, bytes, float, int, str, type(None)})
+_UNSET: Final = object()
+
+
+class StateSchema:
+    """The durable attributes of one actor class, compiled."""
+
+    __slots__ = ("_adapters", "_slots", "_type", "names")
+
+    def __init__(self, cls: type, scope: Locals) -> None:
+        """Compile the state of *cls*.
+
+        Args:
+            cls: the actor class.
+            scope: the local variables around the class.
+
+        Raises:
+            ConfigurationError: a declaration cannot work; see `durable.durable_types`.
+
+        """
+        types = durable_types(cls, scope)
+        self._type = cls.__name__
+        self._adapters = {n: hints.adapter(hint, f"{cls.__name__}.{n}") for n, hint in types.items()}
+        self._slots = tuple(name for name in public_slots(cls) if name not in types)
+        #: The durable names, those of base classes first.
+        self.names: Final = tuple(types)
+
+    def load(self, instance: object, data: bytes | None) -> None:
+        """Set the durable attributes of the new *instance* from *data*.
+
+        What *data* does not hold stays as the class and its `__init__` made it. Nothing is
+        set unless everything decodes.
+
+        Args:
+            instance: an actor, just constructed.
+            data: what `dump` returned; None for an actor that has no state yet.
+
+        Raises:
+            UndecodableError: it is no state, of a newer release, or does not fit the class;
+                the text names the attribute.
+            PayloadTooLargeError: it is over the limit.
+
+        """
+        if data is None:
+            return
+        values = {name: self._decoded(name, plain) for name, plain in self._stored(data).items()}
+        for name, value in values.items():
+            setattr(instance, name, value)
+
+    def dump(self, instance: object) -> bytes:
+        """Return the durable attributes of *instance*; one that is not set is left out.
+
+        Raises:
+            UndeclaredStateError: it has a public attribute that no annotation declares.
+            ConfigurationError: two attributes share one mutable object.
+            TypeError: a value has no plain form; the text names the attribute.
+            PayloadTooLargeError: the state is over the limit.
+
+        """
+        self._check_declared(instance)
+        values: dict[str, object] = {}
+        for name in self.names:
+            value = getattr(instance, name, _UNSET)
+            if value is not _UNSET:
+                values[name] = value
+        self._check_distinct(values)
+        try:
+            return codec.encode({"v": VERSION, "s": values}, simplify=simplify, what=f"state of {self._type}")
+        except TypeError as error:
+            text = f"{self._type}.{_culprit(values)}: {error}"
+            raise TypeError(text) from error
+
+    def _stored(self, data: bytes) -> Mapping[str, Plain]:
+        match codec.decode(data):
+            case {"v": int(version)} if version > VERSION:
+                text = (
+                    f"state of {self._type} has version {version}; this release knows {VERSION}: it is newer"
+                )
+                raise UndecodableError(text)
+            case {"v": 1, "s": dict(values)}:
+                return values
+            case _:
+                text = f"these bytes are no state of {self._type}"
+                raise UndecodableError(text)
+
+    def _decoded(self, name: str, plain: Plain) -> object:
+        adapter = self._adapters.get(name)
+        if adapter is None:
+            text = (
+                f"stored state of {self._type} has an attribute {name!r} that the class does not declare: "
+                "declare it again, even if unused"
+            )
+            raise UndecodableError(text)
+        try:
+            return adapter.validate_python(plain, by_alias=True, by_name=True)
+        except ValidationError as error:
+            text = f"stored state of {self._type} does not fit {self._type}.{name}: {explain(error)}"
+            raise UndecodableError(text) from error
+
+    def _check_declared(self, instance: object) -> None:
+        attributes = cast("Mapping[str, object]", getattr(instance, "__dict__", {}))
+        for name in attributes:
+            if name not in self._adapters and not name.startswith("_"):
+                raise self._undeclared(name, attributes[name])
+        for name in self._slots:
+            if hasattr(instance, name):
+                raise self._undeclared(name, getattr(instance, name))
+
+    def _undeclared(self, name: str, value: object) -> UndeclaredStateError:
+        text = (
+            f"{self._type}.{name} is public but not declared: "
+            f'add "{name}: {guessed_type(value)}" to the class body, or call it _{name}'
+        )
+        return UndeclaredStateError(text)
+
+    def _check_distinct(self, values: Mapping[str, object]) -> None:
+        owners: dict[int, str] = {}
+        for name, value in values.items():
+            if type(value) in _SCALARS:
+                continue
+            other = owners.setdefault(id(value), name)
+            if other != name and _is_mutable(value):
+                text = (
+                    f"{self._type}.{other} and {self._type}.{name} are one object, which two stored values "
+                    f"cannot be: copy it, or call the second _{name}"
+                )
+                raise ConfigurationError(text)
+
+
+def _is_mutable(value: object) -> bool:
+    # Values that compare by identity (a dataclass with eq=False) hash and can still change.
+    return type(value).__hash__ in (None, object.__hash__)
+
+
+def _culprit(values: Mapping[str, object]) -> str:
+    for name, value in values.items():
+        try:
+            codec.encode(value, simplify=simplify)
+        except TypeError:
+            return name
+    return "state"
