@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self, TypeVar, cast
 
 from broker_actors.actor.durations import Duration, seconds
-from broker_actors.actor.scope import current_caller
+from broker_actors.actor.context import current_caller
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import KEY_CHARACTERS_MAX
 from broker_actors.core.errors import ConfigurationError
@@ -46,7 +46,7 @@ class Target:
         """Return who makes the call now: the running turn, else the ref's own caller.
 
         Raises:
-            OutOfTurnError: see `scope.current_caller`.
+            OutOfTurnError: see `context.current_caller`.
 
         """
         scope = current_caller()

@@ -109,7 +109,7 @@ class Method(Generic[S, P, L, C]):
             return self
         if isinstance(at, Handle):
             signature = self._compiled()
-            remote: type[Remote[P, C]] = StreamRemote if signature.kind is Kind.STREAM else Remote
+            remote = cast("type[Remote[P, C]]", StreamRemote if signature.kind is Kind.STREAM else Remote)
             return remote(self.name, signature.arguments, target_of(at))
         return MethodType(self.function, at)
 
