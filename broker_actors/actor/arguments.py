@@ -18,10 +18,7 @@ from pydantic_core import ArgsKwargs
 
 from broker_actors.actor import hints
 from broker_actors.actor.hints import AnyFunction
-from broker_actors.actor.plain import simplify
 from broker_actors.core.errors import ConfigurationError, InvalidArgumentsError, Plain, UndecodableError
-
-__all__ = ["Arguments", "simplify"]
 
 #: The code of every refusal.
 INVALID: Final = "invalid_arguments"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Self, TypeVar, cast
 
-from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.context import current_caller
+from broker_actors.actor.durations import Duration, seconds
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import KEY_CHARACTERS_MAX
 from broker_actors.core.errors import ConfigurationError

@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, ParamSpec, TypeVar, cast
 
-from broker_actors.actor.handle import RESERVED_NAMES, Handle, Target, new_handle, target_of
+from broker_actors.actor.handle import RESERVED_NAMES, Handle, Target, new_handle
 from broker_actors.actor.hints import locals_of_caller
 from broker_actors.actor.messages import methods_of
 from broker_actors.actor.method import AnyMethod, Coro, Method
 from broker_actors.actor.spec import ActorSpec, is_actor, spec_of
-from broker_actors.actor.untyped import UntypedRef, make_untyped_ref
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.ports.calling import Caller, CallOptions
-
-__all__ = ["Contract", "Ref", "RefT", "UntypedRef", "make_ref", "make_untyped_ref", "target_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

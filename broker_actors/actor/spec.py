@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar, Unpack, cast, overload
 
 from broker_actors.actor.hints import Locals, locals_of_caller
@@ -20,7 +19,6 @@ from broker_actors.actor.options import Options, OptionsGiven, options_of
 from broker_actors.actor.state import StateSchema
 from broker_actors.core.address import check_type
 from broker_actors.core.errors import ConfigurationError
-from broker_actors.core.retry import Retry
 from broker_actors.core.topology import Layout
 
 T = TypeVar("T")
@@ -54,21 +52,6 @@ class ActorSpec:
     def durable(self) -> bool:
         """Whether its turns commit to the store."""
         return self.options.delivery == "effectively_once"
-
-    @property
-    def retry(self) -> Retry:
-        """How its failed turns are tried again, unless the method says otherwise."""
-        return self.options.retry
-
-    @property
-    def idle_timeout_seconds(self) -> float:
-        """How long an unused activation stays in memory."""
-        return self.options.idle_timeout_seconds
-
-    @property
-    def key_retention_seconds(self) -> int:
-        """How long a keyed call's reply is kept for its duplicates."""
-        return self.options.key_retention_seconds
 
 
 @overload
@@ -112,18 +95,6 @@ def spec_of(cls: type) -> ActorSpec:
 def is_actor(cls: type) -> bool:
     """Return whether *cls* itself is decorated with `@actor`."""
     return _ATTRIBUTE in vars(cls)
-
-
-def unknown_spec(actor_type: str) -> ActorSpec:
-    """Return the spec of a type this process has no class of: no messages, no state.
-
-    Raises:
-        ConfigurationError: the type cannot be.
-
-    """
-    options = Options(delivery="at_least_once")
-    layout = Layout(check_type(actor_type))
-    return ActorSpec(actor_type, object, options, MappingProxyType({}), StateSchema(object, {}), layout)
 
 
 def _declared(cls: type[T], given: OptionsGiven, scope: Locals) -> type[T]:

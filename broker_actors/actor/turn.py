@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, NoReturn, overload
 
-from broker_actors.actor.ref import RefT, UntypedRef, make_ref, make_untyped_ref
 from broker_actors.actor.context import TurnScope, current_caller
+from broker_actors.actor.ref import RefT, make_ref
+from broker_actors.actor.untyped import UntypedRef, make_untyped_ref
 from broker_actors.core.address import Address
 from broker_actors.core.errors import ConfigurationError, OutOfTurnError
 
