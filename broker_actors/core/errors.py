@@ -36,12 +36,23 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 #: What JSON and msgpack have in common, and bytes. Recursive, so that core needs no Any.
-Plain: TypeAlias = "None | bool | int | float | str | bytes | Sequence[Plain] | Mapping[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | bytes | Sequence[Plain] | Mapping[str, Plain] | None"
+#: Of a message, or of the end of a traceback; four bytes each at the most.
+TEXT_CHARACTERS_MAX: Final = 8_000
 _NO_DETAILS: Final[Mapping[str, Plain]] = MappingProxyType({})
 
 
 class BrokerActorsError(Exception):
-    """Anything this package raises on purpose."""
+    """Anything this package raises on purpose.
+
+    Attributes:
+        remote_type: name of the exception class raised in the worker; empty for a local error.
+        remote_traceback: its traceback as text; empty where there is none.
+
+    """
+
+    remote_type: str = ""
+    remote_traceback: str = ""
 
 
 # --- the platform -----------------------------------------------------------
@@ -107,16 +118,7 @@ class ReplyGoneError(PlatformError):
 
 
 class ActorError(BrokerActorsError):
-    """The actor answered with an error.
-
-    Attributes:
-        remote_type: name of the exception class raised in the worker.
-        remote_traceback: its traceback as text; empty where there is none.
-
-    """
-
-    remote_type: str = ""
-    remote_traceback: str = ""
+    """The actor answered with an error."""
 
 
 class BusinessError(ActorError):
@@ -129,11 +131,16 @@ class BusinessError(ActorError):
 
     """
 
+    # For subclasses with an `__init__` of their own that forgets this one.
+    code: str = ""
+    message: str = ""
+    details: Mapping[str, Plain] = _NO_DETAILS
+
     def __init__(self, code: str, message: str = "", details: Mapping[str, Plain] = _NO_DETAILS) -> None:
         super().__init__(message or code)
         self.code = code
         self.message = message or code
-        self.details: dict[str, Plain] = dict(details)
+        self.details = dict(details)
 
 
 class InvalidArgumentsError(BusinessError):
@@ -157,6 +164,9 @@ class SystemFaultError(ActorError):
 
     """
 
+    error: str = ""
+    recoverable: bool = True
+
     def __init__(self, error: str, *, recoverable: bool = True) -> None:
         super().__init__(error)
         self.error = error
@@ -176,7 +186,7 @@ class AskTimeoutError(BrokerActorsError, TimeoutError):
 
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
-    """An error as data: what a reply, a dead letter or a history carries.
+    """An error as data: what a reply, a dead letter or a history carries. Made by `describe`.
 
     Attributes:
         kind: class name from this module's tree: `BusinessError`, `SystemFaultError`, ...
@@ -207,44 +217,75 @@ _FAULT: Final[Mapping[str, type[SystemFaultError]]] = MappingProxyType(
 _PLATFORM: Final[Mapping[str, type[PlatformError]]] = MappingProxyType(
     {
         c.__name__: c
-        for c in (PlatformError, MailboxFullError, PayloadTooLargeError, UndecodableError, ReplyGoneError)
+        for c in (
+            PlatformError,
+            ConfigurationError,
+            UndeclaredStateError,
+            TopologyMismatchError,
+            UnknownActorTypeError,
+            BrokerUnavailableError,
+            StoreUnavailableError,
+            UnroutableError,
+            MailboxFullError,
+            PayloadTooLargeError,
+            UndecodableError,
+            OutOfTurnError,
+            OrderError,
+            ReplyGoneError,
+        )
     }
 )
 
 
 def describe(error: BaseException, traceback: str = "") -> ErrorRecord:
-    """Return *error* as data.
+    """Return *error* as data. Never raises, whatever user code made of its exception class.
 
     Anything outside the tree is an unexpected fault and recoverable: the next attempt
     starts from the last commit and may well succeed.
     """
-    name = type(error).__name__
+    name = _sendable(type(error).__name__)
     kind = next((c.__name__ for c in type(error).__mro__ if c in _KINDS), "SystemFaultError")
+    traceback = _sendable(traceback[-TEXT_CHARACTERS_MAX:])
     match error:
         case BusinessError():
-            return ErrorRecord(kind, name, error.message, error.code, error.details, traceback=traceback)
+            message, code = _sendable(error.message) or _said(error), _sendable(error.code) or name
+            details = error.details if isinstance(error.details, Mapping) else _NO_DETAILS
+            return ErrorRecord(kind, name, message, code, details, traceback=traceback)
         case SystemFaultError():
-            return ErrorRecord(kind, name, error.error, recoverable=error.recoverable, traceback=traceback)
+            message, recoverable = _sendable(error.error) or _said(error), error.recoverable is True
         case PlatformError():
-            return ErrorRecord(kind, name, str(error), recoverable=isinstance(error, _PASSING), traceback=traceback)
+            message, recoverable = _said(error), isinstance(error, _PASSING)
         case _:
-            text = str(error) or name
-            return ErrorRecord("SystemFaultError", name, text, recoverable=True, traceback=traceback)
+            message, recoverable = _said(error), True
+    return ErrorRecord(kind, name, message, recoverable=recoverable, traceback=traceback)
 
 
 def revive(record: ErrorRecord) -> BrokerActorsError:
     """Return *record* as an exception of the nearest class this version knows."""
-    error: BrokerActorsError
+    error: ActorError
+    text = record.message if record.kind == record.type else f"{record.type}: {record.message}"
     if (business := _BUSINESS.get(record.kind)) is not None:
         error = business(record.code, record.message, record.details)
     elif (platform := _PLATFORM.get(record.kind)) is not None:
-        return platform(record.message)
+        return platform(text)
     else:
         fault = _FAULT.get(record.kind, SystemFaultError)
-        text = record.message if record.kind == record.type else f"{record.type}: {record.message}"
         error = fault(text, recoverable=record.recoverable)
     error.remote_type, error.remote_traceback = record.type, record.traceback
     return error
+
+
+def _said(error: BaseException) -> str:
+    try:
+        text = _sendable(str(error))
+    except Exception:  # noqa: BLE001 - the `__str__` of a user's class may raise anything
+        text = ""
+    return text or _sendable(type(error).__name__)
+
+
+def _sendable(text: object) -> str:
+    """Return *text* as UTF-8 can carry it, cut to its bound."""
+    return str(text)[:TEXT_CHARACTERS_MAX].encode(errors="replace").decode()
 
 
 #: What waiting may cure, unlike a wrong declaration or a body over its limit.

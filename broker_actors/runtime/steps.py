@@ -13,7 +13,7 @@ from dataclasses import replace
 from broker_actors.actor.context import entered
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import turn as t
-from broker_actors.core.errors import ErrorRecord, PlatformError
+from broker_actors.core.errors import PlatformError, ErrorRecord
 from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
 from broker_actors.core.history import summary
 from broker_actors.core.outgoing import Outgoing, pack
@@ -139,15 +139,15 @@ class Steps:
             self._services.observer.observe(ReplyUndelivered(envelope.address, "the caller is gone"))
         return t.Answered()
 
-    def ack(self, outcome: str, error: ErrorRecord | None) -> None:
+    def ack(self, outcome: str, turn: t.Turn) -> None:
         """End: let the broker forget the delivery."""
         self._arrival.delivery.ack()
-        self._observe(outcome, summary(error) if error is not None else "")
+        self._observe(outcome, turn)
 
-    def abandon(self) -> None:
+    def abandon(self, turn: t.Turn) -> None:
         """End: somebody else owns the actor, or nothing is known. Give the mailbox back."""
         self._arrival.subscription.abandon()
-        self._observe("abandoned", "")
+        self._observe("abandoned", turn)
 
     def _raised(self, error: ErrorRecord) -> t.Raised:
         self._activation.roll_back()
@@ -157,10 +157,11 @@ class Steps:
         self._services.observer.observe(Trouble(f"{where} of {self._activation.address}", str(error)))
         return t.Lost()
 
-    def _observe(self, outcome: str, error: str) -> None:
+    def _observe(self, outcome: str, turn: t.Turn) -> None:
         envelope = self._arrival.envelope
+        error = summary(turn.error) if turn.error is not None and outcome != "ok" else ""
         seconds = self._services.clock.monotonic_seconds() - self._arrival.arrived_seconds
-        event = TurnEnded(envelope.address, envelope.method, outcome, envelope.attempt, error, seconds)
+        event = TurnEnded(envelope.address, envelope.method, outcome, turn.attempt, error, seconds)
         self._services.observer.observe(event)
 
 

@@ -31,7 +31,7 @@ async def run_turn(envelope: Envelope, steps: Steps) -> None:
             case t.Answer(reply=reply):
                 event = await steps.answer(reply)
             case t.Ack(outcome=outcome):
-                return steps.ack(outcome, turn.error)
+                return steps.ack(outcome, turn)
             case t.Abandon():
-                return steps.abandon()
+                return steps.abandon(turn)
 # --8<-- [end:spine]

@@ -133,8 +133,9 @@ async def test_an_unknown_method_is_retried_through_the_delay_levels(deployment:
     system = await deployment.system()
     async with deployment.worker(Counter):
         await publish(system, foreign(method="not_yet_deployed"))
-        seen = await deployment.watcher.wait_for(TurnEnded, lambda e: e.method == "not_yet_deployed", 2)
-    assert [(e.outcome, e.attempt) for e in seen] == [("retried", 1), ("retried", 2)]
+        ended = await deployment.watcher.wait_for(TurnEnded, lambda e: e.method == "not_yet_deployed", 2)
+    assert [e.outcome for e in ended] == ["retried", "retried"]
+    assert ended[0].attempt < ended[1].attempt
 
 
 async def test_a_message_of_another_type_in_a_mailbox_finds_its_own(deployment: Deployment) -> None:
