@@ -34,10 +34,10 @@ class _Actor:
     commit: str = ""
     state: bytes | None = None
     #: In order: versions rise, and a commit adds its items in order.
-    outbox: dict[OutboxKey, bytes] = field(default_factory=dict)
+    outbox: dict[OutboxKey, bytes] = field(default_factory=dict[OutboxKey, bytes])
     #: When the outbox became non-empty.
     dirty_since_ms: int = 0
-    records: dict[str, _Record] = field(default_factory=dict)
+    records: dict[str, _Record] = field(default_factory=dict[str, _Record])
 
 
 class MemoryStore:

@@ -7,7 +7,7 @@ command again up to ten times): whoever owns a `Link` decides what is safe to se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias, cast
 
@@ -61,6 +61,13 @@ class RedisSettings:
         return self.deadline_seconds / ATTEMPTS_WITHIN_DEADLINE
 
 
+#: Its stub forgets what it returns and allows one argument only.
+_pack: Final = cast(
+    "Callable[[tuple[Arg, ...]], bytes]",
+    hiredis.pack_command,  # pyright: ignore[reportUnknownMemberType]
+)
+
+
 class LinkLostError(Exception):
     """The connection is gone: what was sent may or may not have happened."""
 
@@ -80,7 +87,7 @@ class _Connection(Protocol):
 
 def pack(*args: Arg) -> bytes:
     """Return a command in Redis' wire format."""
-    return cast("bytes", hiredis.pack_command(args))  # type: ignore[arg-type] # its stub says one argument
+    return _pack(args)
 
 
 class Link:
@@ -193,8 +200,8 @@ def _options(settings: RedisSettings) -> dict[str, object]:
 
 def _new(options: dict[str, object]) -> _Connection:
     arguments = dict(options)
-    kind = cast("type[driver.Connection]", arguments.pop("connection_class", driver.Connection))
-    return cast("_Connection", kind(**arguments))  # type: ignore[arg-type] # options of a URL are untyped
+    connect = cast("Callable[..., _Connection]", arguments.pop("connection_class", driver.Connection))
+    return connect(**arguments)
 
 
 def _place(options: dict[str, object]) -> str:

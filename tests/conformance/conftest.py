@@ -1,0 +1,5 @@
+"""Makes the fixtures of the conformance suites known to their tests."""
+
+from tests.conformance.stores import open_store, store, world
+
+__all__ = ["open_store", "store", "world"]

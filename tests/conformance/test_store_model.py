@@ -1,0 +1,178 @@
+"""Every store against a model of a few lines: any sequence of calls gives the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from broker_actors.adapters.clock import SystemClock
+from broker_actors.adapters.memory.store import MemoryStore
+from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
+from tests.conformance.stores import ADAPTERS, Events, actor, own_prefix, record_of
+
+T = TypeVar("T")
+
+#: Few, so that calls meet; alike, so that key names are tested, too. The last two share a bucket.
+ids = st.sampled_from(["a", "a:b", "1:a", "{a}", "c8", "c46"])
+keys = st.sampled_from(["k", "b:k", ""])
+digests = st.sampled_from([b"one", b"\0"])
+nonces = st.sampled_from(["n1", "n2", "n3"])
+states = st.none() | st.binary(max_size=4)
+outboxes = st.lists(st.binary(max_size=3), max_size=3).map(tuple)
+
+
+@dataclass
+class ModelActor:
+    """What the store must know of one actor."""
+
+    holder: Claim | None = None
+    version: int = 0
+    state: bytes | None = None
+    last: str = ""
+    outbox: dict[OutboxKey, bytes] = field(default_factory=dict)
+    records: dict[str, KeyedRecord] = field(default_factory=dict)
+
+
+class StoreModel(RuleBasedStateMachine):
+    """Calls a store and a model, and compares."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.actors: dict[str, ModelActor] = {}
+        self.claims: list[Claim] = []
+        self.commits: list[Commit] = []
+
+    @initialize()
+    def connect(self) -> None:
+        self.store: Store = self.run(self.open())
+
+    async def open(self) -> Store:
+        if not self.url:
+            return MemoryStore(SystemClock())
+        prefix = await self.stack.enter_async_context(own_prefix(self.url))
+        store = await RedisStore.connect(self.url, Events(), prefix=prefix)
+        self.stack.push_async_callback(store.close)
+        return store
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(call)
+
+    def teardown(self) -> None:
+        self.run(self.stack.aclose())
+        self.runner.close()
+
+    def model(self, actor_id: str) -> ModelActor:
+        return self.actors.setdefault(actor_id, ModelActor())
+
+    @rule(actor_id=ids, nonce=nonces)
+    def claim(self, actor_id: str, nonce: str) -> None:
+        model = self.model(actor_id)
+        claim = self.run(self.store.claim(actor(actor_id), nonce))
+        assert (claim.version, claim.state, list(claim.outbox.items())) == (
+            *(model.version, model.state),
+            list(model.outbox.items()),
+        )
+        if model.holder is not None and model.holder.nonce == nonce:
+            assert claim.epoch == model.holder.epoch
+        elif model.holder is not None:
+            assert claim.epoch > model.holder.epoch
+        model.holder = claim
+        self.claims.append(claim)
+
+    @rule(pick=st.integers(0, 5), back=st.integers(-1, 1), what=st.tuples(states, outboxes), data=st.data())
+    def commit(
+        self, pick: int, back: int, what: tuple[bytes | None, tuple[bytes, ...]], data: st.DataObject
+    ) -> None:
+        if not self.claims:
+            return
+        claim = self.claims[-1 - pick % len(self.claims)]
+        claim = replace(claim, version=max(0, self.model(claim.address.id).version - back))
+        record = data.draw(st.none() | st.builds(record_of, keys, digests, st.binary(max_size=3)))
+        self.send(Commit(claim, f"turn {len(self.commits)}", what[0], record, what[1]))
+
+    @rule(pick=st.integers(0, 5))
+    def commit_again(self, pick: int) -> None:
+        if self.commits:
+            self.send(self.commits[-1 - pick % len(self.commits)])
+
+    def send(self, commit: Commit) -> None:
+        self.commits.append(commit)
+        model, claim = self.model(commit.claim.address.id), commit.claim
+        expected: Committed | Fenced = Committed()
+        holder = model.holder
+        if model.last != commit.nonce:
+            current = holder is not None and (holder.epoch, holder.nonce) == (claim.epoch, claim.nonce)
+            if not current or claim.version != model.version:
+                expected = Fenced()
+            elif commit.state is not None or commit.record is not None or commit.outbox:
+                self.write(model, commit)
+        assert self.run(self.store.commit(commit)) == expected
+
+    def write(self, model: ModelActor, commit: Commit) -> None:
+        model.version += 1
+        model.last = commit.nonce
+        model.state = model.state if commit.state is None else commit.state
+        model.outbox |= {OutboxKey(model.version, n): item for n, item in enumerate(commit.outbox)}
+        if commit.record is not None:
+            model.records[commit.record.key] = commit.record
+
+    @rule(
+        actor_id=ids, version=st.integers(1, 9), indices=st.sets(st.integers(0, 3)), everything=st.booleans()
+    )
+    def dispatched(self, actor_id: str, version: int, indices: set[int], *, everything: bool) -> None:
+        model = self.model(actor_id)
+        gone = list(model.outbox) if everything else [OutboxKey(version, index) for index in indices]
+        self.run(self.store.dispatched(actor(actor_id), gone))
+        for key in gone:
+            model.outbox.pop(key, None)
+
+    @rule(actor_id=ids, key=keys, digest=digests)
+    def look_up(self, actor_id: str, key: str, digest: bytes) -> None:
+        record = self.model(actor_id).records.get(key)
+        expected: Fresh | Duplicate | Conflict = Fresh()
+        if record is not None:
+            expected = Duplicate(record.reply) if record.digest == digest else Conflict()
+        assert self.run(self.store.look_up(actor(actor_id), key, digest)) == expected
+
+    @rule(actor_id=ids)
+    def outbox(self, actor_id: str) -> None:
+        found = self.run(self.store.outbox(actor(actor_id)))
+        assert list(found.items()) == list(self.model(actor_id).outbox.items())
+
+    @invariant()
+    def the_index_knows_who_has_an_outbox(self) -> None:
+        if not self.claims:
+            return
+        found = self.run(self.store.undispatched("Counter", older_than_seconds=0))
+        assert {a.id for a in found} == {actor_id for actor_id, model in self.actors.items() if model.outbox}
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_any_sequence_of_calls_gives_the_answers_of_the_model(
+    adapter: str, request: pytest.FixtureRequest
+) -> None:
+    redis_url = str(request.getfixturevalue("redis_url")) if adapter == "redis" else ""
+    machine = type("Machine", (StoreModel,), {"url": redis_url})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
