@@ -112,7 +112,9 @@ class Dispatch:
         if declared is None:
             layout = await self._store.recorded_layout(actor_type)
             if layout is None:
-                text = f"nobody has declared actor type {actor_type!r}: start its worker once, or use its class"
+                text = (
+                    f"nobody has declared actor type {actor_type!r}: start its worker once, or use its class"
+                )
                 raise UnknownActorTypeError(text)
         else:
             layout = await self._store.layout(declared)
@@ -138,7 +140,7 @@ def _check(layout: Layout, declared: Layout | None) -> None:
     if declared is not None and declared != layout:
         text = (
             f"actor type {layout.type} is recorded with {layout.partitions} partitions, generation "
-            f"{layout.generation}; this class declares {declared.partitions}, generation {declared.generation}. "
+            f"{layout.generation}; this class declares {declared.partitions} and {declared.generation}. "
             "Changing the layout of a type that has mailboxes is not supported: declare the recorded one"
         )
         raise TopologyMismatchError(text)

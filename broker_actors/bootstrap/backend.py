@@ -91,7 +91,9 @@ async def _open_real(settings: Settings, observer: Observer) -> Backend:
     transport = await RabbitTransport.connect(settings.url, observer, options)
     opened: list[RedisStore | RedisReplies] = []
     try:
-        store = await RedisStore.connect(settings.redis_url, observer, timeout_seconds=settings.store_timeout_seconds)
+        store = await RedisStore.connect(
+            settings.redis_url, observer, timeout_seconds=settings.store_timeout_seconds
+        )
         opened.append(store)
         replies = await RedisReplies.connect(
             settings.redis_url, observer, timeout_seconds=settings.store_timeout_seconds

@@ -28,7 +28,11 @@ class ActorSystem:
     """
 
     def __init__(
-        self, settings: Settings | None = None, *, observer: Observer | None = None, backend: Backend | None = None
+        self,
+        settings: Settings | None = None,
+        *,
+        observer: Observer | None = None,
+        backend: Backend | None = None,
     ) -> None:
         """Prepare a system; `connect` is the usual way.
 
@@ -71,7 +75,9 @@ class ActorSystem:
         backend = self._given or await open_backend(self.settings, self._observer)
         self._backend = backend
         self._dispatch = Dispatch(backend.transport, backend.store, backend.clock)
-        options = ClientOptions(self.settings.ask_timeout_seconds, JSON if self.settings.codec == "json" else MSGPACK)
+        options = ClientOptions(
+            self.settings.ask_timeout_seconds, JSON if self.settings.codec == "json" else MSGPACK
+        )
         self._client = Client(self._dispatch, backend.replies, backend.clock, backend.observer, options)
         return self
 
@@ -123,19 +129,25 @@ class ActorSystem:
     def client(self) -> Client:
         """The calling side; raises `PlatformError` outside of `async with`."""
         if self._client is None:
-            raise PlatformError("the actor system is not open: use `async with ActorSystem.connect() as system:`")
+            raise PlatformError(
+                "the actor system is not open: use `async with ActorSystem.connect() as system:`"
+            )
         return self._client
 
     @property
     def dispatch(self) -> Dispatch:
         """The way to the broker; raises `PlatformError` outside of `async with`."""
         if self._dispatch is None or self._client is None:
-            raise PlatformError("the actor system is not open: use `async with ActorSystem.connect() as system:`")
+            raise PlatformError(
+                "the actor system is not open: use `async with ActorSystem.connect() as system:`"
+            )
         return self._dispatch
 
     @property
     def backend(self) -> Backend:
         """The open ports; raises `PlatformError` outside of `async with`."""
         if self._backend is None:
-            raise PlatformError("the actor system is not open: use `async with ActorSystem.connect() as system:`")
+            raise PlatformError(
+                "the actor system is not open: use `async with ActorSystem.connect() as system:`"
+            )
         return self._backend

@@ -82,7 +82,9 @@ class Client:
         except TimeoutError as error:
             if isinstance(error, AskTimeoutError):
                 raise
-            text = f"{call.address}.{call.method} did not answer within {timeout:g} s; it may still run, or have run"
+            text = (
+                f"{call.address}.{call.method} did not answer within {timeout:g} s: it may still run, or have"
+            )
             raise AskTimeoutError(text) from None
         result = reply.read(answer)
         if isinstance(result, ErrorRecord):
@@ -160,7 +162,9 @@ class Client:
     async def _open_channel(self) -> ReplyChannel:
         async with self._opening:
             if self._channel is None:
-                self._channel = await self._replies.open(self._incarnation, self._pending.resolve, self._send_again)
+                self._channel = await self._replies.open(
+                    self._incarnation, self._pending.resolve, self._send_again
+                )
             return self._channel
 
     def _send_again(self) -> None:
@@ -202,7 +206,7 @@ class Client:
         timeout = call.options.timeout_seconds
         seconds = self._options.ask_timeout_seconds if timeout is None else timeout
         if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
-            text = f"timeout={seconds}: an ask needs a deadline of more than 0 and at most {TIMEOUT_SECONDS_MAX:g} s"
+            text = f"timeout={seconds}: an ask needs a deadline above 0 and up to {TIMEOUT_SECONDS_MAX:g} s"
             raise ConfigurationError(text)
         return seconds
 

@@ -27,7 +27,9 @@ class LoggingObserver:
         if LOGGER.isEnabledFor(level):
             values = {field.name: getattr(event, field.name) for field in fields(event)}
             text = " ".join(f"{name}={value}" for name, value in values.items() if value not in {"", None})
-            LOGGER.log(level, "%s %s", type(event).__name__, text, extra={"event": type(event).__name__, **values})
+            LOGGER.log(
+                level, "%s %s", type(event).__name__, text, extra={"event": type(event).__name__, **values}
+            )
 
 
 def _level(event: Event) -> int:

@@ -18,7 +18,9 @@ class Activation:
 
     __slots__ = ("_committed", "_instance", "address", "last_used_seconds", "ledger", "mailbox", "spec")
 
-    def __init__(self, address: Address, spec: ActorSpec, ledger: Ledger, state: bytes | None, mailbox: str) -> None:
+    def __init__(
+        self, address: Address, spec: ActorSpec, ledger: Ledger, state: bytes | None, mailbox: str
+    ) -> None:
         self.address = address
         self.spec = spec
         self.ledger = ledger

@@ -16,19 +16,26 @@ from broker_actors.ports.transport import Delivery
 class Subscription:
     """One opening of one mailbox."""
 
-    __slots__ = ("_on_abandon", "actor_type", "lost", "mailbox")
+    __slots__ = ("_is_lost", "_on_abandon", "actor_type", "mailbox")
 
     def __init__(self, mailbox: str, actor_type: str, on_abandon: Callable[[], None]) -> None:
         self.mailbox = mailbox
         self.actor_type = actor_type
-        #: Whether the broker has, or is about to have, its messages back.
-        self.lost = False
+        self._is_lost = False
         self._on_abandon = on_abandon
+
+    def is_lost(self) -> bool:
+        """Return whether the broker has, or is about to have, its messages back."""
+        return self._is_lost
+
+    def lose(self) -> None:
+        """Take note that the broker has its messages back. Idempotent."""
+        self._is_lost = True
 
     def abandon(self) -> None:
         """Give everything unacknowledged back to the broker, in order. Idempotent."""
-        if not self.lost:
-            self.lost = True
+        if not self._is_lost:
+            self._is_lost = True
             self._on_abandon()
 
 

@@ -92,7 +92,10 @@ class TurnContext:
         """
         self._check_running()
         if any(_target(item) == call.address for item in self.outgoing):
-            text = f"this turn told {call.address} something that leaves after the turn: ask it before, or in a later turn"
+            text = (
+                f"this turn told {call.address} something that leaves after the turn: "
+                "ask it before, or in a later turn"
+            )
             raise OrderError(text)
         options = replace(
             call.options,
@@ -119,7 +122,10 @@ class TurnContext:
             call.address,
             call.method,
             body.encode(
-                call.args, call.kwargs, call.options.content_type or self._envelope.content_type, simplify=call.simplify
+                call.args,
+                call.kwargs,
+                call.options.content_type or self._envelope.content_type,
+                simplify=call.simplify,
             ),
             call.options.content_type or self._envelope.content_type,
             key=call.options.idempotency_key or f"o:{self._nonce}:{len(self.outgoing)}",
@@ -129,8 +135,8 @@ class TurnContext:
         self._bytes += len(envelope.body)
         if len(self.outgoing) >= OUTGOING_MAX or self._bytes > OUTGOING_BYTES_MAX:
             text = (
-                f"a turn of {self.address} sends more than {OUTGOING_MAX} tells or {OUTGOING_BYTES_MAX} bytes: "
-                "spread them over several turns"
+                f"a turn of {self.address} sends more than {OUTGOING_MAX} tells "
+                f"or {OUTGOING_BYTES_MAX} bytes: spread them over several turns"
             )
             raise MailboxFullError(text)
         due_ms = now_ms + round(delay_seconds * 1000) if delay_seconds > 0 else 0

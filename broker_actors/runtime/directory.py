@@ -24,7 +24,7 @@ from broker_actors.runtime.services import Services
 
 @actor(delivery="at_least_once")
 class _Unknown:
-    """Stands in for a type this worker does not know: it has no methods, so every call is retried elsewhere."""
+    """A type this worker does not know: it has no methods, so every call is retried elsewhere."""
 
 
 _UNKNOWN: Final = spec_of(_Unknown)

@@ -33,7 +33,9 @@ BURST_MAX: Final = 50
 class Host:
     """Runs the turns of one worker."""
 
-    def __init__(self, services: Services, specs: Mapping[str, ActorSpec], *, running_max: int = RUNNING_MAX) -> None:
+    def __init__(
+        self, services: Services, specs: Mapping[str, ActorSpec], *, running_max: int = RUNNING_MAX
+    ) -> None:
         self._services = services
         self._lanes: Lanes[Arrival | Passivate] = Lanes(running_max)
         self._directory = Directory(services, specs)
@@ -48,7 +50,7 @@ class Host:
 
     def receive(self, subscription: Subscription, delivery: Delivery) -> None:
         """Take a delivery in; called by the transport, never blocks."""
-        if subscription.lost:
+        if subscription.is_lost():
             return
         try:
             envelope = _envelope(delivery.message)
@@ -61,7 +63,7 @@ class Host:
 
     def lost(self, subscription: Subscription) -> None:
         """Take note that the broker has the messages of *subscription* back."""
-        subscription.lost = True
+        subscription.lose()
         for address in self._directory.of_mailbox(subscription.mailbox):
             self._lanes.arrive(address, Passivate(address))
         self._start_runner()
@@ -142,14 +144,14 @@ class Host:
         if isinstance(item, Passivate):
             await self._directory.passivate(address)
             return
-        if item.subscription.lost:
+        if item.subscription.is_lost():
             return
         activation = await self._directory.activate(address, item)
         if activation is None:
             item.subscription.abandon()
             return
         await run_turn(item.envelope, Steps(item, activation, self._services, self._waiting))
-        if item.subscription.lost:
+        if item.subscription.is_lost():
             await self._directory.passivate(address)
 
     def _waiting(self, change: int) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable
 from typing import Final, cast
 
 from broker_actors.actor.arguments import Bound
-from broker_actors.actor.plain import simplify
 from broker_actors.actor.method import AnyMethod
+from broker_actors.actor.plain import simplify
 from broker_actors.actor.signature import Kind
 from broker_actors.core import body, reply
 from broker_actors.core.dead import TRACEBACK_CHARACTERS_MAX
@@ -70,11 +70,12 @@ async def _until_deadline(running: Awaitable[object], envelope: Envelope, servic
     if not (envelope.is_ask and envelope.deadline_ms):
         return await running
     left_seconds = (envelope.deadline_ms - services.clock.now_ms()) / 1000
+    deadline = asyncio.timeout(left_seconds)
     try:
-        async with asyncio.timeout(left_seconds) as scope:
+        async with deadline:
             return await running
     except TimeoutError:
-        if not scope.expired():
+        if not deadline.expired():
             raise
         text = f"{envelope.address}.{envelope.method} was cancelled at its caller's deadline"
         raise SystemFaultError(text, recoverable=False) from None

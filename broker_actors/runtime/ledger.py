@@ -102,5 +102,3 @@ def record_of(envelope: Envelope, reply: Reply | None, retention_seconds: int) -
     if reply is None or not envelope.key:
         return None
     return KeyedRecord(envelope.key, envelope.digest(), reply, retention_seconds)
-
-

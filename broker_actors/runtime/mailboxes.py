@@ -29,7 +29,9 @@ Receive = Callable[[Subscription, Delivery], None]
 class Mailboxes:
     """The consumers of one worker."""
 
-    def __init__(self, transport: Transport, clock: Clock, observer: Observer, *, prefetch: int = PREFETCH) -> None:
+    def __init__(
+        self, transport: Transport, clock: Clock, observer: Observer, *, prefetch: int = PREFETCH
+    ) -> None:
         self._transport = transport
         self._clock = clock
         self._observer = observer
@@ -38,7 +40,9 @@ class Mailboxes:
         self._opened: dict[str, asyncio.Event] = {}
         self._consumers: set[Consumer] = set()
 
-    def open(self, mailbox: str, actor_type: str, receive: Receive, lost: Callable[[Subscription], None]) -> None:
+    def open(
+        self, mailbox: str, actor_type: str, receive: Receive, lost: Callable[[Subscription], None]
+    ) -> None:
         """Consume *mailbox* from now on; nothing if it already is."""
         if mailbox not in self._attending:
             self._opened[mailbox] = asyncio.Event()

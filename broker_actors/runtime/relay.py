@@ -85,7 +85,9 @@ class Relay:
             due_ms = whole(message.headers, "ba-due", 0)
         except UndecodableError as error:
             route = topology.BROKER_KEY
-            return dead.of_message(message, describe(error), actor_type=route, origin=delivery.mailbox, now_ms=now_ms)
+            return dead.of_message(
+                message, describe(error), actor_type=route, origin=delivery.mailbox, now_ms=now_ms
+            )
         if due_ms > now_ms + EARLY_MS_MAX:
             return Outgoing(Destination.DELAY, message, due_ms)
         return Outgoing(Destination.MAILBOX, message)
@@ -112,4 +114,6 @@ def _as_sent(message: WireMessage) -> WireMessage:
     added = {name for name in message.headers if name in broker_headers or name.startswith("x-last-death")}
     if not added:
         return message
-    return replace(message, headers={name: value for name, value in message.headers.items() if name not in added})
+    return replace(
+        message, headers={name: value for name, value in message.headers.items() if name not in added}
+    )

@@ -13,7 +13,7 @@ from dataclasses import replace
 from broker_actors.actor.context import entered
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import turn as t
-from broker_actors.core.errors import PlatformError, ErrorRecord
+from broker_actors.core.errors import ErrorRecord, PlatformError
 from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
 from broker_actors.core.history import summary
 from broker_actors.core.outgoing import Outgoing, pack
@@ -31,7 +31,16 @@ from broker_actors.runtime.services import Services
 class Steps:
     """One turn of one activation, as the spine sees it."""
 
-    __slots__ = ("_activation", "_arrival", "_context", "_outgoing", "_services", "_state", "_waiting", "terms")
+    __slots__ = (
+        "_activation",
+        "_arrival",
+        "_context",
+        "_outgoing",
+        "_services",
+        "_state",
+        "_waiting",
+        "terms",
+    )
 
     def __init__(
         self, arrival: Arrival, activation: Activation, services: Services, waiting: Callable[[int], None]
@@ -173,5 +182,3 @@ def _retry_of(spec: ActorSpec, arrival: Arrival) -> Retry:
 def _being_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-

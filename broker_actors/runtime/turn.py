@@ -34,4 +34,6 @@ async def run_turn(envelope: Envelope, steps: Steps) -> None:
                 return steps.ack(outcome, turn)
             case t.Abandon():
                 return steps.abandon(turn)
+
+
 # --8<-- [end:spine]

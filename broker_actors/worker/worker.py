@@ -113,7 +113,8 @@ class Worker:
         """Stop in order: no new turns, wait for what runs, close the mailboxes, deactivate. Idempotent."""
         deadline_seconds = self._system.settings.drain_timeout_seconds
         if not await self._host.drain(deadline_seconds):
-            text = f"{self._host.running} turns did not end within {deadline_seconds:g} s; they will run again elsewhere"
+            running = self._host.running
+            text = f"{running} turns did not end within {deadline_seconds:g} s; they run again elsewhere"
             self._services.observer.observe(Trouble("drain", text))
         await self._close()
 

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
 
 import pytest
+
 from broker_actors import ActorSystem, Settings, Worker
 from broker_actors.bootstrap.backend import Backend, Embedded, open_backend
-
 from tests.acceptance.watching import Watcher
 
 
@@ -60,5 +60,8 @@ async def deployment(request: pytest.FixtureRequest) -> AsyncIterator[Deployment
         if request.param == "embedded":
             yield Deployment(Settings(), Embedded(), stack)
         else:
-            urls = {"url": request.getfixturevalue("amqp_url"), "redis_url": request.getfixturevalue("redis_url")}
+            urls = {
+                "url": request.getfixturevalue("amqp_url"),
+                "redis_url": request.getfixturevalue("redis_url"),
+            }
             yield Deployment(Settings(**urls), None, stack)

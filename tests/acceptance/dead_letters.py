@@ -7,7 +7,6 @@ import asyncio
 from broker_actors.core import dead, topology
 from broker_actors.core.dead import DeadLetter
 from broker_actors.ports.transport import Delivery, Transport
-
 from tests.acceptance.watching import HANG_SECONDS
 
 

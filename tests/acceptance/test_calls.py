@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from broker_actors import AskTimeoutError, BusinessError, SystemFaultError
 from broker_actors.core.errors import (
     CallCycleError,
@@ -14,7 +15,6 @@ from broker_actors.core.errors import (
     UnroutableError,
 )
 from broker_actors.core.events import TurnEnded
-
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef, Echo, EchoRef, Lamp, LampRef, Teller, TellerRef
 
@@ -36,7 +36,9 @@ async def test_state_survives_the_worker(deployment: Deployment) -> None:
         assert await system.ref(CounterRef, "c1").increment() == 42
 
 
-async def test_tells_sent_while_no_worker_runs_are_processed_in_order_once_one_does(deployment: Deployment) -> None:
+async def test_tells_sent_while_no_worker_runs_are_processed_in_order_once_one_does(
+    deployment: Deployment,
+) -> None:
     system = await deployment.system()
     counter = system.ref(CounterRef, "c1")
     letters = [chr(ord("a") + n % 26) for n in range(100)]
@@ -124,7 +126,7 @@ async def test_a_recorded_business_error_is_replayed(deployment: Deployment) -> 
 async def test_an_ask_nobody_serves_times_out_at_its_deadline_and_never_runs(deployment: Deployment) -> None:
     system = await deployment.system()
     counter = system.ref(CounterRef, "c1")
-    with pytest.raises(AskTimeoutError, match="Counter/c1.increment did not answer within 0.2 s"):
+    with pytest.raises(AskTimeoutError, match=r"Counter/c1\.increment did not answer within 0.2 s"):
         await counter.with_options(timeout=0.2).increment(1)
     async with deployment.worker(Counter):
         assert await counter.get() == 0

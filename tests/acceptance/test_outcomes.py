@@ -7,6 +7,7 @@ import json
 
 import msgpack
 import pytest
+
 from broker_actors import ActorSystem
 from broker_actors.core import reply
 from broker_actors.core.codec import BODY_BYTES_MAX
@@ -14,7 +15,6 @@ from broker_actors.core.errors import ErrorRecord, InvalidArgumentsError, Payloa
 from broker_actors.core.events import ReplyIgnored, TurnEnded
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
-
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef, Echo, EchoRef
 from tests.acceptance.dead_letters import take
@@ -79,7 +79,7 @@ async def test_a_poison_tell_ends_in_the_dead_letters_with_its_history(deploymen
         (letter,) = await take(system.backend.transport, "Counter", 1)
     assert (letter.reason, letter.error) == ("failed", "ValueError: boom")
     assert "ValueError: boom" in letter.traceback
-    assert 'raise ValueError(text)' in letter.traceback
+    assert "raise ValueError(text)" in letter.traceback
     assert [entry["attempt"] for entry in json.loads(letter.history)] == [1, 2, 3]
     assert letter.message.headers["ba-id"] == "c1"
     assert letter.origin.startswith("actors.Counter.g1.")
@@ -87,10 +87,19 @@ async def test_a_poison_tell_ends_in_the_dead_letters_with_its_history(deploymen
 
 @pytest.mark.parametrize(
     "body",
-    [b"\xc1", b"\x93\x01", msgpack.packb([1]), msgpack.packb({"args": 1}), b"x" * (BODY_BYTES_MAX + 1), b"\x91" * 100],
+    [
+        b"\xc1",
+        b"\x93\x01",
+        msgpack.packb([1]),
+        msgpack.packb({"args": 1}),
+        b"x" * (BODY_BYTES_MAX + 1),
+        b"\x91" * 100,
+    ],
     ids=["not msgpack", "cut", "not a map", "args no list", "oversized", "too deep"],
 )
-async def test_a_body_nobody_can_read_is_an_undecodable_dead_letter(deployment: Deployment, body: bytes) -> None:
+async def test_a_body_nobody_can_read_is_an_undecodable_dead_letter(
+    deployment: Deployment, body: bytes
+) -> None:
     system = await deployment.system()
     async with deployment.worker(Counter):
         await publish(system, foreign(body))
@@ -101,7 +110,12 @@ async def test_a_body_nobody_can_read_is_an_undecodable_dead_letter(deployment: 
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"ba-type": "Counter"}, {"ba-type": "Counter", "ba-id": 7}, {"ba-type": "Counter", "ba-id": "c1", "ba-version": 2}],
+    [
+        {},
+        {"ba-type": "Counter"},
+        {"ba-type": "Counter", "ba-id": 7},
+        {"ba-type": "Counter", "ba-id": "c1", "ba-version": 2},
+    ],
     ids=["none", "no id", "id no text", "newer version"],
 )
 async def test_headers_nobody_can_read_are_an_undecodable_dead_letter(
@@ -119,7 +133,9 @@ async def test_an_unreadable_ask_is_answered_too(deployment: Deployment) -> None
     system = await deployment.system()
     answers: asyncio.Queue[object] = asyncio.Queue()
     replies = system.backend.replies
-    channel = await replies.open("me", lambda _id, answer: answers.put_nowait(reply.read(answer)), lambda: None)
+    channel = await replies.open(
+        "me", lambda _id, answer: answers.put_nowait(reply.read(answer)), lambda: None
+    )
     async with deployment.worker(Counter):
         message = WireMessage({"ba-type": "Counter"}, GOOD, "", "increment", "1", channel.name)
         await publish(system, message)

@@ -31,7 +31,9 @@ class Watcher:
         """Return the events of *kind* so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def wait_for(self, kind: type[E], matches: Callable[[E], bool] = lambda _event: True, count: int = 1) -> list[E]:
+    async def wait_for(
+        self, kind: type[E], matches: Callable[[E], bool] = lambda _event: True, count: int = 1
+    ) -> list[E]:
         """Return the first *count* events of *kind* that match, past or to come."""
         waker = asyncio.Event()
         self._wakers.add(waker)
