@@ -13,12 +13,15 @@ from zlib import crc32
 
 from broker_actors.core.errors import ConfigurationError
 
-#: Longest actor id in UTF-8 bytes. AMQP short strings end at 255; a queue name needs room around it.
-ACTOR_ID_BYTES_MAX: Final = 200
+#: Longest actor id in UTF-8 bytes: what the name of a dedicated mailbox, an AMQP short string
+#: of at most 255 bytes, leaves beside the longest type and generation.
+ACTOR_ID_BYTES_MAX: Final = 170
 ACTOR_TYPE_CHARACTERS_MAX: Final = 64
 #: Hash tags per actor type in the store, so that one script can commit an actor on a cluster.
 BUCKETS: Final = 256
 
+#: A rule that is the same in every language and Unicode version, unlike "printable".
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TYPE: Final = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{ACTOR_TYPE_CHARACTERS_MAX - 1}}}")
 
 
@@ -30,7 +33,13 @@ class Address:
     id: str
 
     def __str__(self) -> str:
+        """Return `Counter/c1`."""
         return f"{self.type}/{self.id}"
+
+
+def is_type(name: str) -> bool:
+    """Return whether *name* can be an actor type."""
+    return _TYPE.fullmatch(name) is not None
 
 
 def check_type(name: str) -> str:
@@ -40,8 +49,8 @@ def check_type(name: str) -> str:
         ConfigurationError: it is not an identifier of at most 64 ASCII characters.
 
     """
-    if _TYPE.fullmatch(name) is None:
-        text = f"actor type {name!r} must be an ASCII identifier of at most {ACTOR_TYPE_CHARACTERS_MAX} characters"
+    if not is_type(name):
+        text = f"actor type {name!r} is no ASCII identifier of at most {ACTOR_TYPE_CHARACTERS_MAX} characters"
         raise ConfigurationError(text)
     return name
 
@@ -50,8 +59,8 @@ def check_id(actor_id: str) -> str:
     """Return *actor_id* if it can be an actor id.
 
     Raises:
-        ConfigurationError: it is empty, longer than 200 UTF-8 bytes, has a control
-            character or cannot be written as UTF-8.
+        ConfigurationError: it is empty, longer than 170 UTF-8 bytes, has a control
+            character or line separator, or cannot be written as UTF-8.
 
     """
     try:
@@ -59,8 +68,10 @@ def check_id(actor_id: str) -> str:
     except UnicodeEncodeError as error:
         text = f"actor id {actor_id!r} cannot be written as UTF-8"
         raise ConfigurationError(text) from error
-    if not 0 < size_bytes <= ACTOR_ID_BYTES_MAX or not actor_id.isprintable():
-        text = f"actor id {actor_id!r} must be 1 to {ACTOR_ID_BYTES_MAX} UTF-8 bytes of printable characters"
+    if not 0 < size_bytes <= ACTOR_ID_BYTES_MAX or _UNPRINTABLE.search(actor_id):
+        text = (
+            f"actor id {actor_id!r} must be 1 to {ACTOR_ID_BYTES_MAX} UTF-8 bytes without control characters"
+        )
         raise ConfigurationError(text)
     return actor_id
 

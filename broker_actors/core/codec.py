@@ -1,29 +1,46 @@
 """Bodies, replies and states as bytes, and back, within bounds.
 
-Two encodings: msgpack, and JSON where bytes travel as `{"$bytes": "<base64>"}`. Never
-pickle, no msgpack extension types. Invariant: decoding untrusted bytes raises
-`UndecodableError` or returns plain values of bounded size, count and depth.
+Two encodings: msgpack, and JSON where bytes travel as `{"$bytes": "<base64>"}` and a map
+that looks like that has one more `$` put before its key. Never pickle, no msgpack
+extension types. Invariants: decoding untrusted bytes raises `UndecodableError` or
+`PayloadTooLargeError`, or returns plain values of bounded size, count and depth; what
+`encode` returns, `decode` reads.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from typing import Final, cast
+from math import isfinite
+from typing import Final, NoReturn, cast
 
 import msgpack
 
+from broker_actors.core import wire
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
 
-#: Bodies, states and replies; a larger thing belongs in an object store, with its address in the message.
-BODY_BYTES_MAX: Final = 1_048_576
+BODY_BYTES_MAX: Final = wire.BODY_BYTES_MAX
 DEPTH_MAX: Final = 64
-#: Containers and scalars in one body. A megabyte of empty maps would take 76 MB of memory.
+#: Entries of all lists and maps of one body, a map's keys included. A megabyte of empty
+#: maps would take 76 MB of memory.
 ITEMS_MAX: Final = 262_144
+#: What msgpack can hold, and so the bounds of both encodings.
+INTEGER_MIN: Final = -(2**63)
+INTEGER_MAX: Final = 2**64 - 1
 
 Simplify = Callable[[object], object]
+
+_PLAIN: Final = (type(None), bool, int, float, str, bytes, bytearray, memoryview, list, tuple, dict)
+#: All bytes but those a msgpack map or list begins with, to be left out when these are counted.
+_NO_CONTAINER: Final = bytes(
+    byte for byte in range(256) if byte not in {*range(0x80, 0xA0), *range(0xDC, 0xE0)}
+)
+_ESCAPED: Final = re.compile(r"\$+bytes")
+_CONTAINERS: Final = frozenset({dict, list})
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def refuse(value: object) -> object:
@@ -50,32 +67,35 @@ def encode(
     Args:
         value: plain values, and whatever *simplify* turns into them.
         content_type: `application/msgpack` or `application/json`.
-        simplify: called for every value of an unknown type; raises TypeError for what cannot travel.
+        simplify: called for every value of an unknown type until it is plain; raises
+            TypeError for what cannot travel.
         what: names the thing in errors.
         bytes_max: the largest result, in bytes.
 
     Raises:
-        TypeError: a value has no plain form.
+        TypeError: a value has no plain form, or its plain form is out of the bounds of `decode`.
         UndecodableError: the content type is unknown.
         PayloadTooLargeError: more than *bytes_max* bytes.
 
     """
-    if content_type == MSGPACK:
-        try:
-            data = cast("bytes", msgpack.packb(value, default=simplify))
-        except (ValueError, OverflowError) as error:
-            raise TypeError(f"the {what} cannot be encoded: {error}") from error
-    elif content_type == JSON:
-        data = json.dumps(_without_bytes(value, simplify), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    else:
+    if content_type not in {MSGPACK, JSON}:
         raise UndecodableError(f"unknown content type {content_type!r}")
+    try:
+        data = _to_msgpack(value, simplify) if content_type == MSGPACK else _to_json(value, simplify)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise TypeError(f"the {what} cannot be encoded: {error}") from error
     if len(data) > bytes_max:
         raise PayloadTooLargeError(f"the {what} has {len(data)} bytes; the limit is {bytes_max}")
+    try:
+        # A state that is written and cannot be read again would be the end of its actor.
+        decode(data, content_type, bytes_max=bytes_max)
+    except UndecodableError as error:
+        raise TypeError(f"the {what} could not be decoded again: {error}") from error
     return data
 
 
 def decode(data: bytes, content_type: str = MSGPACK, *, bytes_max: int = BODY_BYTES_MAX) -> Plain:
-    """Return the plain value in *data*.
+    """Return the plain value in *data*. Of equal keys of one map the last counts.
 
     Raises:
         PayloadTooLargeError: more than *bytes_max* bytes.
@@ -85,17 +105,13 @@ def decode(data: bytes, content_type: str = MSGPACK, *, bytes_max: int = BODY_BY
     """
     if len(data) > bytes_max:
         raise PayloadTooLargeError(f"{len(data)} bytes; the limit is {bytes_max}")
+    if content_type not in {MSGPACK, JSON}:
+        raise UndecodableError(f"unknown content type {content_type!r}")
     try:
-        if content_type == MSGPACK:
-            value = msgpack.unpackb(data, strict_map_key=False, max_ext_len=0, ext_hook=_no_extension)
-        elif content_type == JSON:
-            value = json.loads(data, object_hook=_with_bytes)
-        else:
-            raise UndecodableError(f"unknown content type {content_type!r}")
-    except (ValueError, RecursionError, TypeError, msgpack.UnpackException) as error:
+        value = _from_msgpack(data) if content_type == MSGPACK else _from_json(data)
+    except (ValueError, RecursionError, TypeError, MemoryError, msgpack.UnpackException) as error:
         raise UndecodableError(f"not valid {content_type}: {str(error) or type(error).__name__}") from error
-    # Fewer bytes than the bounds cannot break them, and most bodies are that small.
-    if len(data) > DEPTH_MAX:
+    if not _is_surely_small(data, content_type):
         _check_bounds(value)
     return cast("Plain", value)
 
@@ -114,45 +130,157 @@ def decode_map(data: bytes, content_type: str = MSGPACK) -> dict[str, Plain]:
     return value
 
 
+def _is_surely_small(data: bytes, content_type: str) -> bool:
+    """Whether so little stands in *data* that it cannot break a bound, as in most bodies."""
+    if content_type == MSGPACK:
+        containers = len(data.translate(None, _NO_CONTAINER))
+    else:
+        containers = data.count(b"[") + data.count(b"{")
+    return containers <= DEPTH_MAX and len(data) <= ITEMS_MAX
+
+
 def _check_bounds(value: object) -> None:
     level, items = [value], 0
     for _ in range(DEPTH_MAX + 1):
-        below: list[object] = []
-        for container in level:
-            if isinstance(container, dict):
-                below.extend(container.keys())
-                below.extend(container.values())
-            elif isinstance(container, list):
-                below.extend(container)
-        items += len(below)
+        maps = [one for one in level if type(one) is dict]
+        lists = [one for one in level if type(one) is list]
+        if not maps and not lists:
+            return
+        items += sum(map(len, lists)) + 2 * sum(map(len, maps))
         if items > ITEMS_MAX:
             raise UndecodableError(f"more than {ITEMS_MAX} items")
-        if not below:
-            return
-        level = below
+        level = [one for found in lists for one in found if type(one) in _CONTAINERS]
+        # A map's keys are never containers: those cannot be hashed.
+        level += [one for found in maps for one in found.values() if type(one) in _CONTAINERS]
     raise UndecodableError(f"nested deeper than {DEPTH_MAX}")
 
 
-def _no_extension(code: int, _data: bytes) -> object:
+# --- msgpack ------------------------------------------------------------------
+
+
+def _to_msgpack(value: object, simplify: Simplify) -> bytes:
+    return cast("bytes", msgpack.packb(value, default=lambda one: _simplified(one, simplify)))
+
+
+def _from_msgpack(data: bytes) -> object:
+    return msgpack.unpackb(
+        data,
+        strict_map_key=False,
+        max_array_len=ITEMS_MAX,
+        max_map_len=ITEMS_MAX,
+        max_ext_len=0,
+        ext_hook=_no_extension,
+    )
+
+
+def _no_extension(code: int, _data: bytes) -> NoReturn:
     raise UndecodableError(f"msgpack extension type {code}")
+
+
+def _simplified(value: object, simplify: Simplify) -> object:
+    # An enum's value may be a UUID. Each step is one plainer, so that few are enough.
+    for _ in range(DEPTH_MAX):
+        value = simplify(value)
+        if isinstance(value, _PLAIN):
+            return value
+    raise TypeError(f"a value of type {type(value).__qualname__} never becomes plain")
+
+
+# --- JSON ---------------------------------------------------------------------
+
+
+def _to_json(value: object, simplify: Simplify) -> bytes:
+    plain = _without_bytes(value, simplify)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _without_bytes(value: object, simplify: Simplify) -> object:
     match value:
-        case None | bool() | int() | float() | str():
+        case None | bool() | float() | str():
             return value
+        case int():
+            return _bounded(value)
         case bytes() | bytearray() | memoryview():
             return {"$bytes": b64encode(value).decode()}
         case dict():
-            return {str(key): _without_bytes(item, simplify) for key, item in value.items()}
+            found = {_key(key, simplify): _without_bytes(item, simplify) for key, item in value.items()}
+            if len(found) != len(value):
+                raise TypeError("a map has two keys that are the same in JSON")
+            return _escaped(found)
         case list() | tuple():
             return [_without_bytes(item, simplify) for item in value]
         case _:
-            return _without_bytes(simplify(value), simplify)
+            return _without_bytes(_simplified(value, simplify), simplify)
+
+
+def _key(key: object, simplify: Simplify) -> str:
+    match key:
+        case str():
+            return key
+        case bool():
+            return "true" if key else "false"
+        case int() | float():
+            # Not `repr(key)`: an enum's members may be numbers.
+            return json.dumps(key, allow_nan=False)
+        case None | bytes() | bytearray() | memoryview() | tuple():
+            raise TypeError(f"a map key of type {type(key).__qualname__} cannot be sent as JSON")
+        case _:
+            return _key(_simplified(key, simplify), simplify)
+
+
+def _escaped(found: dict[str, object]) -> dict[str, object]:
+    if len(found) == 1:
+        ((name, item),) = found.items()
+        if _ESCAPED.fullmatch(name):
+            return {f"${name}": item}
+    return found
+
+
+def _from_json(data: bytes) -> object:
+    # Decoded here, for `json.loads` would let other encodings and surrogates pass.
+    text = data.decode()
+    value = json.loads(
+        text,
+        object_hook=_with_bytes,
+        parse_int=_read_int,
+        parse_float=_read_float,
+        parse_constant=_no_constant,
+    )
+    if _SURROGATE.search(text):
+        # Raises where an escape left half a pair, which nothing could encode again.
+        json.dumps(value, ensure_ascii=False, default=lambda _bytes: None).encode()
+    return value
 
 
 def _with_bytes(found: dict[str, object]) -> object:
-    encoded = found.get("$bytes")
-    if len(found) == 1 and isinstance(encoded, str):
-        return b64decode(encoded, validate=True)
-    return found
+    if len(found) != 1:
+        return found
+    ((name, item),) = found.items()
+    if _ESCAPED.fullmatch(name) is None:
+        return found
+    if name != "$bytes":
+        return {name[1:]: item}
+    if not isinstance(item, str):
+        raise UndecodableError("$bytes must be base64 text")
+    return b64decode(item, validate=True)
+
+
+def _read_int(digits: str) -> int:
+    return _bounded(int(digits))
+
+
+def _read_float(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise UndecodableError(f"{digits[:40]} is beyond a 64-bit float")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise UndecodableError(f"{name} is not JSON")
+
+
+def _bounded(number: int) -> int:
+    if not INTEGER_MIN <= number <= INTEGER_MAX:
+        raise ValueError("an integer beyond 64 bits")
+    return number

@@ -11,24 +11,36 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
-from broker_actors.core.address import ACTOR_ID_BYTES_MAX, Address, check_id, check_type
+from broker_actors.core.address import (
+    ACTOR_ID_BYTES_MAX,
+    ACTOR_TYPE_CHARACTERS_MAX,
+    Address,
+    check_id,
+    check_type,
+)
 from broker_actors.core.errors import ConfigurationError, UndecodableError
-from broker_actors.core.wire import HeaderValue, WireMessage, text, whole
+from broker_actors.core.wire import BODY_BYTES_MAX, HeaderValue, WireMessage, text, whole
 
 VERSION: Final = 1
 MSGPACK: Final = "application/msgpack"
 JSON: Final = "application/json"
 
 METHOD_CHARACTERS_MAX: Final = 128
+#: Of an AMQP short string, as the method travels in one.
+METHOD_BYTES_MAX: Final = 255
 KEY_CHARACTERS_MAX: Final = 256
+KEY_BYTES_MAX: Final = 4 * KEY_CHARACTERS_MAX
+#: Short enough for the key of a retry to hold it: `r:n:<sender>:<seq>:<attempt>`.
+SENDER_BYTES_MAX: Final = 256
 #: Callers in a chain, outermost first; the bound on the depth of nested asks.
 CHAIN_LENGTH_MAX: Final = 32
-_CHAIN_CHARACTERS_MAX: Final = CHAIN_LENGTH_MAX * (ACTOR_ID_BYTES_MAX + 72)
+#: Quoting makes up to three bytes of one.
+_CHAIN_BYTES_MAX: Final = CHAIN_LENGTH_MAX * (3 * ACTOR_ID_BYTES_MAX + ACTOR_TYPE_CHARACTERS_MAX + 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message for one actor.
+    """One message for one actor. One that exists can travel, and be read where it arrives.
 
     Attributes:
         address: whom it is for.
@@ -71,6 +83,28 @@ class Envelope:
     history: str = ""
     message_id: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what the reader of a mailbox would refuse.
+
+        Raises:
+            ConfigurationError: the method, the key, the attempt or the chain is out of its bounds.
+
+        """
+        if not 0 < len(self.method) <= METHOD_CHARACTERS_MAX or not _fits(self.method, METHOD_BYTES_MAX):
+            raise ConfigurationError(
+                f"a method's name has 1 to {METHOD_CHARACTERS_MAX} characters: {self.method!r:.99}"
+            )
+        if not _fits(self.key, KEY_BYTES_MAX):
+            raise ConfigurationError(
+                f"an idempotency key has at most {KEY_BYTES_MAX} UTF-8 bytes: {self.key!r:.99}"
+            )
+        if self.attempt < 1:
+            raise ConfigurationError(f"attempt {self.attempt}: attempts count from 1")
+        if len(self.chain) > CHAIN_LENGTH_MAX:
+            raise ConfigurationError(
+                f"{len(self.chain)} actors wait for this call: at most {CHAIN_LENGTH_MAX} may"
+            )
+
     @property
     def is_ask(self) -> bool:
         """Whether somebody waits for the reply."""
@@ -86,10 +120,14 @@ class Envelope:
 
     @property
     def identity(self) -> str:
-        """What a redelivery of this envelope has in common with it, and no other envelope has."""
+        """What a redelivery of this envelope has in common with it, and no other envelope has.
+
+        The last resort, for a foreign envelope without key, number and message id, is what
+        it says: two that say the same cannot be told apart.
+        """
         if self.key:
             return f"k:{self.key}"
-        if self.sender:
+        if self.sender and self.seq:
             return f"n:{self.sender}:{self.seq}"
         return f"m:{self.message_id or self.digest().hex()}"
 
@@ -124,6 +162,7 @@ def to_wire(envelope: Envelope) -> WireMessage:
         headers["ba-chain"] = " ".join(_quoted(caller) for caller in envelope.chain)
     if envelope.traceparent:
         headers["traceparent"] = envelope.traceparent
+    if envelope.tracestate:
         headers["tracestate"] = envelope.tracestate
     if envelope.history:
         headers["ba-history"] = envelope.history
@@ -149,36 +188,45 @@ def from_wire(message: WireMessage) -> Envelope:
     headers = message.headers
     if (version := whole(headers, "ba-version", VERSION)) != VERSION:
         raise UndecodableError(f"wire format version {version}: this release reads version {VERSION}")
-    if not 0 < len(message.type) <= METHOD_CHARACTERS_MAX:
-        raise UndecodableError(f"property type (the method) must have 1 to {METHOD_CHARACTERS_MAX} characters")
-    chain = text(headers, "ba-chain", characters_max=_CHAIN_CHARACTERS_MAX)
-    return Envelope(
-        _address(text(headers, "ba-type"), text(headers, "ba-id")),
-        message.type,
-        message.body,
-        message.content_type or MSGPACK,
-        text(headers, "ba-sender", characters_max=KEY_CHARACTERS_MAX),
-        whole(headers, "ba-seq", 0),
-        whole(headers, "ba-low", 0),
-        text(headers, "ba-key", characters_max=KEY_CHARACTERS_MAX),
-        whole(headers, "ba-attempt", 1),
-        whole(headers, "ba-deadline", 0),
-        tuple(_unquoted(caller) for caller in chain.split(" ")) if chain else (),
-        message.reply_to,
-        message.correlation_id,
-        message.timestamp_seconds,
-        text(headers, "traceparent"),
-        text(headers, "tracestate"),
-        text(headers, "ba-history"),
-        message.message_id,
-    )
-
-
-def _address(actor_type: str, actor_id: str) -> Address:
+    if len(message.body) > BODY_BYTES_MAX:
+        # Here and not when the body is decoded: its dead letter would not fit an outbox.
+        raise UndecodableError(f"a body of {len(message.body)} bytes; the limit is {BODY_BYTES_MAX}")
+    chain = text(headers, "ba-chain", bytes_max=_CHAIN_BYTES_MAX)
     try:
-        return Address(check_type(actor_type), check_id(actor_id))
+        return Envelope(
+            Address(check_type(text(headers, "ba-type")), check_id(text(headers, "ba-id"))),
+            message.type,
+            message.body,
+            _media_type(message.content_type),
+            text(headers, "ba-sender", bytes_max=SENDER_BYTES_MAX),
+            whole(headers, "ba-seq", 0),
+            whole(headers, "ba-low", 0),
+            text(headers, "ba-key", bytes_max=KEY_BYTES_MAX),
+            whole(headers, "ba-attempt", 1),
+            whole(headers, "ba-deadline", 0),
+            tuple(_unquoted(caller) for caller in chain.split(" ")) if chain else (),
+            message.reply_to,
+            message.correlation_id,
+            message.timestamp_seconds,
+            text(headers, "traceparent"),
+            text(headers, "tracestate"),
+            text(headers, "ba-history"),
+            message.message_id,
+        )
     except ConfigurationError as error:
-        raise UndecodableError(f"headers ba-type and ba-id: {error}") from error
+        raise UndecodableError(f"not an envelope: {error}") from error
+
+
+def _fits(value: str, bytes_max: int) -> bool:
+    try:
+        return len(value.encode()) <= bytes_max
+    except UnicodeEncodeError:
+        return False
+
+
+def _media_type(content_type: str) -> str:
+    # Many clients add a charset, which is UTF-8 here whatever it says.
+    return content_type.partition(";")[0].strip().lower() or MSGPACK
 
 
 def _quoted(caller: str) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from broker_actors.core import codec, delay, topology
 from broker_actors.core.errors import Plain, UndecodableError
 from broker_actors.core.topology import Layout, Route
-from broker_actors.core.wire import WireMessage, text
+from broker_actors.core.wire import BODY_BYTES_MAX, WireMessage, text
 
 
 class Destination(StrEnum):
@@ -76,7 +76,7 @@ def pack(item: Outgoing) -> bytes:
         message.timestamp_seconds,
     ]
     # Twice the limit of a body: a dead letter carries its envelope and a traceback.
-    return codec.encode(fields, what="outgoing message", bytes_max=2 * codec.BODY_BYTES_MAX)
+    return codec.encode(fields, what="outgoing message", bytes_max=2 * BODY_BYTES_MAX)
 
 
 def unpack(data: bytes) -> Outgoing:
@@ -84,9 +84,10 @@ def unpack(data: bytes) -> Outgoing:
 
     Raises:
         UndecodableError: it is not one.
+        PayloadTooLargeError: it is over its limit.
 
     """
-    match codec.decode(data, bytes_max=2 * codec.BODY_BYTES_MAX):
+    match codec.decode(data, bytes_max=2 * BODY_BYTES_MAX):
         case [
             str(destination),
             int(due_ms),
@@ -97,11 +98,19 @@ def unpack(data: bytes) -> Outgoing:
             str(correlation_id),
             str(reply_to),
             int(timestamp),
-        ] if destination in set(Destination):
+        ] if (
+            destination in set(Destination)
+            and _is_table(headers)
+            and bool not in (type(due_ms), type(timestamp))
+        ):
             message = WireMessage(headers, body, content_type, method, correlation_id, reply_to, timestamp)
             return Outgoing(Destination(destination), message, due_ms)
         case other:
             raise UndecodableError(f"not an outgoing message: {_short(other)}")
+
+
+def _is_table(headers: dict[object, object]) -> bool:
+    return all(isinstance(name, str) for name in headers)
 
 
 def _short(value: Plain) -> str:

@@ -14,8 +14,10 @@ from typing import Final, TypeAlias
 
 from broker_actors.core.errors import UndecodableError
 
-#: Long enough for a traceback of a usual fault, short of the frame the broker allows for headers.
-HEADER_CHARACTERS_MAX: Final = 16_384
+#: Bodies, states and replies; a larger thing belongs in an object store, with its address in the message.
+BODY_BYTES_MAX: Final = 1_048_576
+#: All headers of a message must fit one frame of 131,072 bytes, and so must those of its dead letter.
+HEADER_BYTES_MAX: Final = 16_384
 INTEGER_MAX: Final = 2**63 - 1
 
 HeaderValue: TypeAlias = str | int
@@ -48,21 +50,22 @@ class WireMessage:
     message_id: str = ""
 
 
-def text(headers: Headers, name: str, *, characters_max: int = HEADER_CHARACTERS_MAX) -> str:
+def text(headers: Headers, name: str, *, bytes_max: int = HEADER_BYTES_MAX) -> str:
     """Return the header *name* as text; empty when absent.
 
     Raises:
-        UndecodableError: it is not text, or too long.
+        UndecodableError: it is not text, not UTF-8, or longer than *bytes_max* UTF-8 bytes.
 
     """
     value = headers.get(name, "")
-    if isinstance(value, bytes | bytearray):
-        try:
+    try:
+        if isinstance(value, bytes | bytearray):
             value = value.decode()
-        except UnicodeDecodeError as error:
-            raise UndecodableError(f"header {name} is not UTF-8") from error
-    if not isinstance(value, str) or len(value) > characters_max:
-        raise UndecodableError(f"header {name} is not text of at most {characters_max} characters")
+        fits = isinstance(value, str) and len(value.encode()) <= bytes_max
+    except UnicodeError as error:
+        raise UndecodableError(f"header {name} is not UTF-8") from error
+    if not isinstance(value, str) or not fits:
+        raise UndecodableError(f"header {name} is not text of at most {bytes_max} bytes")
     return value
 
 
