@@ -249,8 +249,9 @@ def describe(error: BaseException, traceback: str = "") -> ErrorRecord:
     match error:
         case BusinessError():
             message, code = _sendable(error.message) or _said(error), _sendable(error.code) or name
-            details = error.details if isinstance(error.details, Mapping) else _NO_DETAILS
-            return ErrorRecord(kind, name, message, code, details, traceback=traceback)
+            details: object = error.details
+            known = details if isinstance(details, Mapping) else _NO_DETAILS
+            return ErrorRecord(kind, name, message, code, known, traceback=traceback)
         case SystemFaultError():
             message, recoverable = _sendable(error.error) or _said(error), error.recoverable is True
         case PlatformError():
@@ -262,12 +263,12 @@ def describe(error: BaseException, traceback: str = "") -> ErrorRecord:
 
 def revive(record: ErrorRecord) -> BrokerActorsError:
     """Return *record* as an exception of the nearest class this version knows."""
-    error: ActorError
+    error: BrokerActorsError
     text = record.message if record.kind == record.type else f"{record.type}: {record.message}"
     if (business := _BUSINESS.get(record.kind)) is not None:
         error = business(record.code, record.message, record.details)
     elif (platform := _PLATFORM.get(record.kind)) is not None:
-        return platform(text)
+        error = platform(text)
     else:
         fault = _FAULT.get(record.kind, SystemFaultError)
         error = fault(text, recoverable=record.recoverable)
@@ -276,16 +277,16 @@ def revive(record: ErrorRecord) -> BrokerActorsError:
 
 
 def _said(error: BaseException) -> str:
+    return _sendable(error) or _sendable(type(error).__name__)
+
+
+def _sendable(value: object) -> str:
+    """Return *value* as text that UTF-8 can carry, cut to its bound; empty if it has no text."""
     try:
-        text = _sendable(str(error))
+        text = str(value)
     except Exception:  # noqa: BLE001 - the `__str__` of a user's class may raise anything
-        text = ""
-    return text or _sendable(type(error).__name__)
-
-
-def _sendable(text: object) -> str:
-    """Return *text* as UTF-8 can carry it, cut to its bound."""
-    return str(text)[:TEXT_CHARACTERS_MAX].encode(errors="replace").decode()
+        return ""
+    return text[:TEXT_CHARACTERS_MAX].encode(errors="replace").decode()
 
 
 #: What waiting may cure, unlike a wrong declaration or a body over its limit.

@@ -6,11 +6,11 @@ that a foreign caller who sent JSON reads JSON.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker_actors.core.codec import Simplify, decode_map, encode, refuse
 from broker_actors.core.envelope import MSGPACK
-from broker_actors.core.errors import ErrorRecord, Plain, UndecodableError
+from broker_actors.core.errors import ErrorRecord, PayloadTooLargeError, Plain, UndecodableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,17 @@ def of_result(value: object, content_type: str = MSGPACK, *, simplify: Simplify 
 
 
 def of_error(error: ErrorRecord, content_type: str = MSGPACK) -> Reply:
-    """Return the reply that carries *error*."""
-    return Reply(encode({"ok": False, "error": error_to_plain(error)}, content_type, what="error"), content_type)
+    """Return the reply that carries *error*; without its details if those cannot travel."""
+    try:
+        body = _error_body(error, content_type)
+    except (TypeError, PayloadTooLargeError) as problem:
+        text = f"{error.message} (its details cannot be sent: {problem})"
+        body = _error_body(replace(error, message=text, details={}), content_type)
+    return Reply(body, content_type)
+
+
+def _error_body(error: ErrorRecord, content_type: str) -> bytes:
+    return encode({"ok": False, "error": error_to_plain(error)}, content_type, what="error")
 
 
 def read(reply: Reply) -> Plain | ErrorRecord:
