@@ -14,13 +14,17 @@ from hashlib import blake2b
 from typing import Final
 
 from broker_actors.core import history
-from broker_actors.core.address import Address
+from broker_actors.core.address import Address, is_type
 from broker_actors.core.envelope import Envelope, from_wire, to_wire
-from broker_actors.core.errors import ErrorRecord
+from broker_actors.core.errors import TEXT_CHARACTERS_MAX, ErrorRecord, UndecodableError
 from broker_actors.core.outgoing import Destination, Outgoing
-from broker_actors.core.wire import HeaderValue, Headers, WireMessage, text, whole
+from broker_actors.core.topology import BROKER_KEY
+from broker_actors.core.wire import Headers, HeaderValue, WireMessage, text, whole
 
-TRACEBACK_CHARACTERS_MAX: Final = 8_000
+TRACEBACK_CHARACTERS_MAX: Final = TEXT_CHARACTERS_MAX
+#: What is kept of a foreign message's own headers, about: with those of the letter they
+#: must fit one frame of 131,072 bytes, or the message could never be buried.
+FOREIGN_HEADERS_BYTES_MAX: Final = 32_768
 
 
 class Reason(StrEnum):
@@ -32,6 +36,7 @@ class Reason(StrEnum):
     UNKNOWN_TARGET = "unknown_target"
     CRASHED = "crashed"
     UNROUTABLE = "unroutable"
+    GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class DeadLetter:
         traceback: of the last error; empty if there is none.
         history: the failed attempts, as JSON text.
         origin: the mailbox it came from.
-        died_ms: when, in Unix milliseconds.
+        died_ms: when, in Unix milliseconds; 0 if unknown.
         message: what was sent, without the headers of the letter.
 
     """
@@ -60,67 +65,94 @@ class DeadLetter:
     message: WireMessage
 
 
-def of_envelope(envelope: Envelope, reason: Reason, error: ErrorRecord, *, origin: str, now_ms: int) -> Outgoing:
+def of_envelope(
+    envelope: Envelope, reason: Reason, error: ErrorRecord, *, origin: str, now_ms: int
+) -> Outgoing:
     """Return the dead letter of *envelope*, ready to be sent."""
-    dead_id = _id(str(envelope.address), envelope.identity)
     past = history.appended(envelope.history, envelope.attempt, error, now_ms)
     message = to_wire(replace(envelope, history=past))
-    return _letter(message, _letter_headers(dead_id, reason, error, origin, now_ms), envelope.address.type)
+    headers = _letter_headers(_envelope_id(envelope), reason, error, origin, now_ms)
+    return _letter(message, headers, envelope.address.type)
 
 
-def of_message(message: WireMessage, error: ErrorRecord, *, actor_type: str, origin: str, now_ms: int) -> Outgoing:
+def of_message(
+    message: WireMessage, error: ErrorRecord, *, actor_type: str, origin: str, now_ms: int
+) -> Outgoing:
     """Return the dead letter of a *message* that could not be read as an envelope."""
-    dead_id = _id(message.message_id, repr(sorted(message.headers)), message.type, message.body.hex())
-    return _letter(message, _letter_headers(dead_id, Reason.UNDECODABLE, error, origin, now_ms), actor_type)
+    kept = replace(message, headers=_fitting(_as_sent(message.headers)))
+    headers = _letter_headers(_message_id(message), Reason.UNDECODABLE, error, origin, now_ms)
+    return _letter(kept, headers, actor_type)
 
 
 def read(message: WireMessage) -> DeadLetter:
     """Return the dead letter in *message*, as found in a dead letter queue.
 
-    Raises:
-        UndecodableError: its headers have the wrong kinds.
-
+    Never raises: a letter can be shown and purged whatever it holds. One the broker wrote
+    itself, which knows nothing of our headers, gets the reason `given_up`.
     """
     headers = message.headers
-    kept = {name: value for name, value in headers.items() if name not in _LETTER_HEADERS and name != "ba-route"}
-    if not text(headers, "ba-type") and (route := text(headers, "ba-route")):
+    kept = {name: value for name, value in _as_sent(headers).items() if name not in _LETTER_HEADERS}
+    if "ba-type" not in kept and is_type(route := _shown(headers, "ba-route")):
         kept["ba-type"] = route
+    sent = replace(message, headers=kept)
+    if not _shown(headers, "ba-dead-id"):
+        return _given_up(sent, headers.get("x-death"))
     return DeadLetter(
-        text(headers, "ba-dead-id"),
-        text(headers, "ba-reason"),
-        text(headers, "ba-error"),
-        text(headers, "ba-traceback"),
-        text(headers, "ba-history"),
-        text(headers, "ba-origin"),
-        whole(headers, "ba-died", 0),
-        replace(message, headers=kept),
+        _shown(headers, "ba-dead-id"),
+        _shown(headers, "ba-reason"),
+        _shown(headers, "ba-error"),
+        _shown(headers, "ba-traceback"),
+        _shown(headers, "ba-history"),
+        _shown(headers, "ba-origin"),
+        _died_ms(headers),
+        sent,
     )
 
 
 def redriven(letter: DeadLetter) -> Envelope:
     """Return the envelope that tries *letter* again, once however often it is redriven.
 
+    Nobody waits for it any more. What the broker gave up keeps its identity, for it may
+    have run; what we buried had no effect and gets a key of its own.
+
     Raises:
         UndecodableError: the letter is not an envelope: it can be shown and purged only.
 
     """
-    envelope = from_wire(letter.message)
-    return replace(
-        envelope,
-        key=f"redrive:{letter.id}",
-        attempt=1,
-        sender="",
-        seq=0,
-        low=0,
-        deadline_ms=0,
-        reply_to="",
-        correlation_id="",
+    envelope = replace(
+        from_wire(letter.message), attempt=1, deadline_ms=0, chain=(), reply_to="", correlation_id=""
     )
+    if letter.reason == Reason.GIVEN_UP:
+        return envelope
+    return replace(envelope, key=f"redrive:{letter.id}", sender="", seq=0, low=0)
 
 
 _LETTER_HEADERS: Final = frozenset(
-    {"ba-dead-id", "ba-reason", "ba-error", "ba-traceback", "ba-origin", "ba-died", "x-death", "x-opt-deaths"}
+    {"ba-dead-id", "ba-reason", "ba-error", "ba-traceback", "ba-origin", "ba-died", "ba-route"}
 )
+#: What the broker adds, which changes with each delivery, and what would make it copy the letter elsewhere.
+_BROKER_HEADERS: Final = frozenset({"CC", "BCC", "x-opt-deaths", "x-delivery-count", "x-acquired-count"})
+_BROKER_PREFIXES: Final = ("x-death", "x-first-death-", "x-last-death-")
+
+
+def _as_sent(headers: Headers) -> Headers:
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in _BROKER_HEADERS and not name.startswith(_BROKER_PREFIXES)
+    }
+
+
+def _fitting(headers: Headers) -> Headers:
+    """Return as many of *headers* as a letter has room for, ours before foreign ones."""
+    kept: dict[str, object] = {}
+    left = FOREIGN_HEADERS_BYTES_MAX
+    for name, value in sorted(headers.items(), key=lambda item: not item[0].startswith("ba-")):
+        size = len(repr((name, value)).encode(errors="backslashreplace"))
+        if size <= left:
+            kept[name] = value
+            left -= size
+    return kept
 
 
 def _letter_headers(
@@ -137,15 +169,61 @@ def _letter_headers(
 
 
 def _letter(message: WireMessage, headers: Mapping[str, HeaderValue], actor_type: str) -> Outgoing:
-    merged: Headers = {**message.headers, **headers, "ba-route": actor_type}
+    route = actor_type if is_type(actor_type) else BROKER_KEY
+    merged: Headers = {**message.headers, **headers, "ba-route": route}
     return Outgoing(Destination.DEAD, replace(message, headers=merged))
 
 
-def _id(*parts: str) -> str:
-    return blake2b("\0".join(parts).encode(errors="surrogatepass"), digest_size=12).hexdigest()
+def _given_up(sent: WireMessage, deaths: object) -> DeadLetter:
+    match deaths:
+        case [{"reason": str(why), "queue": str(queue)}, *_]:
+            error, origin = f"the broker gave it up: {why}", queue
+        case _:
+            error, origin = "the broker gave it up", ""
+    try:
+        dead_id = _envelope_id(from_wire(sent))
+    except UndecodableError:
+        dead_id = _message_id(sent)
+    past = _shown(sent.headers, "ba-history")
+    return DeadLetter(dead_id, Reason.GIVEN_UP, error, "", past, origin, 0, sent)
+
+
+def _envelope_id(envelope: Envelope) -> str:
+    # The digest as well: the key of a conflicting envelope is another one's.
+    return _id(str(envelope.address).encode(), envelope.identity.encode(), envelope.digest())
+
+
+def _message_id(message: WireMessage) -> str:
+    headers = sorted((name, repr(value)) for name, value in _as_sent(message.headers).items())
+    parts = (message.message_id, message.type, repr(headers))
+    return _id(*(part.encode(errors="backslashreplace") for part in parts), message.body)
+
+
+def _id(*parts: bytes) -> str:
+    digest = blake2b(digest_size=12)
+    for part in parts:
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _shown(headers: Headers, name: str) -> str:
+    try:
+        return text(headers, name)
+    except UndecodableError:
+        return ""
+
+
+def _died_ms(headers: Headers) -> int:
+    try:
+        return whole(headers, "ba-died", 0)
+    except UndecodableError:
+        return 0
 
 
 def address_of(letter: DeadLetter) -> Address | None:
     """Return whom the letter was for, if its headers say."""
     actor_type, actor_id = letter.message.headers.get("ba-type"), letter.message.headers.get("ba-id")
-    return Address(actor_type, actor_id) if isinstance(actor_type, str) and isinstance(actor_id, str) else None
+    return (
+        Address(actor_type, actor_id) if isinstance(actor_type, str) and isinstance(actor_id, str) else None
+    )

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from broker_actors.core import delay
-from broker_actors.core.address import Address, partition_of
+from broker_actors.core.address import Address, check_type, is_type, partition_of
 from broker_actors.core.errors import ConfigurationError
 
 ACTORS: Final = "actors"
@@ -21,14 +21,16 @@ IN: Final = "actors.in"
 UNROUTABLE: Final = "actors.unroutable"
 DUE: Final = "actors.due"
 DEAD: Final = "actors.dead"
-#: Routing key of what the broker itself gives up, and of letters of no known type.
-BROKER_KEY: Final = "broker"
+#: Routing key of what the broker itself gives up, and of letters of no known type; not a possible type.
+BROKER_KEY: Final = "by-broker"
 
 #: Explicit and out of reach: it keeps requeue order on quorum queues (without a limit RabbitMQ
 #: <= 3.13 requeues to the back; the 4.x default of 20 dead-letters a whole prefetch window after a
 #: few orderly channel closes). It is never the poison mechanism; the crash budget is.
 DELIVERY_LIMIT: Final = 1_000_000
 PARTITIONS_MAX: Final = 1024
+#: Eight digits: what the name of a dedicated mailbox leaves beside the longest type and id.
+GENERATION_MAX: Final = 99_999_999
 
 Argument: TypeAlias = str | int | bool
 
@@ -90,9 +92,13 @@ class Layout:
         """Refuse a layout no broker should be asked to hold.
 
         Raises:
-            ConfigurationError: the partition count is out of bounds.
+            ConfigurationError: the type's name, the generation or the partition count is out of bounds.
 
         """
+        check_type(self.type)
+        if not 1 <= self.generation <= GENERATION_MAX:
+            text = f"actor type {self.type}: generation={self.generation} must be 1 to {GENERATION_MAX}"
+            raise ConfigurationError(text)
         if not 0 <= self.partitions <= PARTITIONS_MAX:
             text = f"actor type {self.type}: partitions={self.partitions} must be 1 to {PARTITIONS_MAX}"
             raise ConfigurationError(text)
@@ -130,8 +136,8 @@ def dead_queue(actor_type: str) -> str:
 
 
 def dead_route(actor_type: str) -> Route:
-    """Return where dead letters of *actor_type* are published."""
-    return Route(DEAD, actor_type)
+    """Return where dead letters of *actor_type* are published: beside the broker's own if that is no type."""
+    return Route(DEAD, actor_type if is_type(actor_type) else BROKER_KEY)
 
 
 def delay_route(delay_seconds: int) -> Route:
@@ -141,19 +147,18 @@ def delay_route(delay_seconds: int) -> Route:
 
 
 def common() -> Iterator[Declaration]:
-    """Yield what every deployment has: the exchanges, the delay levels, `actors.in` and what catches strays."""
-    # No alternate exchange here: a mandatory publish to an exchange that has one is confirmed and never returned.
+    """Yield what every deployment has: the exchanges, the delay levels and what catches strays."""
+    # No alternate exchange: a mandatory publish to an exchange that has one is confirmed and never returned.
     yield Exchange(ACTORS)
     yield Exchange(DEAD)
     yield Exchange(UNROUTABLE, kind="fanout")
     yield Exchange(IN, alternate=UNROUTABLE)
-    yield Queue(UNROUTABLE, _quorum())
+    yield Queue(UNROUTABLE, _quorum(_GIVEN_UP))
     yield Binding(UNROUTABLE, UNROUTABLE, "")
-    # What the broker itself gives up (delivery limit, or a relay queue's) must stay readable.
     yield Queue(DEAD, _quorum())
     yield Binding(DEAD, DEAD, BROKER_KEY)
     yield Exchange(DUE, kind="topic")
-    yield Queue(DUE, _quorum())
+    yield Queue(DUE, _quorum(_GIVEN_UP))
     yield Binding(DUE, DUE, "#")
     yield from _delay_levels()
 
@@ -172,13 +177,7 @@ def dedicated(layout: Layout, actor_id: str) -> Iterator[Declaration]:
 
 
 def _mailbox(name: str) -> Iterator[Declaration]:
-    dead_letters = {
-        "x-dead-letter-exchange": DEAD,
-        "x-dead-letter-routing-key": BROKER_KEY,
-        "x-dead-letter-strategy": "at-least-once",
-        "x-overflow": "reject-publish",
-    }
-    yield Queue(name, _quorum({"x-single-active-consumer": True, **dead_letters}))
+    yield Queue(name, _quorum({"x-single-active-consumer": True, **_GIVEN_UP}))
     key = name.removeprefix(f"{ACTORS}.")
     yield Binding(ACTORS, name, key)
     yield Binding(IN, name, key)
@@ -197,6 +196,17 @@ def _delay_levels() -> Iterator[Declaration]:
         yield Queue(_level(level), _quorum(arguments))
         yield Binding(_level(level), _level(level), delay.waits_here(level))
         yield Binding(_level(level), below, delay.passes_by(level), to_exchange=True)
+
+
+#: What the broker gives up must stay readable.
+_GIVEN_UP: Final[Mapping[str, Argument]] = MappingProxyType(
+    {
+        "x-dead-letter-exchange": DEAD,
+        "x-dead-letter-routing-key": BROKER_KEY,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+)
 
 
 def _level(level: int) -> str:
