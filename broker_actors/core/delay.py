@@ -9,7 +9,6 @@ delay infrastructure v2.
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Final
 
 #: 28 levels: up to 2**28 - 1 seconds, about eight and a half years.
@@ -24,7 +23,7 @@ def whole_seconds(due_ms: int, now_ms: int) -> int:
     A longer delay than the levels can hold is cut to their maximum: on arrival the
     message is found early and waits again.
     """
-    return min(DELAY_SECONDS_MAX, max(1, ceil((due_ms - now_ms) / 1000)))
+    return min(DELAY_SECONDS_MAX, max(1, -((now_ms - due_ms) // 1000)))
 
 
 def entry(delay_seconds: int) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from broker_actors.core.delay import DELAY_SECONDS_MAX
 from broker_actors.core.errors import ConfigurationError
 
 #: Past this many doublings the backoff is at any sensible maximum; the power stays small.
@@ -23,7 +24,8 @@ class Retry:
     Attributes:
         attempts: runs in total, the first included; at least 1.
         min_backoff: bound of the first wait, in seconds; not negative.
-        max_backoff: bound of every wait, in seconds; at least `min_backoff`.
+        max_backoff: bound of every wait, in seconds; at least `min_backoff`, and not more
+            than the delay levels hold.
 
     """
 
@@ -41,8 +43,11 @@ class Retry:
         if self.attempts < 1:
             text = f"attempts={self.attempts}: a turn runs at least once"
             raise ConfigurationError(text)
-        if not 0 <= self.min_backoff <= self.max_backoff < float("inf"):
-            text = f"min_backoff={self.min_backoff} and max_backoff={self.max_backoff} must be finite, 0 <= min <= max"
+        if not 0 <= self.min_backoff <= self.max_backoff <= DELAY_SECONDS_MAX:
+            text = (
+                f"min_backoff={self.min_backoff} and max_backoff={self.max_backoff}: "
+                f"0 <= min_backoff <= max_backoff <= {DELAY_SECONDS_MAX} must hold"
+            )
             raise ConfigurationError(text)
 
     def backoff_seconds(self, attempt: int, chance: float) -> float:

@@ -106,7 +106,8 @@ def judge(failure: Failure, terms: Terms, chance: float) -> Verdict:
         return _ended(failure, terms, "business_error", Reason.REJECTED, record=True)
     policy = UNKNOWN_TARGET if error.kind == "UnknownMethodError" else terms.retry
     wait = policy.wait_seconds(failure.attempt, recoverable=error.recoverable, chance=chance)
-    if wait is None or (envelope.is_ask and envelope.expired(failure.now_ms + _ms(wait))):
+    # Nobody would run it after its deadline: the caller is told now, or somebody finds the dead letter.
+    if wait is None or envelope.expired(failure.now_ms + _ms(wait)):
         return _ended(failure, terms, "fault", _reason(error))
     past = history.appended(failure.history, failure.attempt, error, failure.now_ms)
     if wait < WAIT_HERE_SECONDS_MAX:
@@ -136,7 +137,7 @@ def _ended(failure: Failure, terms: Terms, outcome: str, reason: Reason, *, reco
 
 def _reason(error: ErrorRecord) -> Reason:
     match error.kind:
-        case "UndecodableError" | "PayloadTooLargeError":
+        case "UndecodableError":
             return Reason.UNDECODABLE
         case "UnknownMethodError":
             return Reason.UNKNOWN_TARGET
