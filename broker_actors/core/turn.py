@@ -3,14 +3,18 @@
 A turn is driven from outside. Feed it an event, carry out the command it returns, feed
 it the event that results, until the command is final:
 
-    Received > LookUp > Fresh > Run > Returned > Commit > Committed > Dispatch > Sent > Answer > Answered > Ack
-                                    > Raised > Pause > Paused > Run            (a short wait, in place)
-                                             > Commit  (the retry or dead letter is what is sent)
-                      > Conflict > Commit      (answered like a business error)
-                      > Duplicate > Answer > Answered > Ack
-                      > Lost > Abandon
-                                               Commit > Fenced | Lost > Abandon
-                                                        Dispatch > Lost > Answer, or Abandon without an outbox
+    Received > LookUp, or Run without a key, or Ack after the deadline
+    LookUp > Fresh > Run > Returned > Commit > Committed > Dispatch > Sent > Answer > Answered > Ack
+                         > Raised > Pause > Paused > Run    (a short wait, in place)
+                                  > Commit                  (the retry or dead letter is what is sent)
+           > Duplicate > Answer
+           > Conflict > Commit                              (answered like a business error)
+           > Lost > Abandon
+    Commit > Fenced > Abandon
+           > Lost > Abandon
+    Dispatch > Lost > Answer, or Abandon without an outbox
+
+Where nobody waits for an answer, `Ack` takes the place of `Answer`.
 
 Four rules, checked by tests/unit/core/test_turn.py over every mix of outcomes:
 
@@ -229,7 +233,7 @@ class Turn:
         self._history = envelope.history
         #: Which run this is, from 1; grows with each run in place.
         self.attempt = envelope.attempt
-        #: What the last run failed with.
+        #: What the last run failed with; None if it did not.
         self.error: ErrorRecord | None = None
 
     def next(self, event: Event) -> Command:
@@ -254,7 +258,13 @@ class Turn:
                 return self._received(now_ms)
             case Fresh():
                 return Run(self.attempt)
+            case Duplicate(reply=reply):
+                self._settled = Settled("duplicate", reply)
+                return self._answer()
+            case Conflict(now_ms=now_ms):
+                return self._settle(conflict(self._envelope, self._terms, now_ms))
             case Returned(reply=reply):
+                self.error = None
                 self._settled = Settled("ok", reply, record=True)
                 return self._commit(keep=True)
             case Raised():
@@ -262,17 +272,17 @@ class Turn:
             case Paused():
                 self.attempt += 1
                 return Run(self.attempt)
+            case _:
+                return self._from_commit_on(event)
+
+    def _from_commit_on(self, event: Committed | Fenced | Sent | Answered | Lost) -> Command:
+        match event:
             case Committed():
                 return Dispatch()
             case Sent():
                 return self._answer()
             case Answered():
                 return Ack(self._settled.outcome)
-            case Duplicate(reply=reply):
-                self._settled = Settled("duplicate", reply)
-                return self._answer()
-            case Conflict(now_ms=now_ms):
-                return self._settle(conflict(self._envelope, self._terms, now_ms))
             case Fenced():
                 return Abandon()
             case Lost():
