@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import TypeAlias
-from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -106,19 +105,6 @@ def actor(actor_id: str = "c1", actor_type: str = "Counter") -> Address:
     return Address(actor_type, actor_id)
 
 
-@asynccontextmanager
-async def own_prefix(url: str) -> AsyncIterator[str]:
-    """Yield a key prefix nobody else uses, and delete its keys afterwards."""
-    prefix = f"test-{uuid4().hex}"
-    try:
-        yield prefix
-    finally:
-        async with Redis.from_url(url) as redis:
-            keys = [key async for key in redis.scan_iter(match=f"{prefix}:*", count=1000)]
-            if keys:
-                await redis.delete(*keys)
-
-
 @pytest.fixture(params=ADAPTERS)
 async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[OpenStore]:
     """Connect to one fresh store, as often as asked."""
@@ -132,10 +118,9 @@ async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[OpenStore]
             yield open_memory
         else:
             url = str(request.getfixturevalue("redis_url"))
-            prefix = await stack.enter_async_context(own_prefix(url))
 
             async def open_redis() -> Store:
-                store = await RedisStore.connect(url, Events(), prefix=prefix)
+                store = await RedisStore.connect(url, Events())
                 stack.push_async_callback(store.close)
                 return store
 
@@ -156,9 +141,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[ReplyWorld]:
         if request.param == "memory":
             yield _memory_world(events, stack)
         else:
-            url = str(request.getfixturevalue("redis_url"))
-            prefix = await stack.enter_async_context(own_prefix(url))
-            yield _redis_world(url, prefix, events, stack)
+            yield _redis_world(str(request.getfixturevalue("redis_url")), events, stack)
 
 
 def _memory_world(events: Events, stack: AsyncExitStack) -> ReplyWorld:
@@ -175,15 +158,15 @@ def _memory_world(events: Events, stack: AsyncExitStack) -> ReplyWorld:
     return ReplyWorld(connect, lose, events)
 
 
-def _redis_world(url: str, prefix: str, events: Events, stack: AsyncExitStack) -> ReplyWorld:
+def _redis_world(url: str, events: Events, stack: AsyncExitStack) -> ReplyWorld:
     async def connect() -> Replies:
         # A short time to live, so that a lost channel is noticed soon.
-        replies = RedisReplies(RedisSettings(url, prefix=prefix, channel_ttl_seconds=1.5), events)
+        replies = RedisReplies(RedisSettings(url, channel_ttl_seconds=1.5), events)
         stack.push_async_callback(replies.close)
         return replies
 
     async def lose(name: str) -> None:
         async with Redis.from_url(url) as redis:
-            await redis.delete(f"{prefix}:reply:{name}")
+            await redis.delete(f"ba:reply:{name}")
 
     return ReplyWorld(connect, lose, events)

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,7 +19,7 @@ from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
-from tests.conformance.stores import ADAPTERS, Events, actor, own_prefix, record_of
+from tests.conformance.stores import ADAPTERS, Events, actor, record_of
 
 T = TypeVar("T")
 
@@ -63,8 +64,8 @@ class StoreModel(RuleBasedStateMachine):
     async def open(self) -> Store:
         if not self.url:
             return MemoryStore(SystemClock())
-        prefix = await self.stack.enter_async_context(own_prefix(self.url))
-        store = await RedisStore.connect(self.url, Events(), prefix=prefix)
+        # One server for all examples: each has a prefix nobody else uses.
+        store = await RedisStore.connect(self.url, Events(), prefix=f"test-{uuid4().hex}")
         self.stack.push_async_callback(store.close)
         return store
 
