@@ -143,8 +143,8 @@ def _validator(where: str, parameters: Sequence[Parameter], types: Mapping[str, 
         return args, kwargs
 
     # Pydantic reads a function's signature and annotations; what it then calls is this collector.
-    bare = [p.replace(annotation=Parameter.empty) for p in parameters]
-    vars(collect)["__signature__"] = inspect.Signature(bare)
+    typed = [p.replace(annotation=types.get(p.name, Parameter.empty)) for p in parameters]
+    vars(collect)["__signature__"] = inspect.Signature(typed)
     collect.__annotations__ = dict(types)
     try:
         return cast("_Validator", TypeAdapter(cast("type[Bound]", collect)).validator)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar, Unpack, cast, overload
 
+from broker_actors.actor.handle import Handle
 from broker_actors.actor.hints import Locals, locals_of_caller
 from broker_actors.actor.messages import HOOKS, methods_of
 from broker_actors.actor.method import AnyMethod
@@ -89,6 +90,10 @@ def spec_of(cls: type) -> ActorSpec:
     if not isinstance(spec, ActorSpec):
         text = f"{cls.__name__} is no actor class: decorate it with @actor"
         raise ConfigurationError(text)
+    if spec.cls is not cls:
+        # A decorator such as `dataclass(slots=True)` made a new class out of the one that was read.
+        text = f"{cls.__name__}: @actor goes above the decorators that replace the class"
+        raise ConfigurationError(text)
     return spec
 
 
@@ -121,13 +126,19 @@ def _declared(cls: type[T], given: OptionsGiven, scope: Locals) -> type[T]:
 def _check_construction(cls: type) -> None:
     try:
         inspect.signature(cls).bind()
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         text = f"{cls.__name__}.__init__ must work without arguments, as the platform builds actors: {error}"
         raise ConfigurationError(text) from error
     parameters: object = getattr(cls, "__dataclass_params__", None)
     if getattr(parameters, "frozen", False):
         text = f"{cls.__name__} is a frozen dataclass: an actor's state changes"
-        raise ConfigurationError(text)
+    elif inspect.isabstract(cls):
+        text = f"{cls.__name__} is abstract: decorate the classes that implement it"
+    elif issubclass(cls, Handle):
+        text = f"{cls.__name__} is a ref: @actor goes on the class whose methods run"
+    else:
+        return
+    raise ConfigurationError(text)
 
 
 def _check_hooks(cls: type) -> None:

@@ -1,0 +1,40 @@
+"""A caller and a turn that record what they are asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from broker_actors.core.address import Address
+from broker_actors.core.errors import Plain
+from broker_actors.ports.calling import Call
+
+
+@dataclass
+class RecordingCaller:
+    """Answers every ask with `answer`."""
+
+    answer: Plain = None
+    asked: list[Call] = field(default_factory=list)
+    told: list[tuple[Call, float]] = field(default_factory=list)
+
+    async def ask(self, call: Call) -> Plain:
+        self.asked.append(call)
+        return self.answer
+
+    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
+        self.told.append((call, delay_seconds))
+
+
+@dataclass
+class RecordingTurn(RecordingCaller):
+    """A turn of `Teller/t1`, run by nobody."""
+
+    id: str = "Teller/t1/n:s:1"
+    address: Address = field(default_factory=lambda: Address("Teller", "t1"))
+    method: str = "pass_on"
+    attempt: int = 2
+    epoch: int = 7
+    key: str = "order-42"
+    deadline_ms: int = 0
+    chain: tuple[str, ...] = ("Teller/t1",)
+    finished: bool = False
