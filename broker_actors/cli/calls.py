@@ -1,0 +1,93 @@
+"""The commands `ask` and `tell`: calls from a shell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from broker_actors.actor.handle import target_of
+from broker_actors.actor.untyped import UntypedRef, UntypedRemote
+from broker_actors.cli import arguments, options, running
+from broker_actors.cli.output import OUT, jsonable, show_json
+from broker_actors.core.errors import Plain
+
+
+def ask(  # noqa: PLR0913 - each parameter is an argument or option of the command
+    actor_type: options.ActorType,
+    actor_id: options.ActorId,
+    method: options.MethodName,
+    args: options.Arguments = None,
+    *,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long to wait for the answer.")
+    ] = None,
+    key: options.Key = None,
+    as_json: options.AsJson = False,
+    amqp: options.Amqp = None,
+    redis: options.Redis = None,
+) -> None:
+    """Call a method of an actor and print what it answers.
+
+    Text is printed as it is, everything else as JSON. An error the actor answers with goes
+    to stderr, and the exit code is 1; no answer is 2.
+
+    Example: broker-actors ask Counter c1 increment 5
+    """
+
+    async def call() -> Plain:
+        positional, named = arguments.parse(args or ())
+        async with running.connect(amqp, redis) as system:
+            ref = system.ref(actor_type, actor_id).with_options(timeout=timeout, idempotency_key=key)
+            return await ref.call(method, *positional, **named)
+
+    result = running.run(call(), as_json=as_json)
+    if as_json:
+        show_json({"ok": True, "result": result})
+    elif isinstance(result, str):
+        OUT.out(result, highlight=False)
+    else:
+        OUT.out(json.dumps(jsonable(result), ensure_ascii=False), highlight=False)
+
+
+def tell(  # noqa: PLR0913 - each parameter is an argument or option of the command
+    actor_type: options.ActorType,
+    actor_id: options.ActorId,
+    method: options.MethodName,
+    args: options.Arguments = None,
+    *,
+    delay: Annotated[float, typer.Option(metavar="SECONDS", help="Have it arrive this much later.")] = 0.0,
+    key: options.Key = None,
+    as_json: options.AsJson = False,
+    amqp: options.Amqp = None,
+    redis: options.Redis = None,
+) -> None:
+    """Send a method call to an actor one way; done once the broker holds it.
+
+    Prints nothing. A call that fails, or is refused, ends in the dead letters of TYPE.
+
+    Example: broker-actors tell Counter c1 increment 5 --delay 60
+    """
+
+    async def call() -> None:
+        positional, named = arguments.parse(args or ())
+        async with running.connect(amqp, redis) as system:
+            ref = system.ref(actor_type, actor_id).with_options(idempotency_key=key)
+            await _tell(ref, method, delay, positional, named)
+
+    running.run(call(), as_json=as_json)
+    if as_json:
+        show_json({"ok": True})
+
+
+async def _tell(
+    ref: UntypedRef, method: str, delay: float, args: Sequence[Plain], kwargs: dict[str, Plain]
+) -> None:
+    # Not `getattr(ref, method)`: the actor may well have a method called `address`.
+    remote = UntypedRemote(method, target_of(ref))
+    if delay:
+        await remote.tell_after(delay, *args, **kwargs)
+    else:
+        await remote.tell(*args, **kwargs)

@@ -1,0 +1,99 @@
+"""What commands print: for people on a terminal, as plain lines in a pipe, as JSON for machines.
+
+Results go to stdout and nothing else does; errors, logs and notes go to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from math import isfinite
+from typing import Final, cast
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+#: No markup: what is printed comes from actors and brokers, and may well have brackets in it.
+OUT: Final = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+ERR: Final = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+class Code(IntEnum):
+    """Exit codes."""
+
+    OK = 0
+    #: The actor answered with an error, or a step of the demo did not do what it says.
+    REFUSED = 1
+    #: The broker, the store, the configuration or the command line is at fault.
+    PLATFORM = 2
+
+
+def stop(text: str, code: Code = Code.PLATFORM) -> typer.Exit:
+    """Print one line about what went wrong; return the exception that ends the command."""
+    ERR.print(f"error: {printable(text)}", style="red")
+    return typer.Exit(code)
+
+
+def show_json(value: object) -> None:
+    """Print *value* as one JSON document."""
+    OUT.out(json.dumps(jsonable(value), ensure_ascii=False, indent=2), highlight=False)
+
+
+def jsonable(value: object) -> object:
+    """Return *value* with nothing in it that JSON cannot say; bytes as on the wire, `{"$bytes": ...}`."""
+    match value:
+        case bytes() | bytearray():
+            return {"$bytes": b64encode(value).decode()}
+        case float() if not isfinite(value):
+            return str(value)
+        case Mapping():
+            items = cast("Mapping[object, object]", value)
+            return {str(key): jsonable(item) for key, item in items.items()}
+        case list() | tuple():
+            return [jsonable(item) for item in cast("Sequence[object]", value)]
+        case _:
+            return value
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return *text* without what a terminal would obey; anybody can write into a queue.
+
+    Args:
+        text: from a broker, a store or an actor.
+        keep: control characters to leave, such as newlines.
+
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: framed on a terminal, aligned plain text elsewhere, so that grep and awk can read it."""
+    rows = [[printable(cell) for cell in row] for row in rows]
+    if OUT.is_terminal:
+        table = Table(*columns, header_style="bold")
+        for row in rows:
+            table.add_row(*row)
+        OUT.print(table)
+        return
+    lines = [columns, *rows]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(columns))]
+    for line in lines:
+        OUT.print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def show_logs(level: int) -> None:
+    """Send the package's log to stderr, from *level* on, and nobody else's.
+
+    The drivers log what the package reports in its own words; a command's error is one
+    line, and theirs would put a traceback before it.
+    """
+    logging.getLogger().addHandler(logging.NullHandler())
+    handler = RichHandler(console=ERR, show_path=False, markup=False, omit_repeated_times=False)
+    logger = logging.getLogger("broker_actors")
+    logger.handlers = [handler]
+    logger.setLevel(level)
