@@ -33,6 +33,7 @@ class Dispatch:
         self._store = store
         self._clock = clock
         self._layouts: dict[str, Layout] = {}
+        self._settling: dict[str, asyncio.Task[Layout]] = {}
         self._declaring = asyncio.Lock()
         self._common_declared = False
 
@@ -55,9 +56,8 @@ class Dispatch:
         """
         layout = self._layouts.get(actor_type)
         if layout is None:
-            async with self._declaring:
-                layout = self._layouts.get(actor_type) or await self._settle(actor_type, declared)
-                self._layouts[actor_type] = layout
+            # Shielded: declaring may take longer than a short ask waits, and must not start over with each.
+            layout = await asyncio.shield(self._settling.get(actor_type) or self._start(actor_type, declared))
         _check(layout, declared)
         return layout
 
@@ -108,6 +108,25 @@ class Dispatch:
             await self._declare_common()
             await self._transport.publish(Route(topology.DEAD, topology.BROKER_KEY), item.message)
 
+    async def close(self) -> None:
+        """Cancel what is being declared. Idempotent."""
+        tasks = list(self._settling.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, actor_type: str, declared: Layout | None) -> asyncio.Task[Layout]:
+        task = asyncio.create_task(self._settle(actor_type, declared))
+        self._settling[actor_type] = task
+
+        def settled(done: asyncio.Task[Layout]) -> None:
+            del self._settling[actor_type]
+            if not done.cancelled() and done.exception() is None:
+                self._layouts[actor_type] = done.result()
+
+        task.add_done_callback(settled)
+        return task
+
     async def _settle(self, actor_type: str, declared: Layout | None) -> Layout:
         if declared is None:
             layout = await self._store.recorded_layout(actor_type)
@@ -124,9 +143,10 @@ class Dispatch:
         return layout
 
     async def _declare_common(self) -> None:
-        if not self._common_declared:
-            await self._transport.declare(topology.common())
-            self._common_declared = True
+        async with self._declaring:
+            if not self._common_declared:
+                await self._transport.declare(topology.common())
+                self._common_declared = True
 
 
 def _stamped(item: Outgoing) -> WireMessage:

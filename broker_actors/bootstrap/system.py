@@ -86,9 +86,12 @@ class ActorSystem:
     ) -> None:
         """Close the connections; asks under way fail."""
         client, self._client = self._client, None
+        dispatch, self._dispatch = self._dispatch, None
         backend, self._backend = self._backend, None
         if client is not None:
             await client.close()
+        if dispatch is not None:
+            await dispatch.close()
         if backend is not None and self._given is None:
             await backend.close()
 
@@ -137,7 +140,7 @@ class ActorSystem:
     @property
     def dispatch(self) -> Dispatch:
         """The way to the broker; raises `PlatformError` outside of `async with`."""
-        if self._dispatch is None or self._client is None:
+        if self._dispatch is None:
             raise PlatformError(
                 "the actor system is not open: use `async with ActorSystem.connect() as system:`"
             )

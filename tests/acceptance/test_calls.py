@@ -125,7 +125,7 @@ async def test_a_recorded_business_error_is_replayed(deployment: Deployment) -> 
 
 async def test_an_ask_nobody_serves_times_out_at_its_deadline_and_never_runs(deployment: Deployment) -> None:
     system = await deployment.system()
-    counter = system.ref(CounterRef, "c1")
+    counter = await system.spawn(CounterRef, "c1")
     with pytest.raises(AskTimeoutError, match=r"Counter/c1\.increment did not answer within 0.2 s"):
         await counter.with_options(timeout=0.2).increment(1)
     async with deployment.worker(Counter):
