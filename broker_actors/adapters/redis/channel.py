@@ -35,6 +35,8 @@ READ_MAX: Final = 256
 KEEP_SECONDS_MAX: Final = 5.0
 #: How many renewals fit into the time to live.
 KEEPS_WITHIN_TTL: Final = 3
+#: Not 0, which would block for ever.
+BLOCK_SECONDS_MIN: Final = 0.001
 #: Entries read before they are trimmed, whatever the time.
 UNTRIMMED_MAX: Final = 1_000
 
@@ -112,16 +114,18 @@ class RedisChannel:
 
     async def _round(self, on_reply: OnReply, on_loss: OnLoss) -> None:
         """Look after the stream if it is time, then wait for entries and deliver them."""
-        now = asyncio.get_running_loop().time()
-        if (now >= self._keep_at or self._untrimmed >= UNTRIMMED_MAX) and await self._keep():
+        time = asyncio.get_running_loop().time
+        if (time() >= self._keep_at or self._untrimmed >= UNTRIMMED_MAX) and await self._keep():
             on_loss()
         await self._link.open()
-        block_seconds = self._keep_seconds
+        block_seconds = max(BLOCK_SECONDS_MIN, self._keep_at - time())
+        # Short enough that a dead connection is replaced, and the stream renewed, within its time to live.
+        grace_seconds = min(self._settings.attempt_seconds, self._keep_seconds)
         command = pack(
-            *("XREAD", "COUNT", READ_MAX, "BLOCK", max(1, round(block_seconds * 1000))),
+            *("XREAD", "COUNT", READ_MAX, "BLOCK", round(block_seconds * 1000)),
             *("STREAMS", self._key, self._read_id),
         )
-        [answer] = await self._link.exchange([command], block_seconds + self._settings.attempt_seconds)
+        [answer] = await self._link.exchange([command], block_seconds + grace_seconds)
         if answer is None:
             return
         [stream] = to_list(answer, 1)

@@ -125,7 +125,8 @@ class Link:
         except BaseException as error:
             await connection.disconnect(nowait=True)
             if isinstance(error, _REFUSALS):
-                raise LinkRefusedError(str(error)) from error
+                text = f"{self.server} does not let us in: {error} Check user and password in the Redis URL"
+                raise LinkRefusedError(text) from error
             if isinstance(error, (RedisError, OSError, TimeoutError)):
                 raise LinkLostError(str(error) or "no connection in time") from error
             raise
