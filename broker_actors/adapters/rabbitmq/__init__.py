@@ -1,0 +1,1 @@
+"""RabbitMQ as the broker, through aio-pika's connections and aiormq's channels."""

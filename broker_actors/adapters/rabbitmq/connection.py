@@ -1,0 +1,177 @@
+"""One AMQP connection, opened again whenever it is lost.
+
+Invariant: while it is open, its keeper is the only task that connects; everybody else
+waits for what the keeper brings, each within a deadline of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import aio_pika
+import aiormq
+from aiormq.abc import AbstractConnection
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from yarl import URL
+
+from broker_actors.adapters.rabbitmq.channels import LostError, closing_of, describe, ended, lost_when_gone
+from broker_actors.adapters.rabbitmq.options import (
+    CLOSE_SECONDS,
+    CONNECT_ATTEMPT_SECONDS,
+    FRAME_BUFFER,
+    RECONNECT_BACKOFF_SECONDS_MAX,
+)
+from broker_actors.core.errors import BrokerUnavailableError, ConfigurationError
+from broker_actors.core.events import Connected, ConnectionLost, Trouble
+from broker_actors.ports.observer import Observer
+
+_SCHEMES: Final = frozenset({"amqp", "amqps"})
+_BACKOFF: Final = wait_random_exponential(multiplier=0.1, max=RECONNECT_BACKOFF_SECONDS_MAX)
+
+
+class Connection:
+    """Owns one AMQP connection.
+
+    Args:
+        url: `amqp://` or `amqps://`, with the TLS settings the client library reads from a URL.
+        name: shown in the broker's UI.
+        heartbeat_seconds: used when the URL sets none.
+        observer: told about every loss and every success.
+
+    Raises:
+        ConfigurationError: the URL is not one of AMQP.
+
+    """
+
+    def __init__(self, url: str, name: str, heartbeat_seconds: int, observer: Observer) -> None:
+        self._url = _parse(url, heartbeat_seconds)
+        self.server = str(self._url.with_user(None).with_query(None))
+        self._name = name
+        self._observer = observer
+        self._link: aio_pika.Connection | None = None
+        self._amqp: AbstractConnection | None = None
+        self._changed = asyncio.Event()
+        self._why = "not connected yet"
+        self._started = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def why_down(self) -> str:
+        """Why there is no connection right now; empty when there is one."""
+        return "" if self._amqp is not None else self._why
+
+    def start(self) -> None:
+        """Begin to connect, and stay connected until `close`. Does nothing the second time."""
+        if self._started:
+            return
+        self._started = True
+        self._keeper = asyncio.get_running_loop().create_task(self._keep(), name=f"keep {self._name}")
+        self._keeper.add_done_callback(self._keeper_ended)
+
+    async def opened(self) -> AbstractConnection:
+        """Return the connection when there is one. The caller sets the deadline.
+
+        Raises:
+            BrokerUnavailableError: this side has closed it.
+
+        """
+        while self._amqp is None or self._amqp.is_closed:
+            if self._keeper is None:
+                raise BrokerUnavailableError(f"{self.server}: {self._why}")
+            self._changed.clear()
+            await self._changed.wait()
+        return self._amqp
+
+    async def channel(self, *, confirms: bool) -> aiormq.Channel:
+        """Return a new channel as soon as there is a connection. The caller sets the deadline.
+
+        Raises:
+            BrokerUnavailableError: this side has closed the connection.
+
+        """
+        while True:
+            amqp = await self.opened()
+            try:
+                with lost_when_gone():
+                    channel = await amqp.channel(
+                        publisher_confirms=confirms, on_return_raises=True, frame_buffer_size=FRAME_BUFFER
+                    )
+                assert isinstance(channel, aiormq.Channel), type(channel)
+                return channel  # noqa: TRY300 - the else clause would hide that this is the usual way out
+            except LostError:
+                # Those who wait for an answer hear of a loss a few loop passes before the keeper does.
+                await asyncio.wait((closing_of(amqp),), timeout=CONNECT_ATTEMPT_SECONDS)
+
+    async def close(self) -> None:
+        """Close the connection and stop. Idempotent."""
+        self._started = True
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait((keeper,))
+        self._amqp = None
+        self._why = "closed by this side"
+        self._changed.set()
+        await self._unlink()
+
+    async def _keep(self) -> None:
+        while True:
+            amqp = self._amqp = await self._connect()
+            self._changed.set()
+            self._observer.observe(Connected(self.server))
+            reason = await ended(amqp)
+            self._amqp = None
+            self._why = describe(reason)
+            self._observer.observe(ConnectionLost(self.server, self._why))
+            await self._unlink()
+
+    async def _connect(self) -> AbstractConnection:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(Exception), wait=_BACKOFF, after=self._note, reraise=True
+        )
+        return await retrying(self._attempt)
+
+    async def _attempt(self) -> AbstractConnection:
+        self._link = aio_pika.Connection(self._url, client_properties={"connection_name": self._name})
+        async with asyncio.timeout(CONNECT_ATTEMPT_SECONDS):
+            await self._link.connect()
+        transport = self._link.transport
+        assert transport is not None, "connect() returned without a connection"
+        return transport.connection
+
+    async def _unlink(self) -> None:
+        """End what is left of the last connection, within a bound."""
+        link, self._link = self._link, None
+        if link is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                with lost_when_gone():
+                    await link.close(LostError("closed by this side"))
+        except (LostError, TimeoutError):
+            # Gone or deaf: the broker notices by the heartbeat.
+            return
+
+    def _note(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        self._why = f"attempt {state.attempt_number} to connect failed: {describe(error)}"
+
+    def _keeper_ended(self, keeper: asyncio.Task[None]) -> None:
+        if keeper.cancelled() or keeper is not self._keeper:
+            return
+        # A fault of this module. Nobody may wait for a keeper that is gone.
+        self._keeper = None
+        self._why = f"the keeper of the connection failed: {keeper.exception()!r}"
+        self._observer.observe(Trouble(f"connection to {self.server}", self._why))
+        self._changed.set()
+
+
+def _parse(url: str, heartbeat_seconds: int) -> URL:
+    try:
+        parsed = URL(url)
+    except ValueError as error:
+        raise ConfigurationError(f"the broker's URL cannot be read: {error}") from error
+    if parsed.scheme not in _SCHEMES or not parsed.host:
+        raise ConfigurationError("the broker's URL must look like amqp://user:password@host:5672/vhost")
+    return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=heartbeat_seconds)

@@ -1,0 +1,158 @@
+"""Consuming: one mailbox, one channel, one consumer.
+
+Invariant: the consumer is never cancelled by this side while it holds deliveries; closing
+its channel returns them in order to the head of the queue, where cancelling would hand
+later messages to the next consumer first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiormq
+from aiormq.abc import DeliveredMessage
+from aiormq.exceptions import ChannelClosed, ChannelNotFoundEntity
+from pamqp.commands import Basic
+
+from broker_actors.adapters.rabbitmq.channels import (
+    Closing,
+    LostError,
+    close_channel,
+    closing_of,
+    describe,
+    ended,
+    lost_when_gone,
+    reason_of,
+)
+from broker_actors.adapters.rabbitmq.connection import Connection
+from broker_actors.adapters.rabbitmq.delivery import RabbitDelivery
+from broker_actors.core.acks import AckWindow
+from broker_actors.core.errors import BrokerUnavailableError, UnroutableError
+from broker_actors.ports.transport import OnDelivery
+
+_CLOSED_HERE = "closed by this side"
+
+
+class RabbitConsumer:
+    """Implements `ports.transport.Consumer` on *channel*, which it owns."""
+
+    def __init__(self, channel: aiormq.Channel, mailbox: str, on_delivery: OnDelivery) -> None:
+        self._channel = channel
+        self._mailbox = mailbox
+        self._on_delivery = on_delivery
+        self._window = AckWindow()
+        loop = asyncio.get_running_loop()
+        self._why: asyncio.Future[str] = loop.create_future()
+        self._due = asyncio.Event()
+        channel.on_consumer_cancel_callbacks.add(self._cancelled)
+        closing_of(channel).add_done_callback(self._channel_ended)
+        self._runner = loop.create_task(self._run(), name=f"acknowledge {mailbox}")
+        self._runner.add_done_callback(self._runner_ended)
+
+    @property
+    def ended(self) -> bool:
+        """Whether `closed` returns at once."""
+        return self._why.done()
+
+    async def closed(self) -> str:
+        """Return why it ended, when it has."""
+        return await asyncio.shield(self._why)
+
+    async def close(self) -> None:
+        """Send the acks given before and close the channel. Idempotent."""
+        self._end(_CLOSED_HERE)
+        # Not awaited itself: a cancelled caller must not stop it half way.
+        await asyncio.wait((self._runner,))
+
+    async def receive(self, delivered: DeliveredMessage) -> None:
+        """Hand one delivery on. A coroutine because the library wants one; it never suspends."""
+        if self._why.done():
+            return
+        try:
+            self._on_delivery(RabbitDelivery(delivered, self._mailbox, self._acked))
+        except Exception as error:
+            # Left alone, the message would stay here unseen until the broker's consumer timeout.
+            self._end(f"the receiver failed: {error!r}")
+            raise
+
+    def _acked(self, tag: int) -> None:
+        if not self._why.done():
+            self._window.end(tag)
+            self._due.set()
+
+    async def _run(self) -> None:
+        """Send what was acknowledged, once per loop pass; in the end close the channel."""
+        while not self._why.done():
+            await self._due.wait()
+            self._due.clear()
+            try:
+                with lost_when_gone():
+                    await self._flush()
+            except LostError:
+                self._end(describe(await ended(self._channel)))
+        await close_channel(self._channel)
+
+    async def _flush(self) -> None:
+        plan = self._window.take()
+        if plan.up_to:
+            await self._channel.basic_ack(plan.up_to, multiple=True, wait=False)
+        for tag in plan.singles:
+            await self._channel.basic_ack(tag, wait=False)
+
+    def _end(self, why: str) -> None:
+        if not self._why.done():
+            self._why.set_result(why)
+        self._due.set()
+
+    def _cancelled(self, frame: Basic.Cancel) -> None:
+        self._end(
+            f"the broker cancelled the consumer {frame.consumer_tag}: queue deleted or moved, or a timeout"
+        )
+
+    def _channel_ended(self, closing: Closing) -> None:
+        self._end(f"the channel ended: {describe(reason_of(closing))}")
+
+    def _runner_ended(self, runner: asyncio.Task[None]) -> None:
+        if runner.cancelled():
+            self._end("its task was cancelled")
+        elif (error := runner.exception()) is not None:
+            self._end(f"its task failed: {error!r}")
+
+
+async def consume(
+    connection: Connection, mailbox: str, on_delivery: OnDelivery, prefetch: int
+) -> RabbitConsumer:
+    """Open a consumer on a channel of its own. The caller sets the deadline.
+
+    Raises:
+        UnroutableError: there is no such queue.
+        BrokerUnavailableError: the broker refuses it for another reason.
+        LostError: the connection went away meanwhile.
+
+    """
+    channel = await connection.channel(confirms=False)
+    consumer = RabbitConsumer(channel, mailbox, on_delivery)
+    try:
+        await _start(channel, consumer, mailbox, prefetch)
+    except BaseException:
+        await consumer.close()
+        raise
+    return consumer
+
+
+async def _start(channel: aiormq.Channel, consumer: RabbitConsumer, mailbox: str, prefetch: int) -> None:
+    try:
+        with lost_when_gone():
+            await channel.basic_qos(prefetch_count=prefetch)
+            # The library makes up a fresh tag each time; a reused one lost messages on old brokers.
+            await channel.basic_consume(mailbox, consumer.receive)
+    except LostError as error:
+        match error.__cause__:
+            case ChannelNotFoundEntity():
+                raise UnroutableError(f"there is no queue {mailbox}") from error
+            case ChannelClosed():
+                raise BrokerUnavailableError(
+                    f"the broker refuses to let {mailbox} be consumed: {error}"
+                ) from error
+            case _:
+                raise
