@@ -4,9 +4,6 @@ Read from the class it is itself; from an actor instance, the local function; fr
 the remote form. Only functions marked with it are messages.
 """
 
-# The overloads of `Decorate` overlap on purpose: the first that fits is meant.
-# mypy: disable-error-code="overload-overlap"
-
 from __future__ import annotations
 
 import inspect
@@ -36,18 +33,20 @@ from broker_actors.actor.stream import Stream
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.retry import Retry
 
+# Covariant, so that a subclass may override a method of its base.
+S_co = TypeVar("S_co", covariant=True)
+L_co = TypeVar("L_co", covariant=True)
+C_co = TypeVar("C_co", covariant=True)
 S = TypeVar("S")
 R = TypeVar("R")
-L = TypeVar("L")
-C = TypeVar("C")
 P = ParamSpec("P")
 
 Coro: TypeAlias = Coroutine[Any, Any, R]
 RunIn: TypeAlias = Literal["loop", "thread", "process"]
 
 
-class Method(Generic[S, P, L, C]):
-    """A message: of an actor `S`, with arguments `P`, a local result `L` and a remote result `C`.
+class Method(Generic[S_co, P, L_co, C_co]):
+    """A message: of an actor `S_co` with arguments `P`, a local result `L_co` and a remote one `C_co`.
 
     Attributes:
         name: the message's name.
@@ -60,7 +59,7 @@ class Method(Generic[S, P, L, C]):
 
     def __init__(
         self,
-        function: Callable[Concatenate[S, P], L],
+        function: Callable[Concatenate[S_co, P], L_co],
         *,
         interleave: bool,
         run_in: RunIn,
@@ -101,16 +100,16 @@ class Method(Generic[S, P, L, C]):
     @overload
     def __get__(self, at: None, owner: type[Any]) -> Self: ...
     @overload
-    def __get__(self, at: Handle, owner: type[Any]) -> Remote[P, C]: ...
+    def __get__(self, at: Handle, owner: type[Any]) -> Remote[P, C_co]: ...
     @overload
-    def __get__(self, at: object, owner: type[Any]) -> Callable[P, L]: ...
+    def __get__(self, at: object, owner: type[Any]) -> Callable[P, L_co]: ...
     def __get__(self, at: object, owner: type[Any]) -> object:
         """Return the method itself, its remote form or the local function bound to *at*."""
         if at is None:
             return self
         if isinstance(at, Handle):
             signature = self._compiled()
-            remote = cast("type[Remote[P, C]]", StreamRemote if signature.kind is Kind.STREAM else Remote)
+            remote = cast("type[Remote[P, C_co]]", StreamRemote if signature.kind is Kind.STREAM else Remote)
             return remote(self.name, signature.arguments, target_of(at))
         return MethodType(self.function, at)
 
@@ -144,11 +143,11 @@ class Decorate:
         self, function: Callable[Concatenate[S, P], Coro[R]], /
     ) -> Method[S, P, Coro[R], Coro[R]]: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self, function: Callable[Concatenate[S, P], AsyncIterator[R]], /
     ) -> Method[S, P, AsyncIterator[R], Stream[R]]: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self, function: Callable[Concatenate[S, P], Iterator[R]], /
     ) -> Method[S, P, Iterator[R], Stream[R]]: ...
     @overload

@@ -14,10 +14,10 @@ from broker_actors.core.errors import ConfigurationError
 from broker_actors.ports.calling import Call
 
 P = ParamSpec("P")
-C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 
 
-class Remote(Generic[P, C]):
+class Remote(Generic[P, C_co]):
     """One method of one actor, somewhere."""
 
     __slots__ = ("_arguments", "_name", "_target")
@@ -27,7 +27,7 @@ class Remote(Generic[P, C]):
         self._arguments = arguments
         self._target = target
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C_co:
         """Ask: return a coroutine of the method's result.
 
         Raises:
@@ -37,7 +37,7 @@ class Remote(Generic[P, C]):
             PlatformError: the call could not be sent or its answer not be read.
 
         """
-        return cast("C", self._ask(self._call(args, kwargs)))
+        return cast("C_co", self._ask(self._call(args, kwargs)))
 
     async def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Send one way; return when the broker has confirmed, or inside a turn when it is recorded.
@@ -74,12 +74,12 @@ class Remote(Generic[P, C]):
         return self._arguments.convert_result(await self._target.route().ask(call))
 
 
-class StreamRemote(Remote[P, C]):
+class StreamRemote(Remote[P, C_co]):
     """A generator method of one actor. Cannot be called yet, and says so."""
 
     __slots__ = ()
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C_co:
         """Return a stream.
 
         Raises:
@@ -87,7 +87,7 @@ class StreamRemote(Remote[P, C]):
 
         """
         self._call(args, kwargs)
-        return cast("C", UnavailableStream(repr(self)))
+        return cast("C_co", UnavailableStream(repr(self)))
 
     async def tell(self, *_args: P.args, **_kwargs: P.kwargs) -> None:
         """Refuse: nobody would read what it yields.

@@ -8,15 +8,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import AfterValidator, BaseModel, Field
+
 from broker_actors.actor.arguments import PROBLEMS_MAX, Arguments
 from broker_actors.actor.method import method
 from broker_actors.actor.signature import compiled
 from broker_actors.actor.spec import actor
 from broker_actors.core.codec import encode
 from broker_actors.core.errors import ConfigurationError, InvalidArgumentsError, UndecodableError
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import AfterValidator, BaseModel, Field
 
 
 class Color(Enum):
@@ -41,7 +42,7 @@ class Shop:
 
     def only(self, n: int, /, *, flag: bool = False) -> None: ...
 
-    def loose(self, anything, other=None): ...  # type: ignore[no-untyped-def]
+    def loose(self, anything, other=None): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
     async def later(self) -> date: ...  # type: ignore[empty-body]
 
@@ -56,7 +57,7 @@ def arguments(name: str) -> Arguments:
     return compiled(f"Shop.{name}", getattr(Shop, name), {}).arguments
 
 
-class Test_what_a_worker_validates:
+class TestWhatAWorkerValidates:
     def test_defaults_are_filled_in_and_plain_values_converted(self) -> None:
         validate = arguments("increment").validate
         assert validate([], {}) == ((), {"n": 1})
@@ -98,7 +99,7 @@ class Test_what_a_worker_validates:
         assert by_alias == by_name
 
 
-class Test_what_a_worker_refuses:
+class TestWhatAWorkerRefuses:
     @pytest.mark.parametrize(
         ("args", "kwargs", "told"),
         [
@@ -182,7 +183,7 @@ def _typed(self: object, a: UUID | Color, b: dict[int, Decimal], c: datetime | N
 TYPED = compiled("T.typed", _typed, {}).arguments
 
 
-class Test_what_a_caller_checks:
+class TestWhatACallerChecks:
     def test_binding_accepts_any_types_and_leaves_them_to_the_worker(self) -> None:
         arguments("increment").bind(["not a number"], {})
 
@@ -198,7 +199,7 @@ class Test_what_a_caller_checks:
             arguments("order").bind([Item(name="tea", unitPrice=Decimal(1))], {})
 
 
-class Test_results:
+class TestResults:
     def test_a_result_becomes_the_declared_type(self) -> None:
         nodes = arguments("tree").convert_result([{"child": None}])
         assert nodes == [Node()]
@@ -215,7 +216,7 @@ class Test_results:
             arguments("increment").convert_result("many")
 
 
-class Test_declarations:
+class TestDeclarations:
     def test_an_annotation_that_does_not_resolve_is_refused_by_method(self) -> None:
         class Broken:
             @method

@@ -4,6 +4,7 @@ from datetime import timedelta
 from math import inf, nan
 
 import pytest
+
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.core.errors import ConfigurationError
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, ParamSpec, TypeVar, cast
 
 import pytest
-from broker_actors.actor.method import AnyMethod, Decorate, Method, method
+
+from broker_actors.actor.method import AnyMethod, Decorate, Method, RunIn, method
 from broker_actors.actor.signature import Kind
 from broker_actors.actor.spec import actor, spec_of
 from broker_actors.core.errors import ConfigurationError
@@ -115,7 +116,7 @@ def test_a_local_call_of_a_method_is_not_slowed_by_validation() -> None:
 
 
 @pytest.mark.parametrize("run_in", ["thread", "process"])
-def test_async_code_cannot_run_outside_of_the_loop(run_in: Any) -> None:
+def test_async_code_cannot_run_outside_of_the_loop(run_in: RunIn) -> None:
     async def fetch(self: object) -> int:
         raise NotImplementedError
 

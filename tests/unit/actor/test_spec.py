@@ -3,11 +3,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
+
 from broker_actors.actor.method import method
-from broker_actors.actor.options import Options, OptionsGiven
+from broker_actors.actor.options import Codec, Options, OptionsGiven
 from broker_actors.actor.ref import Ref
 from broker_actors.actor.spec import actor, is_actor, spec_of
 from broker_actors.core.envelope import JSON, MSGPACK
@@ -27,13 +28,13 @@ class Bare:
     def helper(self) -> None: ...
 
 
-def decorated(**options: Any) -> Options:
+def decorated(**options: object) -> Options:
     class Counter: ...
 
     return spec_of(actor(**cast("OptionsGiven", options))(Counter)).options
 
 
-class Test_a_spec:
+class TestASpec:
     def test_a_bare_decorator_takes_the_defaults(self) -> None:
         spec = spec_of(Bare)
         assert spec.type == "Bare"
@@ -104,7 +105,7 @@ class Test_a_spec:
         assert not spec_of(Echo).durable
 
     @pytest.mark.parametrize(("codec", "content_type"), [(None, ""), ("msgpack", MSGPACK), ("json", JSON)])
-    def test_the_codec_is_the_callers_unless_given(self, codec: Any, content_type: str) -> None:
+    def test_the_codec_is_the_callers_unless_given(self, codec: Codec | None, content_type: str) -> None:
         assert Options(codec=codec).content_type == content_type
 
     def test_messages_of_bases_and_mixins_are_messages(self) -> None:
@@ -120,7 +121,7 @@ class Test_a_spec:
         assert spec_of(Both).state.names == ("value",)
 
 
-class Test_who_is_an_actor:
+class TestWhoIsAnActor:
     def test_an_undecorated_class_is_none(self) -> None:
         class Plain: ...
 
@@ -145,7 +146,7 @@ class Test_who_is_an_actor:
             spec_of(Replaced)
 
 
-class Test_options_that_cannot_be:
+class TestOptionsThatCannotBe:
     @pytest.mark.parametrize(
         ("option", "value"),
         [
@@ -173,7 +174,9 @@ class Test_options_that_cannot_be:
             decorated(**{option: value})
 
     def test_an_unknown_option_is_answered_with_the_known_ones(self) -> None:
-        with pytest.raises(ConfigurationError, match="Counter: @actor has no option 'partition'; .*partitions"):
+        with pytest.raises(
+            ConfigurationError, match=r"Counter: @actor has no option 'partition'; .*partitions"
+        ):
             decorated(partition=4)
 
     def test_backoffs_must_be_in_order(self) -> None:
@@ -192,11 +195,11 @@ class Test_options_that_cannot_be:
         class Echo:
             seen: int = 0
 
-        with pytest.raises(ConfigurationError, match="Echo: delivery='at_least_once' keeps no state.*_seen"):
+        with pytest.raises(ConfigurationError, match=r"Echo: delivery='at_least_once' keeps no state.*_seen"):
             actor(delivery="at_least_once")(Echo)
 
 
-class Test_classes_that_cannot_be_actors:
+class TestClassesThatCannotBeActors:
     def test_a_constructor_with_required_arguments_is_refused(self) -> None:
         class Needy:
             def __init__(self, url: str) -> None: ...
@@ -216,7 +219,7 @@ class Test_classes_that_cannot_be_actors:
             def area(self) -> float: ...
 
         with pytest.raises(ConfigurationError, match="Shape is abstract"):
-            actor(Shape)
+            actor(Shape)  # type: ignore[type-abstract]
 
     def test_a_frozen_dataclass_is_refused(self) -> None:
         @dataclass(frozen=True)
@@ -265,10 +268,12 @@ class Test_classes_that_cannot_be_actors:
 
     def test_an_override_without_its_decorator_is_refused(self) -> None:
         class Sub(Bare):
-            def get(self) -> int:  # type: ignore[override]
+            def get(self) -> int:
                 return 5
 
-        with pytest.raises(ConfigurationError, match=r"Sub\.get overrides a message: decorate it with @method too"):
+        with pytest.raises(
+            ConfigurationError, match=r"Sub\.get overrides a message: decorate it with @method too"
+        ):
             actor(Sub)
 
     def test_one_function_cannot_be_two_messages(self) -> None:

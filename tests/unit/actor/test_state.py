@@ -4,9 +4,13 @@ from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
 from broker_actors.actor.method import method
 from broker_actors.actor.spec import actor, spec_of
 from broker_actors.actor.state import StateSchema
@@ -17,9 +21,6 @@ from broker_actors.core.errors import (
     UndeclaredStateError,
     UndecodableError,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import BaseModel
 
 
 class Line(BaseModel):
@@ -46,10 +47,11 @@ class Cart(Base):
         self._client = object()
 
 
+T = TypeVar("T")
 SCHEMA = StateSchema(Cart, {})
 
 
-def reloaded(schema: StateSchema, cls: type[Any], instance: object) -> Any:
+def reloaded(schema: StateSchema, cls: type[T], instance: T) -> T:
     fresh = cls()
     schema.load(fresh, schema.dump(instance))
     return fresh
@@ -59,7 +61,7 @@ def stored(values: object, version: int = 1) -> bytes:
     return codec.encode({"v": version, "s": values})
 
 
-class Test_what_is_durable:
+class TestWhatIsDurable:
     def test_exactly_the_public_annotated_names_of_the_class_and_its_bases(self) -> None:
         assert SCHEMA.names == ("created", "kept", "lines", "total", "note")
 
@@ -131,7 +133,12 @@ class Test_what_is_durable:
         one.total, one.note = Decimal(1), "n"
         assert SCHEMA.dump(one) == SCHEMA.dump(two)
 
-    @given(st.dictionaries(st.text(), st.builds(Line, sku=st.text(), price=st.decimals(allow_nan=False, allow_infinity=False))))
+    @given(
+        st.dictionaries(
+            st.text(),
+            st.builds(Line, sku=st.text(), price=st.decimals(allow_nan=False, allow_infinity=False)),
+        )
+    )
     def test_dumping_what_was_loaded_gives_the_same_bytes(self, lines: dict[str, Line]) -> None:
         cart = Cart()
         cart.lines = lines
@@ -139,7 +146,7 @@ class Test_what_is_durable:
         assert SCHEMA.dump(reloaded(SCHEMA, Cart, cart)) == data
 
 
-class Test_what_a_turn_may_not_leave_behind:
+class TestWhatATurnMayNotLeaveBehind:
     @pytest.mark.parametrize(
         ("value", "guess"),
         [
@@ -156,7 +163,7 @@ class Test_what_a_turn_may_not_leave_behind:
     def test_an_undeclared_attribute_is_named_with_the_line_to_add(self, value: object, guess: str) -> None:
         cart = Cart()
         cast("Any", cart).extra = value
-        told = rf'Cart\.extra is public but not declared: add "extra: {guess}" to the class body, or call it _extra'
+        told = rf'Cart\.extra is public .*add "extra: {guess}" to the class body, or call it _extra'
         with pytest.raises(UndeclaredStateError, match=told):
             SCHEMA.dump(cart)
 
@@ -209,7 +216,7 @@ class Test_what_a_turn_may_not_leave_behind:
             SCHEMA.dump(cart)
 
 
-class Test_what_does_not_load:
+class TestWhatDoesNotLoad:
     def test_a_value_of_another_type_is_named_and_nothing_is_set(self) -> None:
         cart = Cart()
         with pytest.raises(UndecodableError, match=r"Cart\.total: .*decimal"):
@@ -221,21 +228,27 @@ class Test_what_does_not_load:
             SCHEMA.load(Cart(), stored({"coupon": 1}))
 
     def test_a_newer_version_is_told_from_damage(self) -> None:
-        with pytest.raises(UndecodableError, match="version 2; .*newer"):
+        with pytest.raises(UndecodableError, match=r"version 2; .*newer"):
             SCHEMA.load(Cart(), stored({}, version=2))
 
-    @pytest.mark.parametrize("data", [b"", b"\xc1", codec.encode([1]), stored([]), codec.encode({"v": 1}), stored({}, 0)])
+    @pytest.mark.parametrize(
+        "data", [b"", b"\xc1", codec.encode([1]), stored([]), codec.encode({"v": 1}), stored({}, 0)]
+    )
     def test_other_bytes_are_no_state(self, data: bytes) -> None:
         with pytest.raises(UndecodableError):
             SCHEMA.load(Cart(), data)
 
 
-class Test_declarations_that_cannot_work:
-    @pytest.mark.parametrize("default", [[], {}, set(), bytearray(), Line(sku="a", price=Decimal(1))], ids=repr)
+class TestDeclarationsThatCannotWork:
+    @pytest.mark.parametrize(
+        "default", [[], {}, set(), bytearray(), Line(sku="a", price=Decimal(1))], ids=repr
+    )
     def test_a_mutable_class_default_is_refused(self, default: object) -> None:
         annotations = {"items": type(default)}
         cls = type("Shared", (), {"__annotations__": annotations, "items": default, "__module__": __name__})
-        with pytest.raises(ConfigurationError, match=r"Shared\.items has a mutable default .*default_factory"):
+        with pytest.raises(
+            ConfigurationError, match=r"Shared\.items has a mutable default .*default_factory"
+        ):
             actor(cls)
 
     def test_an_inherited_mutable_default_is_refused(self) -> None:
@@ -258,19 +271,21 @@ class Test_declarations_that_cannot_work:
         class Clever:
             value: int
 
-            @property
-            def value(self) -> int:  # type: ignore[no-redef]  # noqa: F811
+            @property  # type: ignore[no-redef]
+            def value(self) -> int:
                 return 5
 
-        with pytest.raises(ConfigurationError, match=r"Clever\.value is annotated as state and also a property"):
+        with pytest.raises(
+            ConfigurationError, match=r"Clever\.value is annotated as state and also a property"
+        ):
             actor(Clever)
 
     def test_a_cached_property_over_state_is_refused(self) -> None:
         class Clever:
             value: int
 
-            @cached_property
-            def value(self) -> int:  # type: ignore[no-redef]  # noqa: F811
+            @cached_property  # type: ignore[no-redef]
+            def value(self) -> int:
                 return 5
 
         with pytest.raises(ConfigurationError, match=r"Clever\.value is annotated as state"):
@@ -280,8 +295,8 @@ class Test_declarations_that_cannot_work:
         class Clever:
             value: int
 
-            @method
-            def value(self) -> int:  # type: ignore[no-redef]  # noqa: F811
+            @method  # type: ignore[no-redef]
+            def value(self) -> int:
                 return 5
 
         with pytest.raises(ConfigurationError, match=r"Clever\.value is annotated as state"):
