@@ -1,0 +1,85 @@
+"""The command: start servers, take turns, report."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.benchmarks import machine, report, runner
+from tests.benchmarks.benchmark import Ask, Benchmark, Drain, Publish
+from tests.benchmarks.broker import Broker
+from tests.benchmarks.options import Options, parse
+from tests.servers import RabbitServer, RedisServer
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where the servers are."""
+
+    amqp: str
+    redis: str
+
+
+def main() -> int:
+    """Run what the command line asks for and return the exit code."""
+    options = parse()
+    if options.profile is not None:
+        options.profile.mkdir(parents=True, exist_ok=True)
+    with _servers(options) as urls:
+        return asyncio.run(_run(options, urls))
+
+
+@contextmanager
+def _servers(options: Options) -> Iterator[Urls]:
+    if options.amqp_url:
+        yield Urls(options.amqp_url, options.redis_url)
+        return
+    _progress("starting private servers")
+    with RabbitServer() as rabbit, RedisServer() as redis:
+        yield Urls(rabbit.url, redis.url)
+
+
+async def _run(options: Options, urls: Urls) -> int:
+    async with Broker(urls.amqp) as broker:
+        facts = await machine.facts(urls.redis, broker.versions)
+        for name, value in facts.items():
+            _progress(f"{name}: {value}")
+        benchmarks = _benchmarks(options, broker, urls)
+        if options.profile is not None:
+            await runner.profile(benchmarks, options.profile, _progress)
+            return 0
+        outcomes = [await runner.take(benchmark, options.size.rounds, _progress) for benchmark in benchmarks]
+    _write(options, outcomes, facts)
+    missed = any(not verdict.met for outcome in outcomes for verdict in outcome.verdicts())
+    return 1 if missed and options.check else 0
+
+
+def _benchmarks(options: Options, broker: Broker, urls: Urls) -> list[Benchmark]:
+    common = options.size, broker, urls.amqp, urls.redis
+    made: dict[str, list[Benchmark]] = {
+        "publish": [Publish(*common)],
+        "drain": [Drain(*common, partitions) for partitions in options.size.partitions],
+        "ask": [Ask(*common)],
+    }
+    return [benchmark for name in options.only for benchmark in made[name]]
+
+
+def _write(options: Options, outcomes: list[runner.Outcome], facts: dict[str, str]) -> None:
+    print(report.text(outcomes))
+    if options.json is not None:
+        options.json.write_text(report.as_json(outcomes, facts, options.size), encoding="utf-8")
+    if options.markdown is not None:
+        page = options.markdown.read_text(encoding="utf-8") if options.markdown.exists() else ""
+        results = report.markdown(outcomes, facts, options.size)
+        options.markdown.write_text(report.insert(page, results), encoding="utf-8")
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
