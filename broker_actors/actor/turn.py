@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, NoReturn, overload
+from typing import Final, overload
 
 from broker_actors.actor.context import TurnScope, current_caller
 from broker_actors.actor.ref import RefT, make_ref
@@ -87,7 +87,7 @@ class CurrentTurn:
 class Section:
     """What `turn()` returns: a place in an interleaved method where it may write. Not available yet."""
 
-    async def __aenter__(self) -> NoReturn:
+    async def __aenter__(self) -> None:
         """Refuse.
 
         Raises:
