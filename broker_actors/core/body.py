@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from broker_actors.core import codec
 from broker_actors.core.codec import Simplify, refuse
-from broker_actors.core.envelope import MSGPACK
+from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import InvalidArgumentsError, Plain, UndecodableError
 
 
@@ -38,7 +38,7 @@ def decode(body: bytes, content_type: str) -> tuple[list[Plain], dict[str, Plain
         PayloadTooLargeError: it is over its limit.
 
     """
-    if not body:
+    if not body and content_type in {JSON, MSGPACK}:
         return [], {}
     fields = codec.decode_map(body, content_type)
     args, kwargs = fields.get("args", []), fields.get("kwargs", {})
