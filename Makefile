@@ -1,0 +1,66 @@
+# What a contributor or CI runs. `make` lists it.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# More arguments for pytest: make test ARGS="-k retry -x"
+ARGS :=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check verify bench clean servers
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Tell the story of an order on the embedded broker
+	$(BIN)/broker-actors demo
+
+test: $(VENV)/.dev servers ## Run the default suite on private servers
+	$(PYTEST) $(ARGS)
+
+# Every tool runs, so that one look shows everything there is to fix.
+check: $(VENV)/.dev ## Check format, lint, types (mypy and pyright) and layers
+	@failed=; \
+	for tool in "ruff format --check ." "ruff check ." mypy pyright lint-imports; do \
+	  echo "== $$tool"; $(BIN)/$$tool || failed="$$failed [$$tool]"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Failed:$$failed" >&2; exit 1; fi
+
+# The second generation is whatever newer RabbitMQ and Redis the variables NEWER_RABBITMQ and
+# NEWER_REDIS start, each in the foreground on {port}; tests/servers/command.py has the details.
+PATIENT := --timeout=600 -o faulthandler_timeout=1200
+
+verify: $(VENV)/.dev servers ## Run what does not fit in test, and all on NEWER_RABBITMQ and NEWER_REDIS
+	$(PYTEST) -m "verify and not benchmark" --hypothesis-profile=verify $(PATIENT) $(ARGS)
+	@if [ -z "$$NEWER_RABBITMQ" ] || [ -z "$$NEWER_REDIS" ]; then \
+	  echo "Not verified on newer servers. Say how to start them, for example:" >&2; \
+	  echo "  make verify NEWER_RABBITMQ='start-rabbitmq {port}' \\" >&2; \
+	  echo "    NEWER_REDIS='redis-server --port {port} --dir {folder} --appendonly yes'" >&2; \
+	  exit 1; \
+	fi
+	BROKER_ACTORS_TEST_RABBITMQ_COMMAND="$$NEWER_RABBITMQ" BROKER_ACTORS_TEST_REDIS_COMMAND="$$NEWER_REDIS" \
+	  $(PYTEST) -m "not benchmark" $(PATIENT) $(ARGS)
+
+bench: $(VENV)/.dev servers ## Measure, beside raw aio-pika and raw aiormq
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+clean: ## Remove the environment and the caches
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+servers:
+	@infra/install-servers
+
+# The environment is made anew when pyproject.toml changed, so that nothing it dropped lingers.
+$(VENV)/.made: pyproject.toml infra/make-venv
+	infra/make-venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[cli,dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,123 @@
+"""Servers for tests, and rules that hold for all of them.
+
+A test on real servers takes `amqp_url` and `redis_url`: an empty broker and an empty store of its
+own. One that kills, restarts or freezes a server takes `rabbit_server` or `redis_server` and is
+free to. Servers start when a first test asks for them. `BROKER_ACTORS_TEST_AMQP` (with
+`BROKER_ACTORS_TEST_MANAGEMENT`) and `BROKER_ACTORS_TEST_REDIS` name running ones to use instead;
+`tests/servers/command.py` tells how to start other generations.
+"""
+
+import os
+import secrets
+from collections.abc import Generator, Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import hypothesis
+import pytest
+import redis
+
+from tests.servers import Management, RabbitServer, RedisServer
+
+# The same examples in every run: a finding belongs to the change under test. `make verify` draws
+# new ones. No deadlines: how long an example takes depends on who else uses the machine.
+hypothesis.settings.register_profile("test", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("verify", deadline=None, max_examples=2000, print_blob=True)
+hypothesis.settings.load_profile("test")
+
+_DATABASE = 9
+"""The number of the Redis database that tests empty. Not 0, which on a shared server is somebody's."""
+
+
+@pytest.fixture(scope="session")
+def private_rabbit() -> Iterator[RabbitServer]:
+    """The one private RabbitMQ of a run: starting it takes seconds. Tests use it one after the other."""
+    with RabbitServer() as server:
+        yield server
+
+
+@pytest.fixture
+def rabbit_server(private_rabbit: RabbitServer) -> RabbitServer:
+    """A private RabbitMQ to break, running when the test begins.
+
+    The URL of an empty broker on it is `rabbit_server.new_vhost()`; `amqp_url` may be elsewhere.
+    """
+    private_rabbit.repair()
+    return private_rabbit
+
+
+@pytest.fixture
+def amqp_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty broker: a virtual host of the test's own, removed at its end."""
+    running = os.environ.get("BROKER_ACTORS_TEST_AMQP")
+    server: RabbitServer | None = None if running else request.getfixturevalue("rabbit_server")
+    management = server.management if server else _management_of(running or "")
+    url = management.create_vhost()
+    yield url
+    if server:
+        server.repair()  # the test may have broken it
+    management.delete_vhost(url)
+
+
+@pytest.fixture(scope="session")
+def shared_redis_url() -> Iterator[str]:
+    """The store that tests share, one after the other."""
+    running = os.environ.get("BROKER_ACTORS_TEST_REDIS")
+    if running:
+        yield running
+    else:
+        with RedisServer() as server:
+            yield server.url
+
+
+@pytest.fixture
+def redis_url(shared_redis_url: str) -> str:
+    """An empty store."""
+    return _emptied(shared_redis_url)
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A private Redis to break, new for this test and empty."""
+    with RedisServer() as server:
+        # A server started by a command may find what an earlier run left on this port.
+        with redis.Redis.from_url(server.url) as client:
+            client.flushall()
+        yield server
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A short name no other test has, for what several tests share."""
+    return f"t{secrets.token_hex(4)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips itself: a run that did not test must not look like one that did."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and a test that cannot run is a failure here: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that skips itself, for the same reason."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and a module that cannot run is a failure here: {report.longrepr}"
+    return report
+
+
+def _management_of(amqp_url: str) -> Management:
+    default = f"http://{urlsplit(amqp_url).hostname}:15672"
+    return Management(amqp_url, os.environ.get("BROKER_ACTORS_TEST_MANAGEMENT", default))
+
+
+def _emptied(url: str) -> str:
+    url = urlunsplit(urlsplit(url)._replace(path=f"/{_DATABASE}"))
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
