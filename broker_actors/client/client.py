@@ -95,18 +95,14 @@ class Client:
         """Send *call* and return once it is confirmed; see `ports.calling.Caller`."""
         self._check_open()
         layout = await self._dispatch.layout(call.address.type, call.declared)
-        envelope = self._envelope(call, call.options.expires_seconds)
         if delay_seconds > 0:
-            # Numbers are for what is sent in order; a delayed envelope is known by a key of its own.
-            envelope = replace(envelope, key=envelope.key or f"d:{self._clock.token()}")
-            due_ms = self._clock.now_ms() + round(delay_seconds * 1000)
-            await self._dispatch.send(Outgoing(Destination.DELAY, to_wire(envelope), due_ms))
+            await self._delay(call, delay_seconds)
             return
-        numbered = self._numbered(envelope)
+        envelope = self._numbered(call, call.options.expires_seconds)
         try:
-            await self._dispatch.publish(layout.route_to(call.address), to_wire(numbered))
+            await self._dispatch.publish(layout.route_to(call.address), to_wire(envelope))
         finally:
-            self._settle(numbered)
+            self._settle(envelope)
 
     @property
     def reply_channel(self) -> str:
@@ -133,10 +129,7 @@ class Client:
         channel = self._channel or await self._open_channel()
         layout = await self._dispatch.layout(call.address.type, call.declared)
         self._asked += 1
-        envelope = replace(
-            self._envelope(call, timeout_seconds), reply_to=channel.name, correlation_id=str(self._asked)
-        )
-        envelope = self._numbered(envelope)
+        envelope = self._numbered(call, timeout_seconds, channel.name, str(self._asked))
         future = self._pending.add(envelope)
         # The confirm is not awaited before the reply: only its failure matters, and the reply is better news.
         publishing = self._publish(layout.route_to(call.address), envelope)
@@ -177,26 +170,55 @@ class Client:
             if layout is not None:
                 self._publish(layout.route_to(envelope.address), envelope)
 
-    def _envelope(self, call: Call, lifetime_seconds: float | None) -> Envelope:
-        options = call.options
-        content_type = options.content_type or self._options.content_type
+    async def _delay(self, call: Call, delay_seconds: float) -> None:
+        content_type, encoded = self._encoded(call)
         now_ms = self._clock.now_ms()
-        return Envelope(
+        envelope = Envelope(
             call.address,
             call.method,
-            body.encode(call.args, call.kwargs, content_type, simplify=call.simplify),
+            encoded,
             content_type,
-            key=options.idempotency_key,
-            deadline_ms=0 if lifetime_seconds is None else now_ms + max(1, round(lifetime_seconds * 1000)),
-            chain=call.chain,
+            # Numbers are for what arrives in order; a delayed envelope is known by a key of its own.
+            key=call.options.idempotency_key or f"d:{self._clock.token()}",
+            deadline_ms=_deadline_ms(call.options.expires_seconds, now_ms),
             sent_seconds=now_ms // 1000,
         )
+        due_ms = now_ms + round(delay_seconds * 1000)
+        await self._dispatch.send(Outgoing(Destination.DELAY, to_wire(envelope), due_ms))
 
-    def _numbered(self, envelope: Envelope) -> Envelope:
+    def _numbered(
+        self, call: Call, lifetime_seconds: float | None, reply_to: str = "", correlation_id: str = ""
+    ) -> Envelope:
+        """Return *call* as the next envelope to its actor; whoever takes it must `_settle` it."""
+        # Encoded before it is numbered: what cannot travel must not leave a hole.
+        content_type, encoded = self._encoded(call)
+        now_ms = self._clock.now_ms()
         if len(self._numbering) >= ADDRESSES_MAX:
             self._incarnation, self._numbering = self._clock.token(), Numbering()
-        seq, low = self._numbering.take(envelope.address)
-        return replace(envelope, sender=self._incarnation, seq=seq, low=low)
+        seq, low = self._numbering.take(call.address)
+        try:
+            return Envelope(
+                call.address,
+                call.method,
+                encoded,
+                content_type,
+                self._incarnation,
+                seq,
+                low,
+                call.options.idempotency_key,
+                deadline_ms=_deadline_ms(lifetime_seconds, now_ms),
+                chain=call.chain,
+                reply_to=reply_to,
+                correlation_id=correlation_id,
+                sent_seconds=now_ms // 1000,
+            )
+        except ConfigurationError:
+            self._numbering.settle(call.address, seq)
+            raise
+
+    def _encoded(self, call: Call) -> tuple[str, bytes]:
+        content_type = call.options.content_type or self._options.content_type
+        return content_type, body.encode(call.args, call.kwargs, content_type, simplify=call.simplify)
 
     def _settle(self, envelope: Envelope) -> None:
         if envelope.sender == self._incarnation:
@@ -213,3 +235,7 @@ class Client:
     def _check_open(self) -> None:
         if self._closed:
             raise PlatformError("the actor system is closed")
+
+
+def _deadline_ms(lifetime_seconds: float | None, now_ms: int) -> int:
+    return 0 if lifetime_seconds is None else now_ms + max(1, round(lifetime_seconds * 1000))

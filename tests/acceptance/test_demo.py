@@ -80,22 +80,13 @@ async def test_as_a_program_it_tells_a_machine_the_same(tmp_path: Path) -> None:
     assert all(step["ok"] and step["seen"] == step["expected"] for step in document["steps"])
 
 
-async def test_on_real_servers_it_names_them_without_their_passwords(
-    amqp_url: str, redis_url: str, tmp_path: Path
-) -> None:
-    code, out, err = await shell("demo", "--json", "--amqp", amqp_url, "--redis", redis_url, cwd=tmp_path)
-    assert (code, err) == (0, "")
-    assert json.loads(out)["servers"].startswith("RabbitMQ at ")
-    assert "@" not in out
-
-
-async def test_without_its_servers_it_is_one_line_and_2(tmp_path: Path) -> None:
-    urls = ("--amqp", "amqp://guest:secret@127.0.0.1:1/", "--redis", "redis://127.0.0.1:1/0")
-    code, _out, err = await shell("demo", *urls, cwd=tmp_path)
-    assert code == 2
-    assert err.startswith("error: ")
-    assert len(err.splitlines()) == 1
-    assert "secret" not in err
+async def test_on_real_servers_it_names_them_without_their_passwords(amqp_url: str, redis_url: str) -> None:
+    words = ["demo", "--json", "--amqp", amqp_url, "--redis", redis_url]
+    # In a thread, as a command runs a loop of its own.
+    result = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["servers"].startswith("RabbitMQ at 127.0.0.1:")
+    assert "@" not in result.stdout
 
 
 async def seen_nothing(_stage: Stage) -> Seen:

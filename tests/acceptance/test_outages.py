@@ -79,7 +79,9 @@ async def tell_all(system: ActorSystem) -> set[int]:
 async def read_all(system: ActorSystem) -> Tally[int]:
     """Return how often each number is in the ledgers."""
     refs = [system.ref(LedgerRef, f"l{n}").with_options(timeout=HANG_SECONDS) for n in range(10)]
-    return Tally(number for numbers in await asyncio.gather(*(ref.read() for ref in refs)) for number in numbers)
+    return Tally(
+        number for numbers in await asyncio.gather(*(ref.read() for ref in refs)) for number in numbers
+    )
 
 
 async def survives(fragile: Deployment, break_it: Callable[[], None]) -> None:

@@ -22,12 +22,12 @@ from broker_actors.ports.store import Commit
 from broker_actors.runtime import relay
 
 from tests.acceptance.conftest import Deployment
-from tests.acceptance.counter import Counter, CounterRef, Lamp, LampRef
+from tests.acceptance.counter import TWICE, Counter, CounterRef, Lamp, LampRef
 from tests.acceptance.dead_letters import take
 from tests.acceptance.watching import HANG_SECONDS
 
 
-@actor(partitions=1, idle_timeout=0.01)
+@actor(partitions=1, idle_timeout=0.01, retry=TWICE)
 class Gate:
     """Waits in a turn until the test lets it go on."""
 
@@ -101,7 +101,12 @@ class GateRef(Gate, Ref):
 @pytest.fixture(autouse=True)
 def gate() -> type[Gate]:
     """Fresh events for each test."""
-    Gate.entered, Gate.may_leave, Gate.cancelled, Gate.log = asyncio.Event(), asyncio.Event(), asyncio.Event(), []
+    Gate.entered, Gate.may_leave, Gate.cancelled, Gate.log = (
+        asyncio.Event(),
+        asyncio.Event(),
+        asyncio.Event(),
+        [],
+    )
     return Gate
 
 
@@ -111,7 +116,9 @@ async def happens(event: asyncio.Event) -> None:
         await event.wait()
 
 
-async def test_a_worker_that_lost_its_actor_says_nothing_and_the_successor_answers(deployment: Deployment) -> None:
+async def test_a_worker_that_lost_its_actor_says_nothing_and_the_successor_answers(
+    deployment: Deployment,
+) -> None:
     system = await deployment.system()
     async with deployment.worker(Gate):
         asking = asyncio.create_task(system.ref(GateRef, "g1").go_through())
@@ -181,7 +188,7 @@ async def test_a_method_that_ends_itself_is_a_fault_of_its_own(deployment: Deplo
     system = await deployment.system()
     async with deployment.worker(Gate):
         with pytest.raises(SystemFaultError):
-            await system.ref("Gate", "g1").with_options(timeout=0.5).call(name)
+            await system.ref("Gate", "g1").call(name)
         assert await system.ref(GateRef, "g1").count() == 0
 
 
@@ -240,7 +247,9 @@ async def test_a_layout_other_than_the_recorded_one_is_refused_at_start(deployme
             pass
 
 
-async def test_two_workers_share_an_actor_type_and_one_takes_over_from_the_other(deployment: Deployment) -> None:
+async def test_two_workers_share_an_actor_type_and_one_takes_over_from_the_other(
+    deployment: Deployment,
+) -> None:
     system = await deployment.system()
     refs = [system.ref(CounterRef, f"c{n}") for n in range(20)]
     async with deployment.worker(Counter):
