@@ -1,8 +1,8 @@
 """Values of declared types as plain ones: what `codec.encode` asks for what it does not know.
 
 Invariant: a value `simplify` accepts comes back equal when it is validated as its declared
-type. One exception follows from the wire: in a union such as `datetime | str` the plain
-form is a string already, so pydantic takes it for the string.
+type. Two exceptions follow from the wire: in a union such as `datetime | str` the plain
+form is a string already, and pydantic takes it for the string; under Any all stays plain.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _AS_TEXT: Final = (
     IPv6Interface,
     IPv6Network,
 )
+#: All values of one of these types have one order.
+_ORDERED: Final = frozenset[type]({bytes, int, str, UUID})
 
 
 def simplify(value: object) -> object:
@@ -51,7 +53,7 @@ def simplify(value: object) -> object:
             # By field name and without computed fields: exactly what validates again.
             return value.model_dump(mode="python", by_alias=False, round_trip=True, warnings=False)
         case Enum():
-            return value.value
+            return _member(value)
         case datetime() | date() | time() | timedelta():
             return _moment(value)
         case Decimal():
@@ -64,6 +66,14 @@ def simplify(value: object) -> object:
             return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
         case _:
             raise TypeError(_advice(value))
+
+
+def _member(value: Enum) -> object:
+    plain: object = value.value
+    if plain is None or isinstance(plain, bool | int | float | str | bytes):
+        return plain
+    text = f"{value} cannot be sent or stored: enums travel by value, and {plain!r} is not a plain one"
+    raise TypeError(text)
 
 
 def _moment(value: datetime | date | time | timedelta) -> object:
@@ -86,6 +96,9 @@ def _decimal(value: Decimal) -> str:
 
 def _in_order(value: AbstractSet[object]) -> list[object]:
     """Return the members in an order that does not depend on the process's hash seed."""
+    kinds = {type(member) for member in value}
+    if len(kinds) == 1 and kinds <= _ORDERED:
+        return [*sorted(cast("AbstractSet[str]", value))]
     return sorted(value, key=lambda member: codec.encode(member, simplify=simplify))
 
 

@@ -12,6 +12,7 @@ from broker_actors.actor.handle import target_of
 from broker_actors.actor.untyped import UntypedRef, UntypedRemote
 from broker_actors.cli import arguments, options, running
 from broker_actors.cli.output import OUT, jsonable, show_json
+from broker_actors.core.address import check_id, check_type
 from broker_actors.core.errors import Plain
 
 
@@ -38,7 +39,7 @@ def ask(  # noqa: PLR0913 - each parameter is an argument or option of the comma
     """
 
     async def call() -> Plain:
-        positional, named = arguments.parse(args or ())
+        positional, named = _checked(actor_type, actor_id, args or ())
         async with running.connect(amqp, redis) as system:
             ref = system.ref(actor_type, actor_id).with_options(timeout=timeout, idempotency_key=key)
             return await ref.call(method, *positional, **named)
@@ -46,10 +47,10 @@ def ask(  # noqa: PLR0913 - each parameter is an argument or option of the comma
     result = running.run(call(), as_json=as_json)
     if as_json:
         show_json({"ok": True, "result": result})
-    elif isinstance(result, str):
-        OUT.out(result, highlight=False)
     else:
-        OUT.out(json.dumps(jsonable(result), ensure_ascii=False), highlight=False)
+        plain = jsonable(result)
+        text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+        OUT.out(text, highlight=False)
 
 
 def tell(  # noqa: PLR0913 - each parameter is an argument or option of the command
@@ -72,7 +73,7 @@ def tell(  # noqa: PLR0913 - each parameter is an argument or option of the comm
     """
 
     async def call() -> None:
-        positional, named = arguments.parse(args or ())
+        positional, named = _checked(actor_type, actor_id, args or ())
         async with running.connect(amqp, redis) as system:
             ref = system.ref(actor_type, actor_id).with_options(idempotency_key=key)
             await _tell(ref, method, delay, positional, named)
@@ -80,6 +81,13 @@ def tell(  # noqa: PLR0913 - each parameter is an argument or option of the comm
     running.run(call(), as_json=as_json)
     if as_json:
         show_json({"ok": True})
+
+
+def _checked(actor_type: str, actor_id: str, words: Sequence[str]) -> tuple[list[Plain], dict[str, Plain]]:
+    """Return the arguments; refuse what cannot be before connecting, which may take its time."""
+    check_type(actor_type)
+    check_id(actor_id)
+    return arguments.parse(words)
 
 
 async def _tell(

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from broker_actors.cli import options, running
-from broker_actors.cli.letters import LETTERS_MAX, Matches, browse
+from broker_actors.cli.letters import LETTERS_MAX, Matches, attempts_of, browse
 from broker_actors.cli.output import ERR, OUT, jsonable, printable, show_json, show_table
 from broker_actors.core import body, dead, history
 from broker_actors.core.address import check_type
@@ -90,8 +90,9 @@ def show(
 async def _browse(
     actor_type: str, amqp: str | None, redis: str | None, limit: int, until: Matches = lambda _letter: False
 ) -> tuple[list[DeadLetter], int]:
+    check_type(actor_type)
     async with running.connect(amqp, redis) as system:
-        letters = await browse(system.backend.transport, check_type(actor_type), limit=limit, until=until)
+        letters = await browse(system.backend.transport, actor_type, limit=limit, until=until)
         return letters, system.backend.clock.now_ms()
 
 
@@ -110,8 +111,9 @@ def _fields(letter: DeadLetter, now_ms: int) -> Mapping[str, str]:
         "died": _died(letter, now_ms),
         "origin": letter.origin,
     }
-    attempts = history.read(letter.history)
-    return fields | {f"attempt {n}": _attempt(entry) for n, entry in enumerate(attempts, start=1)}
+    for one in attempts_of(letter):
+        fields[f"attempt {one.number}"] = f"{one.error} (after {one.after_seconds:.2f} s)"
+    return fields
 
 
 def _document(letter: DeadLetter, now_ms: int) -> dict[str, object]:
@@ -142,14 +144,6 @@ def _call(letter: DeadLetter) -> object:
 def _actor(letter: DeadLetter) -> str:
     address = dead.address_of(letter)
     return str(address) if address is not None else ""
-
-
-def _attempt(entry: object) -> str:
-    match entry:
-        case {"error": str(error)}:
-            return error
-        case _:
-            return str(entry)
 
 
 def _died(letter: DeadLetter, now_ms: int) -> str:

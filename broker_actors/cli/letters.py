@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from broker_actors.core import dead, topology
+from broker_actors.core import dead, history, topology
 from broker_actors.core.dead import DeadLetter
 from broker_actors.core.errors import UnknownActorTypeError, UnroutableError
 from broker_actors.ports.clock import Clock
@@ -27,6 +28,29 @@ HOLD_SECONDS: Final = 0.5
 
 _Found: TypeAlias = asyncio.Queue[tuple[DeadLetter, Delivery]]
 Matches: TypeAlias = Callable[[DeadLetter], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A failed run of a message that became a dead letter."""
+
+    number: int
+    after_seconds: float
+    error: str
+
+
+def attempts_of(letter: DeadLetter) -> list[Attempt]:
+    """Return what every run of *letter* failed with, and how long after the first one."""
+    found: list[Attempt] = []
+    first_ms: int | None = None
+    for entry in history.read(letter.history):
+        match entry:
+            case {"attempt": int(number), "at_ms": int(at_ms), "error": str(error)}:
+                first_ms = at_ms if first_ms is None else first_ms
+                found.append(Attempt(number, (at_ms - first_ms) / 1000, error))
+            case _:
+                continue
+    return found
 
 
 async def browse(

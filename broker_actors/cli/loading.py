@@ -66,14 +66,15 @@ def _load(target: str) -> list[type]:
 
 
 def _imported(name: str) -> ModuleType:
+    if name.startswith(".") or "/" in name:
+        raise ConfigurationError(f"no module {name!r}{_advice(name)}")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or name
         if name != missing and not name.startswith(f"{missing}."):
             raise _refusal(name, error) from error
-        text = f"no module {name!r}{_advice(name)}"
-        raise ConfigurationError(text) from error
+        raise ConfigurationError(f"no module {name!r}{_advice(name)}") from error
     except Exception as error:
         raise _refusal(name, error) from error
 
@@ -90,7 +91,7 @@ def _refusal(name: str, error: Exception) -> ConfigurationError:
 
 
 def _advice(name: str) -> str:
-    if "/" in name or name.endswith(".py"):
-        module = name.removesuffix(".py").strip("./").replace("/", ".")
+    module = name.removesuffix(".py").strip("./").replace("/", ".")
+    if module != name:
         return f": name the module, not the file ({module})"
     return f": looked in {Path.cwd()} and in the environment of {sys.executable}"

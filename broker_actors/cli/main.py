@@ -22,4 +22,4 @@ def main() -> None:
         text = f"broker-actors needs {error.name}: pip install 'broker-actors[cli]'\n"
         sys.stderr.write(text)
         raise SystemExit(2) from None
-    app()
+    app(prog_name="broker-actors")

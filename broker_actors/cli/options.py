@@ -34,7 +34,7 @@ MethodName: TypeAlias = Annotated[str, typer.Argument(metavar="METHOD", help="Th
 Arguments: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ARG | NAME=ARG]...",
+        metavar="ARG|NAME=ARG",
         help="JSON, or text if it is not: 5, true, '[1, 2]', hello, sku=tea. Put -- before a negative one.",
     ),
 ]

@@ -15,7 +15,6 @@ from typing import Final, cast
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.table import Table
 
 #: No markup: what is printed comes from actors and brokers, and may well have brackets in it.
@@ -47,6 +46,9 @@ def show_json(value: object) -> None:
 def jsonable(value: object) -> object:
     """Return *value* with nothing in it that JSON cannot say; bytes as on the wire, `{"$bytes": ...}`."""
     match value:
+        case str():
+            # JSON from elsewhere may hold half a surrogate pair, which no stream can write.
+            return value.encode(errors="backslashreplace").decode()
         case bytes() | bytearray():
             return {"$bytes": b64encode(value).decode()}
         case float() if not isfinite(value):
@@ -93,7 +95,8 @@ def show_logs(level: int) -> None:
     line, and theirs would put a traceback before it.
     """
     logging.getLogger().addHandler(logging.NullHandler())
-    handler = RichHandler(console=ERR, show_path=False, markup=False, omit_repeated_times=False)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("broker_actors")
     logger.handlers = [handler]
     logger.setLevel(level)

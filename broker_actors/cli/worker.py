@@ -19,7 +19,7 @@ from broker_actors.worker.worker import Worker
 def worker(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="MODULE[:CLASS]...", help="Where the actors are, as in my.actors:Counter."),
+        typer.Argument(metavar="MODULE[:CLASS]", help="Where the actors are, as in my.actors:Counter."),
     ],
     *,
     amqp: options.Amqp = None,

@@ -8,7 +8,7 @@ transport, so that number order is wire order; an ask ends with its reply, an er
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from broker_actors.client.pending import Pending

@@ -116,9 +116,12 @@ class NotifierRef(Notifier, Ref):
     """A typed handle on a notifier."""
 
 
-@actor(name="DemoOrder", partitions=2)
+@actor(name="DemoOrder", partitions=2, retry=Retry(attempts=1))
 class Order:
-    """One order, from new over placed and paid to shipped."""
+    """One order, from new over placed and paid to shipped.
+
+    A fault of whom it asks was retried there already, so it ends the order's turn.
+    """
 
     status: str = "new"
     article: str = ""

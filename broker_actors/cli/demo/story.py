@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from broker_actors.cli.demo.actors import InventoryRef, NotifierRef, OrderRef, PaymentRef
 from broker_actors.cli.demo.stage import Stage
-from broker_actors.cli.letters import take
-from broker_actors.core import dead, history
+from broker_actors.cli.letters import attempts_of, take
+from broker_actors.core import dead
 from broker_actors.core.dead import DeadLetter
 from broker_actors.core.errors import BusinessError, IdempotencyConflictError
 
@@ -37,6 +37,9 @@ class Seen:
     note: str = ""
 
 
+Run: TypeAlias = Callable[[Stage], Awaitable[Seen]]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of the story.
@@ -52,7 +55,7 @@ class Step:
     name: str
     does: str
     expected: str
-    run: Callable[[Stage], Awaitable[Seen]]
+    run: Run
 
 
 async def _ask(stage: Stage) -> Seen:
@@ -126,9 +129,10 @@ async def _poison(stage: Stage) -> Seen:
         return dead.address_of(letter) == notifier.address
 
     letter = await take(backend.transport, notifier.address.type, is_mine, backend.clock)
-    attempts = len(history.read(letter.history))
-    text = f"{letter.reason} after {attempts} attempts: {letter.error}; then {await notifier.sent()}"
-    return Seen(text, f"dead letter {letter.id} in {notifier.address.type}'s queue, from {letter.origin}")
+    attempts = attempts_of(letter)
+    text = f"{letter.reason} after {len(attempts)} attempts: {letter.error}; then {await notifier.sent()}"
+    waits = ", ".join(f"{attempt.after_seconds:.2f}" for attempt in attempts)
+    return Seen(text, f"letter {letter.id} from {letter.origin}; attempts after {waits} s")
 
 
 def _tea(stage: Stage) -> InventoryRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -27,7 +28,8 @@ class ClusterServer(RedisServer):
     """One server that owns all slots."""
 
     def _command(self) -> Sequence[str]:
-        return [*super()._command(), "--cluster-enabled", "yes"]
+        config = f"nodes-{self.port}-{secrets.token_hex(4)}.conf"
+        return [*super()._command(), "--cluster-enabled", "yes", "--cluster-config-file", config]
 
     def own_all_slots(self) -> None:
         with redis.Redis.from_url(self.url) as client:

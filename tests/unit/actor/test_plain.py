@@ -34,6 +34,10 @@ class Color(Enum):
     BLUE = "blue"
 
 
+class Corner(Enum):
+    TOP_LEFT = (0, 0)
+
+
 class Level(IntEnum):
     LOW = 1
     HIGH = 2
@@ -206,6 +210,7 @@ class TestAnyValue:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
+        (Corner.TOP_LEFT, r"Corner\.TOP_LEFT .*\(0, 0\) is not a plain one"),
         (object(), "type object .*dataclass or a pydantic model"),
         (Decimal("NaN"), "NaN"),
         (Decimal("-Infinity"), "Infinity"),
