@@ -1,0 +1,89 @@
+"""`broker-actors worker` as a program of its own, on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from broker_actors import ActorSystem
+from tests.workers.shell import HANG_SECONDS, line_of, worker
+
+NAPPER = """
+import asyncio
+from broker_actors import actor, method
+
+@actor(partitions=1)
+class Napper:
+    naps: int = 0
+
+    @method
+    async def nap(self, seconds: float) -> int:
+        print("napping", flush=True)
+        await asyncio.sleep(seconds)
+        self.naps += 1
+        return self.naps
+
+    @method
+    def count(self) -> int:
+        return self.naps
+"""
+
+
+@pytest.fixture
+def servers(amqp_url: str, redis_url: str) -> list[str]:
+    return ["--amqp", amqp_url, "--redis", redis_url]
+
+
+@pytest.fixture
+async def system(amqp_url: str, redis_url: str) -> AsyncIterator[ActorSystem]:
+    async with ActorSystem.connect(amqp_url, redis_url) as system:
+        yield system
+
+
+@pytest.fixture
+def napper(tmp_path: Path) -> Path:
+    """A directory with a module of the user's own."""
+    (tmp_path / "napper.py").write_text(NAPPER)
+    return tmp_path
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_stops_in_order_when_asked_to(servers: list[str], number: signal.Signals) -> None:
+    async with worker("workers.orders", *servers) as process:
+        process.send_signal(number)
+        assert await line_of(process, "stopped")
+        async with asyncio.timeout(HANG_SECONDS):
+            assert await process.wait() == 0
+
+
+async def test_a_worker_finishes_what_runs_before_it_stops(
+    servers: list[str], system: ActorSystem, napper: Path
+) -> None:
+    sleeper = system.ref("Napper", "s1")
+    async with worker("napper", *servers, cwd=napper) as process:
+        asking = asyncio.create_task(sleeper.call("nap", 0.3))
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"napping\n"
+        process.terminate()
+        assert await asking == 1
+        assert await process.wait() == 0
+    async with worker("napper:Napper", *servers, cwd=napper):
+        assert await sleeper.call("count") == 1
+
+
+async def test_a_worker_asked_twice_does_not_wait(
+    servers: list[str], system: ActorSystem, napper: Path
+) -> None:
+    async with worker("napper", *servers, cwd=napper) as process:
+        await system.ref("Napper", "s1").nap.tell(1000)
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"napping\n"
+        process.terminate()
+        await line_of(process, "stopping")
+        process.terminate()
+        async with asyncio.timeout(HANG_SECONDS):
+            assert await process.wait() == -signal.SIGTERM
