@@ -12,6 +12,11 @@ from tests.acceptance.watching import HANG_SECONDS
 
 async def take(transport: Transport, actor_type: str, count: int) -> list[DeadLetter]:
     """Return the first *count* dead letters of *actor_type*, waiting for them, and acknowledge them."""
+    return await take_from(transport, topology.dead_queue(actor_type), count)
+
+
+async def take_from(transport: Transport, queue: str, count: int) -> list[DeadLetter]:
+    """Return the first *count* dead letters in *queue*."""
     found: list[DeadLetter] = []
     enough = asyncio.Event()
 
@@ -21,7 +26,7 @@ async def take(transport: Transport, actor_type: str, count: int) -> list[DeadLe
         if len(found) >= count:
             enough.set()
 
-    consumer = await transport.consume(topology.dead_queue(actor_type), keep, prefetch=100)
+    consumer = await transport.consume(queue, keep, prefetch=100)
     try:
         async with asyncio.timeout(HANG_SECONDS):
             await enough.wait()

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+
 from broker_actors import ActorSystem, AskTimeoutError, PlatformError, Ref, Settings, actor, method
 from broker_actors.core.events import ConsumerLost, ConsumerOpened, TurnEnded
-
 from tests.acceptance.conftest import Deployment
 from tests.servers import RabbitServer, RedisServer
 

@@ -17,7 +17,7 @@ from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef, Echo, EchoRef
-from tests.acceptance.dead_letters import take
+from tests.acceptance.dead_letters import take, take_from
 
 GOOD = msgpack.packb({"args": [1], "kwargs": {}})
 
@@ -160,6 +160,29 @@ async def test_a_message_of_another_type_in_a_mailbox_finds_its_own(deployment: 
         stray = WireMessage({"ba-type": "Echo", "ba-id": "e1"}, msgpack.packb({"args": ["hi"]}), "", "say")
         await publish(system, stray)
         await deployment.watcher.wait_for(TurnEnded, lambda e: e.address.type == "Echo" and e.outcome == "ok")
+
+
+async def test_what_a_foreign_sender_misroutes_through_the_safety_net_finds_its_actor(
+    deployment: Deployment,
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        wrong = Route("actors.in", "Counter.g1.no-such-partition")
+        await system.backend.transport.publish(wrong, foreign())
+        right = Route("actors.in", (await system.dispatch.layout("Counter")).key_of("c1"))
+        await system.backend.transport.publish(right, foreign())
+        await deployment.watcher.wait_for(TurnEnded, lambda e: e.outcome == "ok", 2)
+        assert await system.ref(CounterRef, "c1").get() == 2
+
+
+async def test_what_is_due_but_nobody_can_read_is_kept_with_what_the_broker_gave_up(
+    deployment: Deployment,
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        await system.backend.transport.publish(Route("actors.due", "due"), WireMessage({}, b"?", "", "m"))
+        (letter,) = await take_from(system.backend.transport, "actors.dead", 1)
+    assert (letter.reason, letter.message.body) == ("undecodable", b"?")
 
 
 async def test_a_late_reply_is_counted_and_harms_nobody(deployment: Deployment) -> None:

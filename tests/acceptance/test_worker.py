@@ -6,6 +6,7 @@ import asyncio
 from typing import ClassVar
 
 import pytest
+
 from broker_actors import BusinessError, PlatformError, Ref, SystemFaultError, actor, method, turn
 from broker_actors.core import dead
 from broker_actors.core.address import Address
@@ -20,7 +21,6 @@ from broker_actors.core.events import ConsumerOpened, Trouble, TurnEnded
 from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.ports.store import Commit
 from broker_actors.runtime import relay
-
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import TWICE, Counter, CounterRef, Lamp, LampRef
 from tests.acceptance.dead_letters import take
