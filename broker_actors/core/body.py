@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from broker_actors.core import codec
 from broker_actors.core.codec import Simplify, refuse
@@ -44,6 +45,6 @@ def decode(body: bytes, content_type: str) -> tuple[list[Plain], dict[str, Plain
     args, kwargs = fields.get("args", []), fields.get("kwargs", {})
     if not isinstance(args, list) or not isinstance(kwargs, dict) or not fields.keys() <= {"args", "kwargs"}:
         raise UndecodableError('a body is a map {"args": [...], "kwargs": {...}}')
-    if not all(isinstance(name, str) for name in kwargs):
+    if not all(isinstance(name, str) for name in cast("Mapping[object, Plain]", kwargs)):
         raise UndecodableError("the names in kwargs must be text")
     return args, kwargs

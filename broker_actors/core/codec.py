@@ -14,9 +14,9 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from math import isfinite
-from typing import Final, NoReturn, cast
+from typing import Final, NoReturn, Protocol, TypeAlias, cast
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
 from broker_actors.core import wire
 from broker_actors.core.envelope import JSON, MSGPACK
@@ -32,8 +32,22 @@ INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**64 - 1
 
 Simplify = Callable[[object], object]
+_Map: TypeAlias = dict[object, object]
+_List: TypeAlias = list[object]
 
-_PLAIN: Final = (type(None), bool, int, float, str, bytes, bytearray, memoryview, list, tuple, dict)
+_PLAIN: Final[tuple[type, ...]] = (
+    type(None),
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    bytearray,
+    memoryview,
+    list,
+    tuple,
+    dict,
+)
 #: All bytes but those a msgpack map or list begins with, to be left out when these are counted.
 _NO_CONTAINER: Final = bytes(
     byte for byte in range(256) if byte not in {*range(0x80, 0xA0), *range(0xDC, 0xE0)}
@@ -125,7 +139,7 @@ def decode_map(data: bytes, content_type: str = MSGPACK) -> dict[str, Plain]:
 
     """
     value = decode(data, content_type)
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in cast("_Map", value)):
         raise UndecodableError("expected a map with text keys")
     return value
 
@@ -142,8 +156,8 @@ def _is_surely_small(data: bytes, content_type: str) -> bool:
 def _check_bounds(value: object) -> None:
     level, items = [value], 0
     for _ in range(DEPTH_MAX + 1):
-        maps = [one for one in level if type(one) is dict]
-        lists = [one for one in level if type(one) is list]
+        maps = [cast("_Map", one) for one in level if type(one) is dict]
+        lists = [cast("_List", one) for one in level if type(one) is list]
         if not maps and not lists:
             return
         items += sum(map(len, lists)) + 2 * sum(map(len, maps))
@@ -158,12 +172,38 @@ def _check_bounds(value: object) -> None:
 # --- msgpack ------------------------------------------------------------------
 
 
+class _Pack(Protocol):
+    def __call__(self, value: object, /, *, default: Simplify) -> bytes: ...
+
+
+class _Unpack(Protocol):
+    def __call__(
+        self,
+        data: bytes,
+        /,
+        *,
+        strict_map_key: bool,
+        max_array_len: int,
+        max_map_len: int,
+        max_ext_len: int,
+        ext_hook: Callable[[int, bytes], object],
+    ) -> object: ...
+
+
+# msgpack has no types of its own.
+_packb = cast("_Pack", msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
+_unpackb = cast("_Unpack", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
+
+
 def _to_msgpack(value: object, simplify: Simplify) -> bytes:
-    return cast("bytes", msgpack.packb(value, default=lambda one: _simplified(one, simplify)))
+    def plainer(one: object) -> object:
+        return _simplified(one, simplify)
+
+    return _packb(value, default=plainer)
 
 
 def _from_msgpack(data: bytes) -> object:
-    return msgpack.unpackb(
+    return _unpackb(
         data,
         strict_map_key=False,
         max_array_len=ITEMS_MAX,
@@ -181,9 +221,13 @@ def _simplified(value: object, simplify: Simplify) -> object:
     # An enum's value may be a UUID. Each step is one plainer, so that few are enough.
     for _ in range(DEPTH_MAX):
         value = simplify(value)
-        if isinstance(value, _PLAIN):
+        if _is_plain(value):
             return value
     raise TypeError(f"a value of type {type(value).__qualname__} never becomes plain")
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, _PLAIN)
 
 
 # --- JSON ---------------------------------------------------------------------
@@ -201,14 +245,15 @@ def _without_bytes(value: object, simplify: Simplify) -> object:
         case int():
             return _bounded(value)
         case bytes() | bytearray() | memoryview():
-            return {"$bytes": b64encode(value).decode()}
+            return {"$bytes": b64encode(cast("bytes", value)).decode()}
         case dict():
-            found = {_key(key, simplify): _without_bytes(item, simplify) for key, item in value.items()}
-            if len(found) != len(value):
+            given = cast("_Map", value)
+            found = {_key(key, simplify): _without_bytes(item, simplify) for key, item in given.items()}
+            if len(found) != len(given):
                 raise TypeError("a map has two keys that are the same in JSON")
             return _escaped(found)
         case list() | tuple():
-            return [_without_bytes(item, simplify) for item in value]
+            return [_without_bytes(item, simplify) for item in cast("_List | tuple[object, ...]", value)]
         case _:
             return _without_bytes(_simplified(value, simplify), simplify)
 
@@ -222,7 +267,7 @@ def _key(key: object, simplify: Simplify) -> str:
         case int() | float():
             # Not `repr(key)`: an enum's members may be numbers.
             return json.dumps(key, allow_nan=False)
-        case None | bytes() | bytearray() | memoryview() | tuple():
+        case _ if _is_plain(key):
             raise TypeError(f"a map key of type {type(key).__qualname__} cannot be sent as JSON")
         case _:
             return _key(_simplified(key, simplify), simplify)

@@ -176,7 +176,7 @@ def _letter(message: WireMessage, headers: Mapping[str, HeaderValue], actor_type
 
 def _given_up(sent: WireMessage, deaths: object) -> DeadLetter:
     match deaths:
-        case [{"reason": str(why), "queue": str(queue)}, *_]:
+        case [{"reason": str(why), "queue": str(queue)}, *_]:  # pyright: ignore[reportUnknownVariableType]
             error, origin = f"the broker gave it up: {why}", queue
         case _:
             error, origin = "the broker gave it up", ""

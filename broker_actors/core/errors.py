@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 #: What JSON and msgpack have in common, and bytes. Recursive, so that core needs no Any.
 Plain: TypeAlias = "bool | int | float | str | bytes | Sequence[Plain] | Mapping[str, Plain] | None"
@@ -249,9 +249,7 @@ def describe(error: BaseException, traceback: str = "") -> ErrorRecord:
     match error:
         case BusinessError():
             message, code = _sendable(error.message) or _said(error), _sendable(error.code) or name
-            details: object = error.details
-            known = details if isinstance(details, Mapping) else _NO_DETAILS
-            return ErrorRecord(kind, name, message, code, known, traceback=traceback)
+            return ErrorRecord(kind, name, message, code, _details(error.details), traceback=traceback)
         case SystemFaultError():
             message, recoverable = _sendable(error.error) or _said(error), error.recoverable is True
         case PlatformError():
@@ -274,6 +272,10 @@ def revive(record: ErrorRecord) -> BrokerActorsError:
         error = fault(text, recoverable=record.recoverable)
     error.remote_type, error.remote_traceback = record.type, record.traceback
     return error
+
+
+def _details(details: object) -> Mapping[str, Plain]:
+    return cast("Mapping[str, Plain]", details) if isinstance(details, Mapping) else _NO_DETAILS
 
 
 def _said(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Final, cast
 
 from broker_actors.core.errors import ErrorRecord
 from broker_actors.core.wire import INTEGER_MAX
@@ -12,6 +12,8 @@ ATTEMPTS_KEPT_MAX: Final = 20
 #: All of it, in ASCII: half of what a reader accepts in a header. A single attempt has 2,500 at the most.
 HISTORY_CHARACTERS_MAX: Final = 8_192
 _ERROR_CHARACTERS_MAX: Final = 200
+#: Of an entry: the attempt, when it failed and with what.
+_FIELDS: Final = 3
 
 
 def summary(error: ErrorRecord) -> str:
@@ -31,15 +33,18 @@ def appended(history: str, attempt: int, error: ErrorRecord, now_ms: int) -> str
 def read(history: str) -> list[object]:
     """Return the entries in *history*, which anybody may have written: whatever is no entry is left out."""
     try:
-        entries = json.loads(history) if history else []
+        entries: object = json.loads(history) if history else []
     except (ValueError, RecursionError):
         return []
-    return [entry for entry in entries if _is_entry(entry)] if isinstance(entries, list) else []
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in cast("list[object]", entries) if _is_entry(entry)]
 
 
 def _is_entry(entry: object) -> bool:
     match entry:
-        case {"attempt": int(attempt), "at_ms": int(at_ms), "error": str(error), **rest}:
-            return not rest and max(attempt, at_ms) <= INTEGER_MAX and len(error) <= _ERROR_CHARACTERS_MAX
+        case {"attempt": int(attempt), "at_ms": int(at_ms), "error": str(error)}:
+            bounded = max(abs(attempt), abs(at_ms)) <= INTEGER_MAX and len(error) <= _ERROR_CHARACTERS_MAX
+            return bounded and len(cast("dict[str, object]", entry)) == _FIELDS
         case _:
             return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 
 from broker_actors.core import codec, delay, topology
 from broker_actors.core.errors import Plain, UndecodableError
@@ -100,7 +102,7 @@ def unpack(data: bytes) -> Outgoing:
             int(timestamp),
         ] if (
             destination in set(Destination)
-            and _is_table(headers)
+            and _is_table(cast("Mapping[object, Plain]", headers))
             and bool not in (type(due_ms), type(timestamp))
         ):
             message = WireMessage(headers, body, content_type, method, correlation_id, reply_to, timestamp)
@@ -109,7 +111,7 @@ def unpack(data: bytes) -> Outgoing:
             raise UndecodableError(f"not an outgoing message: {_short(other)}")
 
 
-def _is_table(headers: dict[object, object]) -> bool:
+def _is_table(headers: Mapping[object, Plain]) -> bool:
     return all(isinstance(name, str) for name in headers)
 
 
