@@ -1,0 +1,106 @@
+"""What a turn sends, as it lies in the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker_actors.core import codec, dead, topology
+from broker_actors.core.address import Address
+from broker_actors.core.dead import Reason
+from broker_actors.core.envelope import Envelope, to_wire
+from broker_actors.core.errors import ErrorRecord, PayloadTooLargeError, UndecodableError
+from broker_actors.core.outgoing import Destination, Outgoing, pack, unpack
+from broker_actors.core.topology import Layout, Route
+from broker_actors.core.wire import BODY_BYTES_MAX, WireMessage
+from tests.unit.core import strategies as some
+
+items = st.builds(
+    Outgoing, st.sampled_from(Destination), some.envelopes.map(to_wire), due_ms=st.just(0) | some.numbers
+)
+TELL = WireMessage({"ba-type": "Counter", "ba-id": "c1"}, type="increment")
+
+
+@given(items)
+def test_an_item_comes_back_as_it_was_packed(item: Outgoing) -> None:
+    assert unpack(pack(item)) == item
+
+
+@given(some.envelopes, some.errors)
+def test_a_dead_letter_comes_back_as_it_was_packed(envelope: Envelope, error: ErrorRecord) -> None:
+    item = dead.of_envelope(envelope, Reason.FAILED, error, origin="actors.Counter.g1.3", now_ms=5)
+    assert unpack(pack(item)) == item
+
+
+def test_the_largest_envelope_fits_with_its_dead_letter() -> None:
+    longest = ErrorRecord("SystemFaultError", "E" * 8_000, "m" * 8_000, traceback="\U0001f600" * 8_000)
+    address = Address("T" * 64, "x" * 170)
+    envelope = Envelope(address, "m" * 128, bytes(BODY_BYTES_MAX), tracestate="x" * 16_384)
+    item = dead.of_envelope(envelope, Reason.FAILED, longest, origin="", now_ms=0)
+    assert unpack(pack(item)) == item
+
+
+def test_more_than_that_is_refused() -> None:
+    with pytest.raises(PayloadTooLargeError, match="outgoing message"):
+        pack(Outgoing(Destination.MAILBOX, replace(TELL, body=bytes(2 * BODY_BYTES_MAX))))
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=40) | some.plain_values.map(codec.encode))
+def test_anything_else_in_an_outbox_is_undecodable(data: bytes) -> None:
+    with pytest.raises(UndecodableError):
+        unpack(data)
+
+
+@given(st.data())
+def test_an_item_with_one_field_of_another_kind_is_undecodable(data: st.DataObject) -> None:
+    fields = codec.decode(pack(Outgoing(Destination.DELAY, TELL, 5)))
+    assert isinstance(fields, list)
+    place = data.draw(st.integers(0, len(fields) - 1))
+    wrong = data.draw(some.plain_values.filter(lambda value: type(value) is not type(fields[place])))
+    fields[place] = {1: 2} if place == 2 else wrong
+    with pytest.raises(UndecodableError, match="not an outgoing message"):
+        unpack(codec.encode(fields))
+
+
+@pytest.mark.parametrize("destination", ["", "mailboxes", "MAILBOX"])
+def test_an_unknown_destination_is_undecodable(destination: str) -> None:
+    fields = codec.decode(pack(Outgoing(Destination.DELAY, TELL, 5)))
+    assert isinstance(fields, list)
+    with pytest.raises(UndecodableError):
+        unpack(codec.encode([destination, *fields[1:]]))
+
+
+def test_a_tell_goes_to_its_mailbox() -> None:
+    layout = Layout("Counter", 2, 8)
+    route = Outgoing(Destination.MAILBOX, TELL).route(layout, 0)
+    assert route == layout.route_to(Address("Counter", "c1")) == Route("actors", "Counter.g2.1")
+
+
+def test_without_a_layout_there_is_no_mailbox() -> None:
+    with pytest.raises(UndecodableError, match="no layout for actor type Counter"):
+        Outgoing(Destination.MAILBOX, TELL).route(None, 0)
+
+
+def test_a_delayed_tell_waits_for_what_is_left_of_its_delay() -> None:
+    item = Outgoing(Destination.DELAY, TELL, due_ms=10_000)
+    assert item.route(None, 0) == topology.delay_route(10)
+    assert item.route(None, 4_500) == topology.delay_route(6)
+    assert item.route(None, 99_000) == topology.delay_route(1)
+
+
+def test_a_dead_letter_goes_to_the_type_whose_mailbox_it_came_from() -> None:
+    unreadable = WireMessage({"ba-type": 5, "ba-id": None})
+    item = dead.of_message(unreadable, ErrorRecord("", "", ""), actor_type="Counter", origin="", now_ms=0)
+    assert item.actor_type == "Counter"
+    assert item.route(None, 0) == Route("actors.dead", "Counter")
+
+
+@pytest.mark.parametrize("actor_type", ["", "x" * 300, "no type", topology.BROKER_KEY])
+def test_a_dead_letter_of_no_type_goes_beside_the_brokers_own(actor_type: str) -> None:
+    unreadable = WireMessage({"ba-type": 5})
+    item = dead.of_message(unreadable, ErrorRecord("", "", ""), actor_type=actor_type, origin="", now_ms=0)
+    assert item.route(None, 0) == Route("actors.dead", topology.BROKER_KEY)
