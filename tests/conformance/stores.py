@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
 from broker_actors.adapters.memory.store import MemoryStore
-from broker_actors.adapters.redis.connection import RedisSettings
 from broker_actors.adapters.redis.replies import RedisReplies
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.address import Address
 from broker_actors.core.events import Event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from broker_actors.core.turn import Committed, Fenced, Fresh
 from broker_actors.ports.store import Commit, Store
 from tests.conformance.stores import OpenStore, actor, commit_of, record_of
+
+#: More than two clocks differ, less than any other number that could be taken for a time.
+CLOCKS_APART_MS = 60_000
 
 
 async def test_an_actor_nobody_claimed_has_no_state_and_version_zero(store: Store) -> None:
@@ -38,6 +42,11 @@ async def test_the_next_commit_under_a_claim_starts_from_the_version_the_last_on
 async def test_two_claims_of_one_actor_have_rising_epochs(store: Store) -> None:
     epochs = [(await store.claim(actor(), f"claim {n}")).epoch for n in range(20)]
     assert epochs == sorted(set(epochs))
+
+
+async def test_epochs_start_from_the_stores_time_so_that_they_rise_after_a_loss(store: Store) -> None:
+    claim = await store.claim(actor(), "first")
+    assert abs(claim.epoch - time.time() * 1000) < CLOCKS_APART_MS
 
 
 async def test_claims_taken_at_once_have_different_epochs_and_one_can_commit(open_store: OpenStore) -> None:

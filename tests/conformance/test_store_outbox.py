@@ -79,6 +79,13 @@ async def test_an_outbox_that_was_empty_is_young_again(store: Store) -> None:
     assert await store.undispatched("Counter", older_than_seconds=0.25) == []
 
 
+async def test_an_outbox_that_was_never_empty_keeps_its_age(store: Store) -> None:
+    claim = await fill(store)
+    await asyncio.sleep(0.3)
+    await store.commit(commit_of(claim, "again", None, (b"again",)))
+    assert await store.undispatched("Counter", older_than_seconds=0.25) == [actor()]
+
+
 async def test_the_longest_undispatched_come_first(store: Store) -> None:
     for actor_id in ("c", "a", "b"):
         await fill(store, actor_id)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker_actors.core.address import Address
+from broker_actors.core.address import Address, bucket_of
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fresh
@@ -47,15 +47,13 @@ async def test_a_record_belongs_to_its_actor(store: Store) -> None:
     assert await store.look_up(actor("other"), "key", b"digest") == Fresh()
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [(("a:b", "c"), ("a", "b:c")), (("a", "k:1:a:x"), ("a:k", "1:a:x")), (("1:a", "x"), ("1", "a:x"))],
-)
-async def test_an_id_and_a_key_never_run_together(
-    store: Store, one: tuple[str, str], other: tuple[str, str]
-) -> None:
-    await keep(store, record_of(one[1]), actor(one[0]))
-    assert await store.look_up(actor(other[0]), other[1], b"digest") == Fresh()
+async def test_an_id_and_a_key_never_run_together(store: Store) -> None:
+    """Also where both ids live in one bucket, so that only the rest of the names tells them apart."""
+    short = actor("a")
+    long = next(a for n in range(10_000) if bucket_of(a := actor(f"a:{n}")) == bucket_of(short))
+    await keep(store, record_of("key"), long)
+    shifted = f"{long.id.removeprefix('a:')}:key"
+    assert await store.look_up(short, shifted, b"digest") == Fresh()
 
 
 @pytest.mark.parametrize("key", ["", " ", "{}", "ключ 🦊", "a\nb\r\n", "x" * 10_000])

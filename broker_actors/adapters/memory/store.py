@@ -37,7 +37,16 @@ class _Actor:
     outbox: dict[OutboxKey, bytes] = field(default_factory=dict[OutboxKey, bytes])
     #: When the outbox became non-empty.
     dirty_since_ms: int = 0
+    #: In the order in which they were written, which is about that in which they expire.
     records: dict[str, _Record] = field(default_factory=dict[str, _Record])
+
+    def forget_expired(self, now_ms: int) -> None:
+        """Drop the oldest records as far as they have expired."""
+        while self.records:
+            key = next(iter(self.records))
+            if self.records[key].expires_ms > now_ms:
+                return
+            del self.records[key]
 
 
 class MemoryStore:
@@ -164,6 +173,8 @@ class MemoryStore:
             actor.state = commit.state
         if record is not None:
             expires_ms = now_ms + record.retention_seconds * 1000
+            actor.forget_expired(now_ms)
+            actor.records.pop(record.key, None)
             actor.records[record.key] = _Record(record.digest, record.reply, expires_ms)
         if commit.outbox and not actor.outbox:
             actor.dirty_since_ms = now_ms

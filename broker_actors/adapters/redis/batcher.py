@@ -29,10 +29,10 @@ from broker_actors.adapters.redis.connection import (
     Link,
     LinkLostError,
     LinkRefusedError,
-    RedisSettings,
     pack,
 )
 from broker_actors.adapters.redis.script import Script
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.events import Trouble
 from broker_actors.ports.observer import Observer
@@ -48,6 +48,8 @@ BACKOFF_LAST_SECONDS: Final = 1.0
 
 #: Answers of a server that cannot serve now but may later, or another one at the same address.
 _NOT_NOW: Final = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+#: The same, where the driver has no class for it: a script runs too long, the disk or replicas are missing.
+_NOT_NOW_CODES: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
 
 
 @dataclass(slots=True, eq=False)
@@ -207,7 +209,7 @@ class Batcher:
             case NoScriptError() if command.script is not None:
                 # Flushed, or a replica took over: it is loaded with the next attempt.
                 self._loaded.discard(command.script)
-            case _ if isinstance(answer, _NOT_NOW):
+            case RedisError() if isinstance(answer, _NOT_NOW) or str(answer).startswith(_NOT_NOW_CODES):
                 self._trouble = str(answer)
                 await self._link.drop(str(answer))
             case _:

@@ -18,11 +18,11 @@ from broker_actors.adapters.redis.connection import (
     Answer,
     Link,
     LinkLostError,
-    RedisSettings,
     pack,
 )
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.script import Script
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.events import ReplyIgnored, Trouble
 from broker_actors.core.reply import Reply
@@ -35,6 +35,8 @@ READ_MAX: Final = 256
 KEEP_SECONDS_MAX: Final = 5.0
 #: How many renewals fit into the time to live.
 KEEPS_WITHIN_TTL: Final = 3
+#: How long deleting the stream may hold up the end of a process.
+FAREWELL_SECONDS: Final = 2.0
 #: Not 0, which would block for ever.
 BLOCK_SECONDS_MIN: Final = 0.001
 #: Entries read before they are trimmed, whatever the time.
@@ -87,10 +89,11 @@ class RedisChannel:
             await asyncio.wait([self._task])
         await self._link.close()
         try:
-            await self._batcher.call("DEL", self._key)
-        except StoreUnavailableError as error:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._batcher.call("DEL", self._key)
+        except (StoreUnavailableError, TimeoutError) as error:
             # The stream's time to live removes it.
-            self._observer.observe(Trouble(f"closing reply channel {self._name}", str(error)))
+            self._observer.observe(Trouble(f"closing reply channel {self._name}", repr(error)))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

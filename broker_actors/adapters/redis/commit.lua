@@ -11,13 +11,18 @@
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
 -- that also holds after the store lost writes), and only once per commit nonce. Writing
 -- raises the version by one; with nothing to write this is a fence check and writes nothing.
--- No decision reads a clock. Redis does not roll back, so checks come first and writes last.
+-- No decision reads a clock. Redis does not roll back what a failed script wrote, so checks
+-- come first, then what could fail (another program's key in the way), then the rest.
 
 local actor, outbox, dirty, record = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, claim, version, nonce, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local has_state, state = ARGV[6] == '1', ARGV[7]
 local digest, content_type, reply, retention_ms = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local FIRST_ITEM = 12
+
+if record and not string.find(retention_ms, '^[1-9]%d*$') then
+  return redis.error_reply('ERR the retention of a record must be a positive number of ms')
+end
 
 local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'commit')
 if held[4] == nonce then
@@ -31,6 +36,15 @@ if not has_state and not record and #ARGV < FIRST_ITEM then
 end
 
 local next_version = string.format('%.0f', tonumber(version) + 1)
+
+if #ARGV >= FIRST_ITEM then
+  -- The time is for the relay's patience only: nothing is decided by it here.
+  local time = redis.call('TIME')
+  redis.call('ZADD', dirty, 'NX', time[1] * 1000 + math.floor(time[2] / 1000), id)
+end
+for n = FIRST_ITEM, #ARGV do
+  redis.call('HSET', outbox, next_version .. ':' .. (n - FIRST_ITEM), ARGV[n])
+end
 redis.call('HSET', actor, 'version', next_version, 'commit', nonce)
 if has_state then
   redis.call('HSET', actor, 'state', state)
@@ -39,13 +53,5 @@ if record then
   redis.call('DEL', record)
   redis.call('HSET', record, 'digest', digest, 'type', content_type, 'reply', reply)
   redis.call('PEXPIRE', record, retention_ms)
-end
-for n = FIRST_ITEM, #ARGV do
-  redis.call('HSET', outbox, next_version .. ':' .. (n - FIRST_ITEM), ARGV[n])
-end
-if #ARGV >= FIRST_ITEM then
-  -- Only for the relay's patience: nothing is decided by this time here.
-  local time = redis.call('TIME')
-  redis.call('ZADD', dirty, 'NX', time[1] * 1000 + math.floor(time[2] / 1000), id)
 end
 return 'COMMITTED'

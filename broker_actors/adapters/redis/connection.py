@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias, cast
 
 import hiredis
@@ -23,6 +22,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.events import Connected, ConnectionLost
 from broker_actors.ports.observer import Observer
@@ -32,33 +32,7 @@ Arg: TypeAlias = bytes | str | int
 #: What Redis answers; an error is an answer like any other.
 Answer: TypeAlias = "bytes | int | RedisError | list[Answer] | None"
 
-#: So many connections in a row may prove dead before a call gives up.
-ATTEMPTS_WITHIN_DEADLINE: Final = 3
-
 _REFUSALS: Final = (AuthenticationError, AuthorizationError, NoPermissionError)
-
-
-@dataclass(frozen=True, slots=True)
-class RedisSettings:
-    """Where Redis is and how long to wait for it.
-
-    Attributes:
-        url: `redis://`, `rediss://` (TLS) or `unix://`; may carry user, password and database.
-        deadline_seconds: how long a call waits for its answer, over all attempts.
-        prefix: how all keys begin; systems that share a database need different ones.
-        channel_ttl_seconds: how long a reply channel outlives a client that died.
-
-    """
-
-    url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
-    deadline_seconds: float = 10.0
-    prefix: str = "ba"
-    channel_ttl_seconds: float = 60.0
-
-    @property
-    def attempt_seconds(self) -> float:
-        """How long connecting, or one answer, may take before the connection counts as dead."""
-        return self.deadline_seconds / ATTEMPTS_WITHIN_DEADLINE
 
 
 #: Its stub forgets what it returns and allows one argument only.
@@ -98,10 +72,18 @@ class Link:
     """
 
     def __init__(self, settings: RedisSettings, observer: Observer, purpose: str) -> None:
+        """Prepare a connection without opening it.
+
+        Raises:
+            ConfigurationError: the URL cannot work.
+
+        """
         self._settings = settings
         self._observer = observer
-        self._options = _options(settings)
+        self._options = _options(settings, purpose)
         self._connection: _Connection | None = None
+        # Now, not at the first use: options of the URL that mean nothing must be told at the start.
+        _new(self._options)
         #: Which server and what for, without credentials.
         self.server = f"redis {_place(self._options)} ({purpose})"
 
@@ -180,13 +162,15 @@ async def _read(connection: _Connection) -> Answer:
         return error
 
 
-def _options(settings: RedisSettings) -> dict[str, object]:
+def _options(settings: RedisSettings, purpose: str) -> dict[str, object]:
     try:
         options = cast("dict[str, object]", driver.parse_url(settings.url))
     except ValueError as error:
         # Not the URL itself: it may carry a password.
         raise ConfigurationError(f"the Redis URL cannot be read: {error}") from error
     return {
+        # What CLIENT LIST shows; a URL may say otherwise.
+        "client_name": f"broker-actors-{purpose.replace(' ', '-')}",
         **options,
         # The link has its own deadlines, around a whole batch.
         "socket_timeout": None,
@@ -202,7 +186,10 @@ def _options(settings: RedisSettings) -> dict[str, object]:
 def _new(options: dict[str, object]) -> _Connection:
     arguments = dict(options)
     connect = cast("Callable[..., _Connection]", arguments.pop("connection_class", driver.Connection))
-    return connect(**arguments)
+    try:
+        return connect(**arguments)
+    except TypeError as error:
+        raise ConfigurationError(f"the Redis URL has an option nobody knows: {error}") from error
 
 
 def _place(options: dict[str, object]) -> str:

@@ -9,8 +9,8 @@ from redis.exceptions import ResponseError
 from broker_actors.adapters.redis.answers import to_bytes, to_optional
 from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.channel import RedisChannel
-from broker_actors.adapters.redis.connection import RedisSettings
 from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.reply import Reply
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import OnLoss, OnReply

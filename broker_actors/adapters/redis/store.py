@@ -8,9 +8,10 @@ from typing import Final
 
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
 from broker_actors.adapters.redis.batcher import Batcher
-from broker_actors.adapters.redis.connection import Answer, Arg, RedisSettings
+from broker_actors.adapters.redis.connection import Answer, Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.script import Script
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.address import Address
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
@@ -128,6 +129,8 @@ class RedisStore:
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
         """Forget outbox items the broker has confirmed."""
+        if not keys:
+            return
         touched = (self._keys.outbox(address), self._keys.dirty(address))
         fields = [f"{key.version}:{key.index}" for key in keys]
         to_int(await self._batcher.run(self._dispatched, touched, address.id, *fields))

@@ -11,9 +11,10 @@ from redis.asyncio import Redis
 
 from broker_actors.adapters.redis import batcher as batchers
 from broker_actors.adapters.redis.batcher import Batcher
-from broker_actors.adapters.redis.connection import Answer, Link, RedisSettings
+from broker_actors.adapters.redis.connection import Answer, Link
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
-from broker_actors.core.errors import StoreUnavailableError
+from broker_actors.core.errors import ConfigurationError, StoreUnavailableError
 from broker_actors.core.events import Trouble
 from broker_actors.core.turn import Committed
 from tests.conformance.stores import Events, actor, commit_of
@@ -189,6 +190,31 @@ async def test_a_full_server_refuses_commits_and_still_forgets(redis_server: Red
         await redis.config_set("maxmemory", 0)
     assert await store.commit(commit_of(later, "turn 2", b"two")) == Committed()
     await store.close()
+
+
+async def test_a_replica_is_left_for_the_primary_at_the_same_address(redis_server: RedisServer) -> None:
+    store = await RedisStore.connect(redis_server.url, Events())
+    claim = await store.claim(actor(), "mine")
+    async with Redis.from_url(redis_server.url) as redis:
+        await redis.replicaof("127.0.0.1", str(redis_server.port))
+        commit = asyncio.create_task(store.commit(commit_of(claim, "turn")))
+        await asyncio.sleep(0.1)
+        assert not commit.done()
+        await redis.replicaof("NO", "ONE")
+        assert await commit == Committed()
+    assert (await store.claim(actor(), "next")).version == 1
+    await store.close()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "redis://127.0.0.1?nonsense=1"])
+async def test_a_url_that_cannot_work_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="Redis URL"):
+        await RedisStore.connect(url, Events())
+
+
+async def test_a_prefix_that_would_move_the_hash_tag_is_refused(redis_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="braces"):
+        await RedisStore.connect(redis_url, Events(), prefix="{ba}")
 
 
 async def test_closing_fails_whoever_waits_and_whoever_comes_later(redis_url: str) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 import redis
 
-from broker_actors.adapters.redis.connection import RedisSettings
 from broker_actors.adapters.redis.replies import RedisReplies
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 
-from broker_actors.adapters.redis.connection import RedisSettings
 from broker_actors.adapters.redis.replies import RedisReplies
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.events import ReplyIgnored, Trouble
 from broker_actors.core.reply import Reply
 from tests.conformance.stores import HANG_SECONDS, Events, Inbox

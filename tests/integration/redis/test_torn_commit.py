@@ -1,0 +1,50 @@
+"""A commit that fails inside its script writes nothing that counts, although Redis does not roll back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from redis.asyncio import Redis
+
+from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.core.errors import StoreUnavailableError
+from broker_actors.core.turn import Committed, Fresh
+from broker_actors.ports.store import Commit
+from tests.conformance.stores import Events, actor, record_of
+
+
+@pytest.mark.parametrize("part", ["outbox", "dirty"])
+async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url: str, part: str) -> None:
+    store = await RedisStore.connect(redis_url, Events())
+    claim = await store.claim(actor(), "mine")
+    keys = Keys("ba")
+    in_the_way = {"outbox": keys.outbox(actor()), "dirty": keys.dirty(actor())}[part]
+    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",))
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(in_the_way, "not ours")
+        with pytest.raises(StoreUnavailableError, match="WRONGTYPE"):
+            await store.commit(turn)
+        await redis.delete(in_the_way)
+    await _is_untouched(store)
+    assert await store.commit(turn) == Committed()
+    await store.close()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 0.5, float("nan")])
+async def test_a_retention_redis_would_refuse_fails_the_whole_commit(redis_url: str, seconds: float) -> None:
+    store = await RedisStore.connect(redis_url, Events())
+    claim = await store.claim(actor(), "mine")
+    record = replace(record_of("key"), retention_seconds=seconds)  # type: ignore[arg-type] # a bug of ours
+    with pytest.raises(StoreUnavailableError, match="retention"):
+        await store.commit(Commit(claim, "turn", b"state", record, (b"item",)))
+    await _is_untouched(store)
+    await store.close()
+
+
+async def _is_untouched(store: RedisStore) -> None:
+    assert dict(await store.outbox(actor())) == {}
+    assert await store.look_up(actor(), "key", b"digest") == Fresh()
+    after = await store.claim(actor(), "mine")
+    assert (after.version, after.state) == (0, None)
