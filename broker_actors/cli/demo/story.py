@@ -174,7 +174,9 @@ STEPS: Final = (
         _pay,
     ),
     Step("tell", "the order ships; two turns have each told the customer", "shipped, told 2 times", _tell),
-    Step("order", "100 tells to one actor while no worker runs", "100 received, in order", _order_kept),
+    Step(
+        "order", "100 tells to one actor while the worker is stopped", "100 received, in order", _order_kept
+    ),
     Step(
         "durable state",
         "the order and the stock after the worker was replaced",
