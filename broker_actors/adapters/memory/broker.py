@@ -7,6 +7,7 @@ somebody is connected and belong to it, never to the connection that published.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextvars import copy_context
 from dataclasses import replace
 from itertools import count
@@ -37,6 +38,7 @@ class MemoryBroker:
         self._queues: dict[str, MemoryQueue] = {}
         self._message_ids = count(1)
         self._connections: dict[object, None] = {}
+        self._watchers: list[asyncio.Future[None]] = []
         self._timers: dict[str, asyncio.Task[None]] = {}
         # A timer must outlive the task that happened to publish, also in a simulation that
         # tells nodes apart by their context.
@@ -95,6 +97,25 @@ class MemoryBroker:
         if (queue := self._queues.get(name)) is None:
             raise UnroutableError(f"there is no queue {name}")
         return queue
+
+    @property
+    def queues(self) -> list[MemoryQueue]:
+        """Every queue, in the order of declaration."""
+        return list(self._queues.values())
+
+    async def acknowledged(self) -> None:
+        """Return once something is acknowledged, the only way in which a message leaves for good."""
+        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watchers.append(watcher)
+        await watcher
+
+    def settle(self, queue: MemoryQueue, subscription: Subscription, tags: Iterable[int]) -> None:
+        """Forget what a consumer of *queue* has acknowledged."""
+        queue.settle(subscription, tags)
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            if not watcher.done():
+                watcher.set_result(None)
 
     def unsubscribe(self, queue: MemoryQueue, subscription: Subscription) -> None:
         """End a consumer of *queue*; what it has not acknowledged returns to the head in order."""

@@ -88,6 +88,17 @@ class MemoryQueue:
         refuses = self.arguments.get("x-overflow") == "reject-publish"
         return refuses and length_max is not None and len(self.ready) >= int(length_max)
 
+    @property
+    def held(self) -> int:
+        """How many messages it holds, ready or out."""
+        return len(self.ready) + sum(len(subscription.unacked) for subscription in self._subscriptions)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the queue holds: what is out and what is ready, in order of arrival."""
+        out = [entry for subscription in self._subscriptions for entry in subscription.unacked.values()]
+        return sorted([*out, *self.ready], key=lambda entry: entry.position)
+
     def put(self, message: WireMessage, key: str, now_seconds: float) -> None:
         """Append a message and hand out what may be handed out."""
         due_seconds = now_seconds + self.time_to_live_seconds

@@ -97,7 +97,7 @@ class MemoryConsumer:
     def _flush(self) -> None:
         tags, self._acknowledged = self._acknowledged, []
         if not self.ended:
-            self._queue.settle(self._subscription, tags)
+            self._broker.settle(self._queue, self._subscription, tags)
 
     def _take(self, tag: int, entry: Entry) -> None:
         if not self._arrived:
