@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 import redis
 
-from tests.servers import Management, RabbitServer, RedisServer
+from tests.servers import RabbitServer, RedisServer, VirtualHosts
 
 # The same examples in every run: a finding belongs to the change under test. `make verify` draws
 # new ones. No deadlines: how long an example takes depends on who else uses the machine.
@@ -31,7 +31,7 @@ _DATABASE = 9
 @pytest.fixture(scope="session")
 def private_rabbit() -> Iterator[RabbitServer]:
     """The one private RabbitMQ of a run: starting it takes seconds. Tests use it one after the other."""
-    with RabbitServer() as server:
+    with RabbitServer(in_memory=True) as server:
         yield server
 
 
@@ -39,7 +39,7 @@ def private_rabbit() -> Iterator[RabbitServer]:
 def rabbit_server(private_rabbit: RabbitServer) -> RabbitServer:
     """A private RabbitMQ to break, running when the test begins.
 
-    The URL of an empty broker on it is `rabbit_server.new_vhost()`; `amqp_url` may be elsewhere.
+    The URL of an empty broker on it is `rabbit_server.vhosts.create()`; `amqp_url` may be elsewhere.
     """
     private_rabbit.repair()
     return private_rabbit
@@ -50,12 +50,12 @@ def amqp_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty broker: a virtual host of the test's own, removed at its end."""
     running = os.environ.get("BROKER_ACTORS_TEST_AMQP")
     server: RabbitServer | None = None if running else request.getfixturevalue("rabbit_server")
-    management = server.management if server else _management_of(running or "")
-    url = management.create_vhost()
+    vhosts = server.vhosts if server else _vhosts_of(running or "")
+    url = vhosts.create()
     yield url
     if server:
         server.repair()  # the test may have broken it
-    management.delete_vhost(url)
+    vhosts.delete(url)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def shared_redis_url() -> Iterator[str]:
     if running:
         yield running
     else:
-        with RedisServer() as server:
+        with RedisServer(in_memory=True) as server:
             yield server.url
 
 
@@ -78,7 +78,7 @@ def redis_url(shared_redis_url: str) -> str:
 @pytest.fixture
 def redis_server() -> Iterator[RedisServer]:
     """A private Redis to break, new for this test and empty."""
-    with RedisServer() as server:
+    with RedisServer(in_memory=True) as server:
         # A server started by a command may find what an earlier run left on this port.
         with redis.Redis.from_url(server.url) as client:
             client.flushall()
@@ -111,9 +111,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
-def _management_of(amqp_url: str) -> Management:
+def _vhosts_of(amqp_url: str) -> VirtualHosts:
     default = f"http://{urlsplit(amqp_url).hostname}:15672"
-    return Management(amqp_url, os.environ.get("BROKER_ACTORS_TEST_MANAGEMENT", default))
+    return VirtualHosts(amqp_url, os.environ.get("BROKER_ACTORS_TEST_MANAGEMENT", default))
 
 
 def _emptied(url: str) -> str:

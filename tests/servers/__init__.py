@@ -8,10 +8,10 @@ coroutine that must go on meanwhile uses `await asyncio.to_thread(server.restart
 tests.servers` starts a pair by hand.
 """
 
-from tests.servers.management import Management
 from tests.servers.process import ServerError
 from tests.servers.rabbit import RabbitServer
 from tests.servers.redis_server import RedisServer
 from tests.servers.server import Server
+from tests.servers.vhosts import VirtualHosts
 
-__all__ = ["Management", "RabbitServer", "RedisServer", "Server", "ServerError"]
+__all__ = ["RabbitServer", "RedisServer", "Server", "ServerError", "VirtualHosts"]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.servers import command, ports
-from tests.servers.management import Management
 from tests.servers.process import Process, ServerError
 from tests.servers.server import Server
 from tests.servers.settling import wait_registered
+from tests.servers.vhosts import VirtualHosts
 
 # Debian's /usr/sbin/rabbitmq-server insists on the user rabbitmq; the script behind it runs as anyone.
 _SCRIPT_OF_DISTRIBUTIONS = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -28,21 +28,22 @@ listeners.tcp.default = 127.0.0.1:{port}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management_port}
 disk_free_limit.absolute = 1MB
+raft.wal_max_size_bytes = 64000000
 """
 
 
 class RabbitServer(Server):
     """A RabbitMQ node with the management API, as user guest."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, in_memory: bool = False) -> None:
+        super().__init__(in_memory=in_memory)
         self._name_server: Process | None = None
         self._name_server_port = 0
         self._distribution_port = 0
 
     @property
     def url(self) -> str:
-        """Its default virtual host. A test that wants an empty broker takes a `new_vhost`."""
+        """Its default virtual host. A test that wants an empty broker takes one from `vhosts`."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     @property
@@ -51,13 +52,9 @@ class RabbitServer(Server):
         return self.port + ports.COMPANION_OFFSET
 
     @property
-    def management(self) -> Management:
-        """Its management API."""
-        return Management(self.url, f"http://127.0.0.1:{self.management_port}")
-
-    def new_vhost(self) -> str:
-        """Return the URL of an empty virtual host, which lives as long as the server's data."""
-        return self.management.create_vhost()
+    def vhosts(self) -> VirtualHosts:
+        """Its virtual hosts."""
+        return VirtualHosts(self.url, f"http://127.0.0.1:{self.management_port}")
 
     def kill(self) -> None:
         """End it at once, as a crash would, but not within a second of a queue's declaration.
@@ -65,7 +62,7 @@ class RabbitServer(Server):
         See `tests.servers.settling` for that second. A frozen server is killed as it is.
         """
         if self.is_running and not self._is_frozen:
-            wait_registered(self.folder, self.management.quorum_queues())
+            wait_registered(self.folder, self.vhosts.quorum_queues())
         super().kill()
 
     def start(self) -> None:
