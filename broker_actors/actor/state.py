@@ -94,6 +94,20 @@ class StateSchema:
             text = f"{self._type}.{_culprit(values)}: {error}"
             raise TypeError(text) from error
 
+    def check(self, data: bytes) -> None:
+        """Refuse a state that `dump` wrote and `load` could not read, before it is committed.
+
+        Raises:
+            ConfigurationError: an attribute holds something else than its annotation says.
+
+        """
+        for name, plain in self._stored(data).items():
+            try:
+                self._adapters[name].validate_python(plain, by_alias=True, by_name=True)
+            except ValidationError as error:
+                text = f"{self._type}.{name} holds something else than its annotation says: {explain(error)}"
+                raise ConfigurationError(text) from error
+
     def _stored(self, data: bytes) -> Mapping[str, Plain]:
         match codec.decode(data):
             case {"v": int(version)} if version > VERSION:

@@ -76,9 +76,11 @@ class Client:
     async def ask(self, call: Call) -> Plain:
         """Send *call* and wait for its result; see `ports.calling.Caller`."""
         timeout = self._timeout_seconds(call)
+        # Taken before anything is awaited: nothing may run for a caller that has given up.
+        deadline_ms = _deadline_ms(timeout, self._clock.now_ms())
         try:
             async with asyncio.timeout(timeout):
-                answer = await self._ask(call, timeout)
+                answer = await self._ask(call, deadline_ms)
         except TimeoutError as error:
             if isinstance(error, AskTimeoutError):
                 raise
@@ -98,7 +100,7 @@ class Client:
         if delay_seconds > 0:
             await self._delay(call, delay_seconds)
             return
-        envelope = self._numbered(call, call.options.expires_seconds)
+        envelope = self._numbered(call, _deadline_ms(call.options.expires_seconds, self._clock.now_ms()))
         try:
             await self._dispatch.publish(layout.route_to(call.address), to_wire(envelope))
         finally:
@@ -120,7 +122,7 @@ class Client:
         if channel is not None:
             await channel.close()
 
-    async def _ask(self, call: Call, timeout_seconds: float) -> Reply:
+    async def _ask(self, call: Call, deadline_ms: int) -> Reply:
         self._check_open()
         if str(call.address) in call.chain:
             path = " asks ".join([*call.chain, str(call.address)])
@@ -129,7 +131,7 @@ class Client:
         channel = self._channel or await self._open_channel()
         layout = await self._dispatch.layout(call.address.type, call.declared)
         self._asked += 1
-        envelope = self._numbered(call, timeout_seconds, channel.name, str(self._asked))
+        envelope = self._numbered(call, deadline_ms, channel.name, str(self._asked))
         future = self._pending.add(envelope)
         # The confirm is not awaited before the reply: only its failure matters, and the reply is better news.
         publishing = self._publish(layout.route_to(call.address), envelope)
@@ -187,7 +189,7 @@ class Client:
         await self._dispatch.send(Outgoing(Destination.DELAY, to_wire(envelope), due_ms))
 
     def _numbered(
-        self, call: Call, lifetime_seconds: float | None, reply_to: str = "", correlation_id: str = ""
+        self, call: Call, deadline_ms: int, reply_to: str = "", correlation_id: str = ""
     ) -> Envelope:
         """Return *call* as the next envelope to its actor; whoever takes it must `_settle` it."""
         # Encoded before it is numbered: what cannot travel must not leave a hole.
@@ -206,7 +208,7 @@ class Client:
                 seq,
                 low,
                 call.options.idempotency_key,
-                deadline_ms=_deadline_ms(lifetime_seconds, now_ms),
+                deadline_ms=deadline_ms,
                 chain=call.chain,
                 reply_to=reply_to,
                 correlation_id=correlation_id,

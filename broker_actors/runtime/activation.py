@@ -51,13 +51,17 @@ class Activation:
 
         Raises:
             UndeclaredStateError: the run left an attribute no annotation declares.
+            ConfigurationError: an attribute is not what its annotation says, or shared with another.
             PayloadTooLargeError: it is over its limit.
 
         """
         if self._instance is None or not self.spec.durable:
             return None
         state = self.spec.state.dump(self._instance)
-        return None if state == self._committed else state
+        if state == self._committed:
+            return None
+        self.spec.state.check(state)
+        return state
 
     def committed(self, state: bytes | None) -> None:
         """Take note that *state*, if not None, is now the last committed one."""

@@ -12,6 +12,7 @@ from broker_actors.core import dead
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import (
+    ConfigurationError,
     OutOfTurnError,
     TopologyMismatchError,
     UndeclaredStateError,
@@ -63,6 +64,10 @@ class Gate:
     @method
     def leave_something_behind(self) -> None:
         self.surprise = 1  # type: ignore[attr-defined]
+
+    @method
+    def become_wrong(self) -> None:
+        self.passed = "many"  # type: ignore[assignment]
 
     @method
     async def cancel_itself(self) -> None:
@@ -197,6 +202,14 @@ async def test_state_nobody_declared_is_refused_with_the_line_to_add(deployment:
     async with deployment.worker(Gate):
         with pytest.raises(UndeclaredStateError, match='add "surprise: int" to the class body'):
             await system.ref(GateRef, "g1").leave_something_behind()
+
+
+async def test_state_of_a_wrong_type_is_refused_before_it_is_committed(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Gate):
+        with pytest.raises(ConfigurationError, match=r"Gate\.passed holds something else"):
+            await system.ref(GateRef, "g1").become_wrong()
+        assert await system.ref(GateRef, "g1").count() == 0
 
 
 async def test_a_thread_runs_what_would_block_the_loop(deployment: Deployment) -> None:
