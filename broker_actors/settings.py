@@ -16,6 +16,7 @@ class Settings(BaseSettings):
         redis_url: the store, for a real broker: `redis://` or `rediss://`.
         ask_timeout_seconds: deadline of asks that name none.
         codec: encoding of calls, `msgpack` or `json`.
+        connect_timeout_seconds: how long opening a system waits for the broker.
         publish_timeout_seconds: how long a publish may wait for its confirm.
         store_timeout_seconds: how long a store command may take.
         prefetch: deliveries per mailbox that a worker holds unacknowledged; a window, not the concurrency.
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     redis_url: str = "redis://localhost:6379/0"
     ask_timeout_seconds: float = Field(default=30.0, gt=0)
     codec: str = Field(default="msgpack", pattern="^(msgpack|json)$")
+    connect_timeout_seconds: float = Field(default=10.0, gt=0)
     publish_timeout_seconds: float = Field(default=10.0, gt=0)
     store_timeout_seconds: float = Field(default=10.0, gt=0)
     prefetch: int = Field(default=1_000, ge=1, le=65_535)

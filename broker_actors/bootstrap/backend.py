@@ -87,7 +87,10 @@ async def open_backend(settings: Settings, observer: Observer) -> Backend:
 
 
 async def _open_real(settings: Settings, observer: Observer) -> Backend:
-    options = RabbitOptions(publish_timeout_seconds=settings.publish_timeout_seconds)
+    options = RabbitOptions(
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        publish_timeout_seconds=settings.publish_timeout_seconds,
+    )
     transport = await RabbitTransport.connect(settings.url, observer, options)
     opened: list[RedisStore | RedisReplies] = []
     try:
