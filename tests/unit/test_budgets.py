@@ -28,12 +28,9 @@ _LONG_FOR_A_REASON: dict[str, str] = {}
 
 _MEANINGLESS_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 
-# What follows the codes must start with a letter: that is the reason.
-_REASON = r"\s*(#|--?|:|,)?\s*[A-Za-z]"
-_IGNORE = re.compile(r"#\s*(type|pyright):\s*ignore")
-_ARGUED_IGNORE = re.compile(rf"#\s*(type|pyright):\s*ignore\[[\w\-, ]+\]{_REASON}")
-_NOQA = re.compile(r"#\s*noqa", re.IGNORECASE)
-_ARGUED_NOQA = re.compile(rf"#\s*noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*{_REASON}")
+_SILENCER = re.compile(r"(type|pyright):\s*ignore|#\s*noqa", re.IGNORECASE)
+_NEEDS_A_REASON = re.compile(r"type:\s*ignore|noqa", re.IGNORECASE)
+_WITH_CODES = re.compile(r"(type|pyright):\s*ignore\[[\w\-, ]+\]|noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*")
 _WHOLE_FILE = re.compile(r"#\s*(ruff:\s*noqa|flake8:\s*noqa|mypy:|pyright:\s*(basic|standard))")
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -194,9 +191,11 @@ def _comments(source: str) -> Iterator[tuple[int, str]]:
 def _is_unargued(comment: str) -> bool:
     if _WHOLE_FILE.search(comment):
         return True
-    if _IGNORE.search(comment) and not _ARGUED_IGNORE.search(comment):
+    remaining = _WITH_CODES.sub("", comment)
+    if _SILENCER.search(remaining):
         return True
-    return bool(_NOQA.search(comment)) and not _ARGUED_NOQA.search(comment)
+    # What remains is the reason. Pyright's rules about unknown types name theirs: no stubs.
+    return _NEEDS_A_REASON.search(comment) is not None and re.search("[A-Za-z]", remaining) is None
 
 
 def _swallows_everything(node: ast.ExceptHandler | ast.Call) -> bool:
@@ -219,7 +218,10 @@ def _is_broad(exception: ast.expr | None) -> bool:
         ("# type: ignore", True),
         ("# type: ignore[arg-type]", True),
         ("# type: ignore[arg-type]  # the stubs lag behind", False),
-        ("# pyright: ignore[reportPrivateUsage]", True),
+        ("# pyright: ignore", True),
+        ("# pyright: ignore[reportUnknownMemberType]", False),
+        ("# type: ignore[a]  # pyright: ignore[b]", True),
+        ("# type: ignore[a]  # pyright: ignore[b] - no stubs", False),
         ("# noqa", True),
         ("# noqa: BLE001", True),
         ("# noqa: BLE001, S110 - whatever a user's method raises is data", False),
