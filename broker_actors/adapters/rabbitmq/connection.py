@@ -9,25 +9,30 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import aio_pika
 import aiormq
-from aiormq.abc import AbstractConnection
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 from yarl import URL
 
 from broker_actors.adapters.rabbitmq.channels import LostError, closing_of, describe, ended, lost_when_gone
+from broker_actors.adapters.rabbitmq.guard import is_undecodable
 from broker_actors.adapters.rabbitmq.options import (
     CLOSE_SECONDS,
     CONNECT_ATTEMPT_SECONDS,
     FRAME_BUFFER,
+    LASTING_SECONDS,
     RECONNECT_BACKOFF_SECONDS_MAX,
 )
+from broker_actors.adapters.rabbitmq.sockets import Sockets
 from broker_actors.core.errors import BrokerUnavailableError, ConfigurationError
 from broker_actors.core.events import Connected, ConnectionLost, Trouble
 from broker_actors.ports.observer import Observer
 
 _SCHEMES: Final = frozenset({"amqp", "amqps"})
 _BACKOFF: Final = wait_random_exponential(multiplier=0.1, max=RECONNECT_BACKOFF_SECONDS_MAX)
+
+
+class _Amqp(aiormq.Connection):
+    FRAME_BUFFER_SIZE = FRAME_BUFFER
 
 
 class Connection:
@@ -49,8 +54,8 @@ class Connection:
         self.server = str(self._url.with_user(None).with_query(None))
         self._name = name
         self._observer = observer
-        self._link: aio_pika.Connection | None = None
-        self._amqp: AbstractConnection | None = None
+        self._amqp: _Amqp | None = None
+        self._guarded = False
         self._changed = asyncio.Event()
         self._why = "not connected yet"
         self._started = False
@@ -69,7 +74,7 @@ class Connection:
         self._keeper = asyncio.get_running_loop().create_task(self._keep(), name=f"keep {self._name}")
         self._keeper.add_done_callback(self._keeper_ended)
 
-    async def opened(self) -> AbstractConnection:
+    async def opened(self) -> aiormq.Connection:
         """Return the connection when there is one. The caller sets the deadline.
 
         Raises:
@@ -110,52 +115,49 @@ class Connection:
         if keeper is not None:
             keeper.cancel()
             await asyncio.wait((keeper,))
-        self._amqp = None
+        amqp, self._amqp = self._amqp, None
         self._why = "closed by this side"
         self._changed.set()
-        await self._unlink()
+        if amqp is not None:
+            await _close(amqp)
 
     async def _keep(self) -> None:
         while True:
-            amqp = self._amqp = await self._connect()
-            self._changed.set()
-            self._observer.observe(Connected(self.server))
-            reason = await ended(amqp)
-            self._amqp = None
-            self._why = describe(reason)
-            self._observer.observe(ConnectionLost(self.server, self._why))
-            await self._unlink()
+            retrying = AsyncRetrying(
+                retry=retry_if_exception_type(Exception), wait=_BACKOFF, after=self._note, reraise=True
+            )
+            await retrying(self._live)
 
-    async def _connect(self) -> AbstractConnection:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Exception), wait=_BACKOFF, after=self._note, reraise=True
-        )
-        return await retrying(self._attempt)
+    async def _live(self) -> None:
+        """Connect and stay connected; raise when that did not last, so that the next attempt waits."""
+        loop = asyncio.get_running_loop()
+        amqp = self._amqp = await self._connect()
+        connected_seconds = loop.time()
+        self._changed.set()
+        self._observer.observe(Connected(self.server))
+        reason = await ended(amqp)
+        self._amqp = None
+        self._why = describe(reason)
+        self._guarded = is_undecodable(reason)
+        self._observer.observe(ConnectionLost(self.server, self._why))
+        if loop.time() - connected_seconds < LASTING_SECONDS:
+            raise LostError(self._why)
 
-    async def _attempt(self) -> AbstractConnection:
-        self._link = aio_pika.Connection(self._url, client_properties={"connection_name": self._name})
-        async with asyncio.timeout(CONNECT_ATTEMPT_SECONDS):
-            await self._link.connect()
-        transport = self._link.transport
-        assert transport is not None, "connect() returned without a connection"
-        return transport.connection
-
-    async def _unlink(self) -> None:
-        """End what is left of the last connection, within a bound."""
-        link, self._link = self._link, None
-        if link is None:
-            return
+    async def _connect(self) -> _Amqp:
+        sockets = Sockets(guarded=self._guarded)
+        amqp = _Amqp(self._url, transport_factory=sockets, client_properties={"connection_name": self._name})
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                with lost_when_gone():
-                    await link.close(LostError("closed by this side"))
-        except (LostError, TimeoutError):
-            # Gone or deaf: the broker notices by the heartbeat.
-            return
+            async with asyncio.timeout(CONNECT_ATTEMPT_SECONDS):
+                await amqp.connect()  # pyright: ignore[reportUnknownMemberType]
+        except BaseException:
+            # It may have succeeded in the moment it was cancelled.
+            await _close(amqp)
+            raise
+        return amqp
 
     def _note(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
-        self._why = f"attempt {state.attempt_number} to connect failed: {describe(error)}"
+        self._why = f"attempt {state.attempt_number}: {describe(error)}"
 
     def _keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or keeper is not self._keeper:
@@ -175,3 +177,13 @@ def _parse(url: str, heartbeat_seconds: int) -> URL:
     if parsed.scheme not in _SCHEMES or not parsed.host:
         raise ConfigurationError("the broker's URL must look like amqp://user:password@host:5672/vhost")
     return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=heartbeat_seconds)
+
+
+async def _close(amqp: aiormq.Connection) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            with lost_when_gone():
+                await amqp.close(LostError("closed by this side"))
+    except (LostError, TimeoutError):
+        # Gone or deaf: the broker notices by the heartbeat.
+        return

@@ -9,10 +9,13 @@ from typing import Final
 CONNECT_ATTEMPT_SECONDS: Final = 5.0
 #: Backoff between attempts to connect: full jitter up to this, so that a restarted broker is not stormed.
 RECONNECT_BACKOFF_SECONDS_MAX: Final = 5.0
+#: A connection that was lost sooner counts as a failed attempt, so that the next one waits longer.
+LASTING_SECONDS: Final = 5.0
 #: For the orderly end of a channel or a connection; after that the broker finds out by itself.
 CLOSE_SECONDS: Final = 5.0
-#: Frames a channel takes from the socket before its reader has to run; 10 is the library's own choice.
-FRAME_BUFFER: Final = 256
+#: Frames a channel takes from the socket before its reader has to run, and frames that wait for the writer.
+#: The library's own choice of 10 costs every pipelined publish two switches between tasks.
+FRAME_BUFFER: Final = 1_024
 #: Publications that wait in line while the window is full or the broker away. Each belongs to a caller
 #: that waits for it; one more is refused at once.
 LINE_MAX: Final = 100_000
