@@ -7,12 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from tests.benchmarks import machine, report, runner
 from tests.benchmarks.benchmark import Ask, Benchmark, Drain, Publish
 from tests.benchmarks.broker import Broker
 from tests.benchmarks.options import Options, parse
 from tests.servers import RabbitServer, RedisServer
+
+#: Processes that want to run before we start any, as an average of the last minute.
+BUSY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ def _servers(options: Options) -> Iterator[Urls]:
 async def _run(options: Options, urls: Urls) -> int:
     async with Broker(urls.amqp) as broker:
         facts = await machine.facts(urls.redis, broker.versions)
+        if machine.load() > BUSY:
+            _progress("the machine is busy with something else: these figures will mean little")
         for name, value in facts.items():
             _progress(f"{name}: {value}")
         benchmarks = _benchmarks(options, broker, urls)

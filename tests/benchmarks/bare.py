@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import aiormq
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 from redis.asyncio import Redis

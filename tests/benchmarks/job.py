@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from broker_actors.core.envelope import MSGPACK, VERSION
 from broker_actors.core.topology import Layout

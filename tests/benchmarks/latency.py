@@ -31,7 +31,7 @@ async def measure_asks(job: Job, signals: Signals, one: Ask, many: Ask) -> dict[
         "p50_ms": percentiles[49] * 1e3,
         "p99_ms": percentiles[98] * 1e3,
         "cpu_us": alone.facts(job.messages)["cpu_us"],
-        "rate": together.facts(job.messages * 2)["rate"],
+        "together": together.facts(job.messages * 2)["rate"],
     }
 
 

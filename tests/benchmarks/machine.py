@@ -28,11 +28,12 @@ async def facts(redis_url: str, broker: dict[str, str]) -> dict[str, str]:
         "processor": f"{os.cpu_count()} x {_processor()}",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
+        "load at the start": f"{load():.2f}",
     }
 
 
 def load() -> float:
-    """Return how many processes have wanted to run during the last minute: above one, others disturb."""
+    """Return how many processes wanted to run, as an average of the last minute."""
     return os.getloadavg()[0]
 
 

@@ -15,6 +15,7 @@ from tests.benchmarks.runner import Outcome
 METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "rate": ("per second", "{:,.0f}"),
     "cpu_us": ("CPU µs of the process each", "{:,.0f}"),
+    "together": ("per second, 100 at a time", "{:,.0f}"),
     "p50_ms": ("p50 ms", "{:.2f}"),
     "p99_ms": ("p99 ms", "{:.2f}"),
 }
