@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgpack  # type: ignore[import-untyped]
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from broker_actors.core import codec
@@ -344,7 +344,6 @@ def test_bad_json_is_undecodable(what: str) -> None:
         decode(UNDECODABLE_JSON[what], JSON)
 
 
-@settings(max_examples=1000)
 @given(data=st.binary(max_size=60), content_type=some.content_types | st.text(max_size=5))
 @example(data=b"\x81\xc0\xc0", content_type=MSGPACK)
 def test_bytes_are_decoded_or_undecodable(data: bytes, content_type: str) -> None:
@@ -355,7 +354,6 @@ def test_bytes_are_decoded_or_undecodable(data: bytes, content_type: str) -> Non
     _check_plain(value)
 
 
-@settings(max_examples=500)
 @given(
     st.lists(
         st.sampled_from(
@@ -373,7 +371,6 @@ def test_tokens_of_json_are_decoded_or_undecodable(tokens: list[str]) -> None:
     encode(value, JSON)
 
 
-@settings(max_examples=300)
 @given(some.plain_values, st.integers(0, 200), st.integers(1, 255), some.content_types)
 def test_a_flipped_byte_is_decoded_or_undecodable(
     value: Plain, place: int, change: int, content_type: str

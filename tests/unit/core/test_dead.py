@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pamqp.common import FieldTable
 from pamqp.encode import field_table
@@ -126,7 +126,6 @@ def test_an_enormous_body_gets_an_id_too() -> None:
 # --- what nobody could read -------------------------------------------------------
 
 
-@settings(max_examples=300)
 @given(some.rubbish_messages)
 def test_any_message_can_be_buried_read_and_its_destination_is_known(message: WireMessage) -> None:
     item = dead.of_message(message, BOOM, actor_type="Counter", origin="here", now_ms=5)
@@ -142,7 +141,6 @@ def test_any_message_can_be_buried_read_and_its_destination_is_known(message: Wi
     dead.address_of(letter)
 
 
-@settings(max_examples=300)
 @given(some.rubbish_messages)
 def test_any_message_in_a_dead_letter_queue_can_be_shown(message: WireMessage) -> None:
     letter = dead.read(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_actors.core.address import Address
@@ -106,7 +106,6 @@ def test_a_body_over_the_limit_is_no_envelope_for_its_dead_letter_would_fit_no_o
         from_wire(replace(MINIMAL, body=bytes(BODY_BYTES_MAX + 1)))
 
 
-@settings(max_examples=300)
 @given(some.rubbish_messages)
 def test_any_message_is_an_envelope_that_travels_on_or_undecodable(message: WireMessage) -> None:
     try:

@@ -92,7 +92,7 @@ class LanesMachine(RuleBasedStateMachine):
 
 
 test_lanes_are_fair_queues_of_one_at_a_time = LanesMachine.TestCase
-test_lanes_are_fair_queues_of_one_at_a_time.settings = settings(max_examples=150, stateful_step_count=60)
+test_lanes_are_fair_queues_of_one_at_a_time.settings = settings(stateful_step_count=40)
 
 
 def test_a_backlog_does_not_starve_a_neighbour() -> None:

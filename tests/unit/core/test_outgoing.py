@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_actors.core import codec, dead, topology
@@ -48,7 +48,6 @@ def test_more_than_that_is_refused() -> None:
         pack(Outgoing(Destination.MAILBOX, replace(TELL, body=bytes(2 * BODY_BYTES_MAX))))
 
 
-@settings(max_examples=300)
 @given(st.binary(max_size=40) | some.plain_values.map(codec.encode))
 def test_anything_else_in_an_outbox_is_undecodable(data: bytes) -> None:
     with pytest.raises(UndecodableError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_actors.core import dead, history, reply
@@ -307,7 +307,6 @@ def test_the_table_has_every_command_and_every_event_that_is_an_answer() -> None
     assert answers == {*t.Event.__args__} - {t.Received}
 
 
-@settings(max_examples=200)
 @given(
     st.sampled_from(sorted(ENVELOPES)), st.booleans(), st.lists(st.integers(0, 99), max_size=12), st.data()
 )
