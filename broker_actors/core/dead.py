@@ -25,6 +25,8 @@ TRACEBACK_CHARACTERS_MAX: Final = TEXT_CHARACTERS_MAX
 #: What is kept of a foreign message's own headers, about: with those of the letter they
 #: must fit one frame of 131,072 bytes, or the message could never be buried.
 FOREIGN_HEADERS_BYTES_MAX: Final = 32_768
+#: Of a header's name; the transport sends no longer ones.
+NAME_BYTES_MAX: Final = 128
 
 
 class Reason(StrEnum):
@@ -149,7 +151,7 @@ def _fitting(headers: Headers) -> Headers:
     left = FOREIGN_HEADERS_BYTES_MAX
     for name, value in sorted(headers.items(), key=lambda item: not item[0].startswith("ba-")):
         size = len(repr((name, value)).encode(errors="backslashreplace"))
-        if size <= left:
+        if size <= left and len(name.encode(errors="backslashreplace")) <= NAME_BYTES_MAX:
             kept[name] = value
             left -= size
     return kept
