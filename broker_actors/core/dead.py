@@ -196,7 +196,8 @@ def _envelope_id(envelope: Envelope) -> str:
 
 
 def _message_id(message: WireMessage) -> str:
-    headers = sorted((name, repr(value)) for name, value in _as_sent(message.headers).items())
+    sent = _as_sent(message.headers)
+    headers = sorted((name, repr(value)) for name, value in sent.items() if name not in _LETTER_HEADERS)
     parts = (message.message_id, message.type, repr(headers))
     return _id(*(part.encode(errors="backslashreplace") for part in parts), message.body)
 

@@ -120,6 +120,12 @@ def test_different_unreadable_messages_are_different_letters(other: WireMessage)
     assert unreadable(other).id != unreadable(UNREADABLE).id
 
 
+def test_a_letter_that_is_buried_again_is_still_the_same_letter() -> None:
+    first = dead.of_message(UNREADABLE, BOOM, actor_type="Counter", origin="here", now_ms=1)
+    again = dead.of_message(first.message, BOOM, actor_type="by-broker", origin="there", now_ms=2)
+    assert dead.read(first.message).id == dead.read(again.message).id
+
+
 def test_an_enormous_body_gets_an_id_too() -> None:
     assert len(unreadable(WireMessage(body=bytes(50_000_000))).id) == 24
 
