@@ -143,11 +143,11 @@ class Decorate:
         self, function: Callable[Concatenate[S, P], Coro[R]], /
     ) -> Method[S, P, Coro[R], Coro[R]]: ...
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(  # type: ignore[overload-overlap] # the last overload takes any result; the first to fit wins
         self, function: Callable[Concatenate[S, P], AsyncIterator[R]], /
     ) -> Method[S, P, AsyncIterator[R], Stream[R]]: ...
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(  # type: ignore[overload-overlap] # as above
         self, function: Callable[Concatenate[S, P], Iterator[R]], /
     ) -> Method[S, P, Iterator[R], Stream[R]]: ...
     @overload

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Final, NoReturn, Protocol, TypeAlias, cast
 
-import msgpack  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+import msgpack  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs] # it has no stubs
 
 from broker_actors.core import wire
 from broker_actors.core.envelope import JSON, MSGPACK

@@ -8,9 +8,7 @@ until its caller stops waiting: every command given to a batcher must be safe to
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from redis.exceptions import (
@@ -31,17 +29,13 @@ from broker_actors.adapters.redis.connection import (
     LinkRefusedError,
     pack,
 )
+from broker_actors.adapters.redis.queue import Queue, Waiting
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.events import Trouble
 from broker_actors.ports.observer import Observer
 
-#: Commands that may wait for their turn; callers beyond it wait for room, within their deadline.
-WAITING_MAX: Final = 10_000
-#: Commands and bytes in one write; a command of more bytes goes alone.
-BATCH_COMMANDS_MAX: Final = 512
-BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
 #: Wait before sending again: random, up to this, doubling from the first to the last.
 BACKOFF_FIRST_SECONDS: Final = 0.02
 BACKOFF_LAST_SECONDS: Final = 1.0
@@ -52,19 +46,6 @@ _NOT_NOW: Final = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainErr
 _NOT_NOW_CODES: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """A command and who waits for its answer."""
-
-    packed: bytes
-    answer: asyncio.Future[Answer]
-    script: Script | None = None
-
-    def settle(self, answer: Answer) -> None:
-        if not self.answer.done():
-            self.answer.set_result(answer)
-
-
 class Batcher:
     """Runs commands that are safe to repeat, in the order in which they were asked."""
 
@@ -72,10 +53,8 @@ class Batcher:
         self._settings = settings
         self._observer = observer
         self._link = Link(settings, observer, purpose)
-        self._queue: deque[_Waiting] = deque()
-        self._room = asyncio.Semaphore(WAITING_MAX)
-        self._asked = asyncio.Event()
-        self._sending: list[_Waiting] = []
+        self._queue = Queue()
+        self._sending: list[Waiting] = []
         self._loaded: set[Script] = set()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -97,12 +76,12 @@ class Batcher:
     async def call_all(self, commands: Sequence[tuple[Arg, ...]]) -> list[Answer]:
         """Run *commands* and return their answers, in order; raises what `call` raises."""
         future = asyncio.get_running_loop().create_future
-        return await self._ask([_Waiting(pack(*args), future()) for args in commands])
+        return await self._ask([Waiting(pack(*args), future()) for args in commands])
 
     async def run(self, script: Script, keys: tuple[str, ...], *args: Arg) -> Answer:
         """Run *script* and return its answer; raises what `call` raises."""
         packed = script.call(keys, args)
-        return (await self._ask([_Waiting(packed, asyncio.get_running_loop().create_future(), script)]))[0]
+        return (await self._ask([Waiting(packed, asyncio.get_running_loop().create_future(), script)]))[0]
 
     async def close(self) -> None:
         """Stop, fail whoever waits, give up the connection. Idempotent."""
@@ -114,15 +93,12 @@ class Batcher:
         self._fail(RedisError("the connection was closed"))
         await self._link.close()
 
-    async def _ask(self, commands: list[_Waiting]) -> list[Answer]:
-        self._start()
+    async def _ask(self, commands: list[Waiting]) -> list[Answer]:
         try:
             async with asyncio.timeout(self._settings.deadline_seconds):
                 for command in commands:
-                    await self._room.acquire()
-                    command.answer.add_done_callback(self._leave)
-                    self._queue.append(command)
-                    self._asked.set()
+                    await self._queue.put(command)
+                    self._start()
                 return [await command.answer for command in commands]
         except TimeoutError as error:
             text = (
@@ -134,9 +110,6 @@ class Batcher:
             # What nobody waits for is not sent again.
             for command in commands:
                 command.answer.cancel()
-
-    def _leave(self, _: asyncio.Future[Answer]) -> None:
-        self._room.release()
 
     def _start(self) -> None:
         if self._closed:
@@ -153,31 +126,17 @@ class Batcher:
         self._fail(RedisError(f"the connection's task failed: {error!r}"))
 
     def _fail(self, error: RedisError) -> None:
-        for command in (*self._sending, *self._queue):
+        for command in (*self._sending, *self._queue.drain()):
             command.settle(error)
         self._sending = []
-        self._queue.clear()
 
     async def _pump(self) -> None:
         while True:
-            await self._asked.wait()
-            self._sending = self._take()
+            self._sending = await self._queue.take()
             if not await self._attempt():
                 # Ends at the latest when the last caller's deadline has passed.
                 await self._persisting(self._attempt)
             self._sending = []
-
-    def _take(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        size_bytes = 0
-        while self._queue and len(batch) < BATCH_COMMANDS_MAX:
-            size_bytes += len(self._queue[0].packed)
-            if batch and size_bytes > BATCH_BYTES_MAX:
-                break
-            batch.append(self._queue.popleft())
-        if not self._queue:
-            self._asked.clear()
-        return batch
 
     async def _attempt(self) -> bool:
         """Send what is still waited for; return whether nothing is left to send."""
@@ -191,26 +150,32 @@ class Batcher:
             return False
         except LinkRefusedError as error:
             answers = [RedisError(str(error))] * len(batch)
+        serves = True
         for command, answer in zip(batch, answers, strict=True):
-            await self._settle(command, answer)
+            if _is_not_now(answer):
+                self._trouble, serves = str(answer), False
+            elif isinstance(answer, NoScriptError) and command.script is not None:
+                # Flushed, or a replica took over: it is loaded with the next attempt.
+                self._loaded.discard(command.script)
+            else:
+                command.settle(answer)
+        if not serves:
+            await self._link.drop(self._trouble)
         return all(command.answer.done() for command in batch)
 
-    async def _exchange(self, batch: list[_Waiting]) -> list[Answer]:
+    async def _exchange(self, batch: list[Waiting]) -> list[Answer]:
         if await self._link.open():
             self._loaded.clear()
         missing = {command.script for command in batch if command.script} - self._loaded
         packed = [*(script.load() for script in missing), *(command.packed for command in batch)]
         answers = await self._link.exchange(packed, self._settings.attempt_seconds)
         self._loaded |= missing
-        return answers[len(missing) :]
+        loading, answers = answers[: len(missing)], answers[len(missing) :]
+        self._trouble = next((str(answer) for answer in loading if isinstance(answer, RedisError)), "")
+        return answers
 
-    async def _settle(self, command: _Waiting, answer: Answer) -> None:
-        match answer:
-            case NoScriptError() if command.script is not None:
-                # Flushed, or a replica took over: it is loaded with the next attempt.
-                self._loaded.discard(command.script)
-            case RedisError() if isinstance(answer, _NOT_NOW) or str(answer).startswith(_NOT_NOW_CODES):
-                self._trouble = str(answer)
-                await self._link.drop(str(answer))
-            case _:
-                command.settle(answer)
+
+def _is_not_now(answer: Answer) -> bool:
+    if not isinstance(answer, RedisError):
+        return False
+    return isinstance(answer, _NOT_NOW) or str(answer).startswith(_NOT_NOW_CODES)
