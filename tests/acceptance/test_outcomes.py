@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-import msgpack
+import msgpack  # type: ignore[import-untyped] # it has no stubs
 import pytest
 
 from broker_actors import ActorSystem

@@ -63,7 +63,7 @@ class Gate:
 
     @method
     def leave_something_behind(self) -> None:
-        self.surprise = 1  # type: ignore[attr-defined]
+        self.surprise = 1
 
     @method
     def become_wrong(self) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import builtins
 import json
 import sys
-from functools import partial
 from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from broker_actors.adapters.rabbitmq.options import RabbitOptions
-from broker_actors.bootstrap import backend
 from broker_actors.cli import main
 from broker_actors.cli.app import app
 
@@ -105,8 +102,7 @@ def test_what_cannot_be_is_one_line_and_2(words: tuple[str, ...], advice: str) -
 def test_without_its_broker_it_is_one_line_and_2(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = partial(RabbitOptions, connect_timeout_seconds=0.1)
-    monkeypatch.setattr(backend, "RabbitOptions", impatient)
+    monkeypatch.setenv("BROKER_ACTORS_CONNECT_TIMEOUT_SECONDS", "0.1")
     result = invoke(*words, *CLOSED)
     assert result.exit_code == 2
     assert [line[:7] for line in result.stderr.splitlines()] == ["error: "]
