@@ -32,7 +32,8 @@ class Replies(Protocol):
     async def send(self, reply_to: str, correlation_id: str, reply: Reply) -> bool:
         """Deliver *reply*. Return False if the channel is gone, which means the caller is.
 
-        Replies of one loop pass leave together.
+        Replies of one loop pass leave together, in order. One may arrive twice: after a lost
+        answer it is sent again.
 
         Raises:
             StoreUnavailableError: no answer within the deadline; it may have arrived.

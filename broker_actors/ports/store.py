@@ -151,8 +151,8 @@ class Store(Protocol):
         keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.
 
-        Sending the same commit again after a lost answer returns what it returned, or
-        would have. Commits of one loop pass leave together.
+        Sending the same commit again after a lost answer, before the next one, returns what
+        it returned, or would have; sent again later it is fenced. Commits of one loop pass leave together.
 
         Raises:
             StoreUnavailableError: no answer within the deadline; it may have happened.

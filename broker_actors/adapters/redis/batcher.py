@@ -86,12 +86,14 @@ class Batcher:
     async def close(self) -> None:
         """Stop, fail whoever waits, give up the connection. Idempotent."""
         self._closed = True
-        if (task := self._task) is not None:
-            task.cancel()
-            # Waits for the task without taking its cancellation for our own.
-            await asyncio.wait([task])
-        self._fail(RedisError("the connection was closed"))
-        await self._link.close()
+        try:
+            if (task := self._task) is not None:
+                task.cancel()
+                # Waits for the task without taking its cancellation for our own.
+                await asyncio.wait([task])
+        finally:
+            self._fail(RedisError("the connection was closed"))
+            await self._link.close()
 
     async def _ask(self, commands: list[Waiting]) -> list[Answer]:
         try:

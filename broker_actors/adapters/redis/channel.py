@@ -83,11 +83,13 @@ class RedisChannel:
         if self.closed:
             return
         self.closed = True
-        if self._task is not None:
-            self._task.cancel()
-            # Waits for the task without taking its cancellation for our own.
-            await asyncio.wait([self._task])
-        await self._link.close()
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                # Waits for the task without taking its cancellation for our own.
+                await asyncio.wait([self._task])
+        finally:
+            await self._link.close()
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._batcher.call("DEL", self._key)
