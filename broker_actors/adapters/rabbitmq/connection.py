@@ -108,6 +108,18 @@ class Connection:
                 # Those who wait for an answer hear of a loss a few loop passes before the keeper does.
                 await asyncio.wait((closing_of(amqp),), timeout=CONNECT_ATTEMPT_SECONDS)
 
+    async def blocked(self) -> bool:
+        """Return whether the broker reads nothing from this connection: it is short of memory or disk."""
+        if self._amqp is None:
+            return False
+        try:
+            # Not a wait: `ready` returns without suspending unless the connection is blocked.
+            async with asyncio.timeout(0):
+                await self._amqp.ready()
+        except TimeoutError:
+            return True
+        return False
+
     async def close(self) -> None:
         """Close the connection and stop. Idempotent."""
         self._started = True

@@ -87,9 +87,11 @@ class Publisher:
             raise BrokerUnavailableError(f"{LINE_MAX} publications already wait for the broker")
         self._line.enter(publication)
         self._pump()
-        timer = loop.call_later(self._timeout_seconds, self._expire, publication)
+        timer = loop.call_later(self._timeout_seconds, publication.fail, TimeoutError())
         try:
             await publication.done
+        except TimeoutError:
+            raise BrokerUnavailableError(await self._why_late(publication)) from None
         finally:
             timer.cancel()
             self._line.leave(publication)
@@ -166,7 +168,8 @@ class Publisher:
             await asyncio.wait((closing,), timeout=self._timeout_seconds)
             sent_seconds = self._line.first_sent_seconds()
             stuck_seconds = _STUCK_TIMEOUTS * self._timeout_seconds
-            if sent_seconds is not None and loop.time() - sent_seconds > stuck_seconds:
+            is_stuck = sent_seconds is not None and loop.time() - sent_seconds > stuck_seconds
+            if is_stuck and not await self._connection.blocked():
                 text = f"no confirm for {stuck_seconds} s; opening another channel"
                 self._observer.observe(Trouble("publishing", text))
                 await close_channel(channel)
@@ -180,10 +183,14 @@ class Publisher:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _expire(self, publication: Publication) -> None:
-        why = self._connection.why_down or ("no confirm" if publication.sent_seconds else "waiting in line")
-        text = f"{self._connection.server}: not confirmed within {self._timeout_seconds} s: {why}"
-        publication.fail(BrokerUnavailableError(text))
+    async def _why_late(self, publication: Publication) -> str:
+        if not publication.sent_seconds:
+            why = self._connection.why_down or "waiting for those before it"
+        elif await self._connection.blocked():
+            why = "the broker takes no messages because it is short of memory or disk"
+        else:
+            why = self._connection.why_down or "no confirm"
+        return f"{self._connection.server}: not confirmed within {self._timeout_seconds} s: {why}"
 
     def _keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or keeper is not self._keeper:
