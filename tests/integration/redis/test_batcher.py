@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from broker_actors.adapters.redis import queue
 from broker_actors.adapters.redis.batcher import Batcher
-from broker_actors.adapters.redis.connection import Answer, Link
+from broker_actors.adapters.redis.connection import Answer, Link, LinkLostError, pack
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.errors import StoreUnavailableError
@@ -63,14 +63,27 @@ async def test_a_cancelled_commit_is_applied_or_not_and_the_others_are(redis_url
 
 
 async def test_what_was_cancelled_before_it_was_sent_is_not_sent(redis_url: str) -> None:
-    store = await RedisStore.connect(redis_url, Events())
-    claim = await store.claim(actor(), "mine")
-    call = asyncio.create_task(store.commit(commit_of(claim, "turn")))
+    batcher = Batcher(RedisSettings(redis_url), Events(), "test")
+    call = asyncio.create_task(batcher.call("SET", "one", "x"))
     await asyncio.sleep(0)
     call.cancel()
     await asyncio.wait([call])
-    assert (await store.claim(actor(), "next")).version == 0
-    await store.close()
+    assert await batcher.call("EXISTS", "one") == 0
+    await batcher.close()
+
+
+async def test_a_connection_cancelled_in_an_exchange_is_never_used_again(redis_url: str) -> None:
+    link = Link(RedisSettings(redis_url), Events(), "test")
+    await link.open()
+    exchange = asyncio.create_task(link.exchange([pack("ECHO", "first")], 1))
+    await asyncio.sleep(0)
+    exchange.cancel()
+    await asyncio.wait([exchange])
+    with pytest.raises(LinkLostError):
+        await link.exchange([pack("ECHO", "second")], 1)
+    assert await link.open() is True
+    assert await link.exchange([pack("ECHO", "second")], 1) == [b"second"]
+    await link.close()
 
 
 async def test_scripts_flushed_under_load_are_loaded_again(redis_url: str) -> None:
