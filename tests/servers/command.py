@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.servers.ports import COMPANION_OFFSET
+from tests.servers.ports import MANAGEMENT_OFFSET
 from tests.servers.process import ServerError
 
 RABBITMQ = "BROKER_ACTORS_TEST_RABBITMQ_COMMAND"
@@ -30,7 +30,7 @@ def from_environment(variable: str, port: int, folder: Path) -> Sequence[str] | 
     if "{port}" not in template:
         message = f"{variable} must contain {{port}}: {template}"
         raise ServerError(message)
-    names = {"port": port, "management_port": port + COMPANION_OFFSET, "folder": folder}
+    names = {"port": port, "management_port": port + MANAGEMENT_OFFSET, "folder": folder}
     try:
         return [part.format_map(names) for part in shlex.split(template)]
     except (KeyError, ValueError) as error:

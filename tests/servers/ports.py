@@ -8,18 +8,21 @@ are drawn at random, and a server that finds its port taken is started on anothe
 import secrets
 import socket
 
-_FIRST, _COUNT = 12_000, 10_000
+_FIRST, _COUNT = 10_500, 2_000
 _TRIES_MAX = 100
 
-COMPANION_OFFSET = 10_000
-"""Distance from a server's port to that of its management API. A convention that server commands share."""
+MANAGEMENT_OFFSET = 10_000
+"""Distance from a RabbitMQ's port to that of its management API. Commands that start servers share it."""
+
+DISTRIBUTION_OFFSET = 20_000
+"""Distance to the port on which its Erlang node listens for others."""
 
 
 def free_port() -> int:
-    """Return a port that is free now, and whose companion is free too."""
+    """Return a port that is free now, and whose companions are free too."""
     for _ in range(_TRIES_MAX):
         port = _FIRST + secrets.randbelow(_COUNT)
-        if _is_free(port) and _is_free(port + COMPANION_OFFSET):
+        if all(_is_free(port + offset) for offset in (0, MANAGEMENT_OFFSET, DISTRIBUTION_OFFSET)):
             return port
     message = f"no free port between {_FIRST} and {_FIRST + _COUNT}"
     raise OSError(message)

@@ -39,7 +39,6 @@ class RabbitServer(Server):
         super().__init__(in_memory=in_memory)
         self._name_server: Process | None = None
         self._name_server_port = 0
-        self._distribution_port = 0
 
     @property
     def url(self) -> str:
@@ -49,7 +48,7 @@ class RabbitServer(Server):
     @property
     def management_port(self) -> int:
         """Where the management API listens."""
-        return self.port + ports.COMPANION_OFFSET
+        return self.port + ports.MANAGEMENT_OFFSET
 
     @property
     def vhosts(self) -> VirtualHosts:
@@ -73,7 +72,6 @@ class RabbitServer(Server):
         """
         if not os.environ.get(command.RABBITMQ):
             self._start_name_server()
-            self._distribution_port = ports.free_port()
         super().start()
 
     def close(self) -> None:
@@ -110,7 +108,7 @@ class RabbitServer(Server):
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": f"broker_actors_{self.port}@localhost",
             "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_DIST_PORT": str(self.port + ports.DISTRIBUTION_OFFSET),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "no-rabbitmq-env.conf"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "no-advanced.config"),

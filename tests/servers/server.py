@@ -20,7 +20,7 @@ _STARTS_MAX = 3
 _GONE_SECONDS = 10
 _MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
 _MEMORY_BYTES_MIN = 2**30
-_PORT_TAKEN = re.compile("address already in use|eaddrinuse", re.IGNORECASE)
+_PORT_TAKEN = re.compile("address already in use|eaddrinuse|could not bind", re.IGNORECASE)
 
 
 class Server(ABC):
