@@ -3,6 +3,7 @@
 A turn is driven from outside. Feed it an event, carry out the command it returns, feed
 it the event that results, until the command is final:
 
+    --8<-- [start:diagram]
     Received > LookUp, or Run without a key, or Ack after the deadline
     LookUp > Fresh > Run > Returned > Commit > Committed > Dispatch > Sent > Answer > Answered > Ack
                          > Raised > Pause > Paused > Run    (a short wait, in place)
@@ -13,6 +14,7 @@ it the event that results, until the command is final:
     Commit > Fenced > Abandon
            > Lost > Abandon
     Dispatch > Lost > Answer, or Abandon without an outbox
+    --8<-- [end:diagram]
 
 Where nobody waits for an answer, `Ack` takes the place of `Answer`.
 
