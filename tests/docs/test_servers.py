@@ -1,0 +1,99 @@
+"""The parts of pages that need real servers, typed in as a reader would."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from typer.testing import CliRunner
+
+from broker_actors.cli.app import app
+from tests.docs.conftest import GoTo
+from tests.docs.pages import PAGES, ROOT, Command, commands, examples_of, name_of
+
+_ON_SERVERS: Final = {
+    page: found
+    for page in PAGES
+    if (found := [c for c in commands(page) if c.on_servers and not c.line.startswith("export ")])
+}
+#: What differs from run to run: ids and ages of dead letters.
+_CHANGING: Final = re.compile(r"\b[0-9a-f]{24}\b|\b\d+s\b| +")
+
+
+class Terminal:
+    """Where one reader types; a worker goes on until `^C`."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._folder = folder
+        self._capsys = capsys
+        self._worker: subprocess.Popen[str] | None = None
+
+    def type(self, command: Command) -> str:
+        """Return what *command* prints; of a worker, as much as the page shows."""
+        match command.line.split():
+            case ["^C"]:
+                return self._stop()
+            case ["broker-actors", "worker", *words]:
+                return self._start(words)
+            case ["broker-actors", *words]:
+                return CliRunner().invoke(app, words).output
+            case ["python", program]:
+                runpy.run_path(str(self._folder / program), run_name="__main__")
+                return self._capsys.readouterr().out
+            case _:
+                pytest.fail(f"what is this? {command}")
+
+    def close(self) -> None:
+        """End the worker, if one runs."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker.communicate()
+
+    def _start(self, words: list[str]) -> str:
+        assert self._worker is None, "press ^C first"
+        program = [sys.executable, "-m", "broker_actors.cli", "worker", *words]
+        self._worker = subprocess.Popen(program, cwd=self._folder, stderr=subprocess.PIPE, text=True)  # noqa: S603
+        assert self._worker.stderr is not None
+        for line in self._worker.stderr:
+            if line.startswith("ready"):
+                return line
+        pytest.fail("the worker ended")
+
+    def _stop(self) -> str:
+        assert self._worker is not None, "nothing runs"
+        worker, self._worker = self._worker, None
+        worker.send_signal(signal.SIGINT)
+        _out, err = worker.communicate()
+        return "".join(f"{line}\n" for line in err.splitlines() if line.startswith("stop"))
+
+
+@pytest.fixture
+def _servers(amqp_url: str, redis_url: str, go_to: GoTo, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - empties the environment first
+    monkeypatch.setenv("BROKER_ACTORS_URL", amqp_url)
+    monkeypatch.setenv("BROKER_ACTORS_REDIS_URL", redis_url)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.mark.usefixtures("_servers")
+@pytest.mark.parametrize("page", _ON_SERVERS, ids=name_of)
+def test_what_is_typed_prints_what_the_page_says(
+    page: Path, go_to: GoTo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal(examples_of(page), capsys)
+    go_to(examples_of(page))
+    try:
+        for command in _ON_SERVERS[page]:
+            printed = _steady(terminal.type(command))
+            assert printed == _steady(command.output), command.line
+    finally:
+        terminal.close()
+
+
+def _steady(text: str) -> str:
+    return _CHANGING.sub(" ", text).rstrip()
