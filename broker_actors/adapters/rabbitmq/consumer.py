@@ -20,12 +20,12 @@ from broker_actors.adapters.rabbitmq.channels import (
     close_channel,
     closing_of,
     describe,
-    ended,
     lost_when_gone,
     reason_of,
 )
 from broker_actors.adapters.rabbitmq.connection import Connection
 from broker_actors.adapters.rabbitmq.delivery import RabbitDelivery
+from broker_actors.adapters.rabbitmq.options import CLOSE_SECONDS
 from broker_actors.core.acks import AckWindow
 from broker_actors.core.errors import BrokerUnavailableError, UnroutableError
 from broker_actors.ports.transport import OnDelivery
@@ -88,8 +88,10 @@ class RabbitConsumer:
             try:
                 with lost_when_gone():
                     await self._flush()
-            except LostError:
-                self._end(describe(await ended(self._channel)))
+            except LostError as error:
+                # The reason of the end may come a moment later, and says more.
+                await asyncio.wait((self._why,), timeout=CLOSE_SECONDS)
+                self._end(str(error))
         await close_channel(self._channel)
 
     async def _flush(self) -> None:
@@ -148,7 +150,7 @@ async def _start(channel: aiormq.Channel, consumer: RabbitConsumer, mailbox: str
             await channel.basic_consume(mailbox, consumer.receive)
     except LostError as error:
         match error.__cause__:
-            case ChannelNotFoundEntity():
+            case ChannelNotFoundEntity() if "no queue" in str(error):
                 raise UnroutableError(f"there is no queue {mailbox}") from error
             case ChannelClosed():
                 raise BrokerUnavailableError(

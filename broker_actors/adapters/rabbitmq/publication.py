@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from aiormq.exceptions import DeliveryError, PublishError
+from aiormq.exceptions import (
+    ChannelPreconditionFailed,
+    ConnectionFrameError,
+    DeliveryError,
+    PublishError,
+)
 from pamqp.commands import Basic
 
+from broker_actors.adapters.rabbitmq.channels import describe
 from broker_actors.adapters.rabbitmq.delivery import to_properties
-from broker_actors.core.errors import MailboxFullError, PlatformError, UnroutableError
+from broker_actors.core.errors import MailboxFullError, PayloadTooLargeError, PlatformError, UnroutableError
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
 
@@ -48,3 +54,10 @@ class Publication:
         if isinstance(error, PublishError):
             return UnroutableError(f"no queue is bound to {target}")
         return MailboxFullError(f"a queue refused the message ({target})")
+
+    def blame(self, reason: BaseException | None) -> PlatformError:
+        """Return what it means that the broker ended the channel over this message."""
+        text = f"the broker refused the message: {describe(reason)}"
+        if isinstance(reason, ChannelPreconditionFailed | ConnectionFrameError):
+            return PayloadTooLargeError(text)
+        return UnroutableError(text)

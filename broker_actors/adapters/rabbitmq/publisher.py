@@ -17,21 +17,19 @@ from typing import Final
 from uuid import uuid4
 
 import aiormq
-from aiormq.exceptions import ChannelClosed, ChannelPreconditionFailed, ConnectionFrameError, DeliveryError
+from aiormq.exceptions import ChannelClosed, ConnectionFrameError
 
 from broker_actors.adapters.rabbitmq.channels import (
-    LostError,
     close_channel,
     closing_of,
-    describe,
-    lost_when_gone,
     reason_of,
 )
 from broker_actors.adapters.rabbitmq.connection import Connection
 from broker_actors.adapters.rabbitmq.line import Line
 from broker_actors.adapters.rabbitmq.options import LINE_MAX, RabbitOptions
 from broker_actors.adapters.rabbitmq.publication import Publication
-from broker_actors.core.errors import BrokerUnavailableError, PayloadTooLargeError, UnroutableError
+from broker_actors.adapters.rabbitmq.sender import Sender
+from broker_actors.core.errors import BrokerUnavailableError
 from broker_actors.core.events import Trouble
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
@@ -39,8 +37,6 @@ from broker_actors.ports.observer import Observer
 
 #: A confirm that is missing for this many publish timeouts will not come: the channel is replaced.
 _STUCK_TIMEOUTS: Final = 3
-#: Larger bodies wait for the socket, so that the window does not turn into a gigabyte of buffers.
-_BUFFERED_BYTES_MAX: Final = 65_536
 #: Ends that one of the publications on the way has caused.
 _POISONED: Final = (ChannelClosed, ConnectionFrameError)
 
@@ -53,11 +49,9 @@ class Publisher:
         self._timeout_seconds = options.publish_timeout_seconds
         self._observer = observer
         self._line = Line(options.in_flight_max)
-        self._channel: aiormq.Channel | None = None
-        self._sending: dict[asyncio.Task[bool], Publication] = {}
-        # Unique per attempt: the library matches what the broker returns by the message id.
-        self._incarnation = uuid4().hex
-        self._attempts = count(1)
+        self._sender: Sender | None = None
+        incarnation = uuid4().hex
+        self._message_ids = (f"{incarnation}-{n}" for n in count(1))
         self._keeper: asyncio.Task[None] | None = None
         self._why_closed = "not started"
 
@@ -86,7 +80,8 @@ class Publisher:
         if self._line.waiting >= LINE_MAX:
             raise BrokerUnavailableError(f"{LINE_MAX} publications already wait for the broker")
         self._line.enter(publication)
-        self._pump()
+        if self._sender is not None:
+            self._sender.pump()
         timer = loop.call_later(self._timeout_seconds, publication.fail, TimeoutError())
         try:
             await publication.done
@@ -103,63 +98,22 @@ class Publisher:
         if keeper is not None:
             keeper.cancel()
             await asyncio.wait((keeper,))
-        await self._stop_sending()
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.stop()
         self._fail_all()
-
-    def _pump(self) -> None:
-        channel = self._channel
-        if channel is None:
-            return
-        loop = asyncio.get_running_loop()
-        while (publication := self._line.take()) is not None:
-            publication.sent_seconds = loop.time()
-            task = loop.create_task(self._send(channel, publication))
-            self._sending[task] = publication
-            task.add_done_callback(self._sent)
-
-    async def _send(self, channel: aiormq.Channel, publication: Publication) -> bool:
-        """Publish; return whether the broker has answered. The order of starts is the order of entry."""
-        publication.properties.message_id = f"{self._incarnation}-{next(self._attempts)}"
-        try:
-            with lost_when_gone():
-                await channel.basic_publish(
-                    publication.body,
-                    exchange=publication.exchange,
-                    routing_key=publication.key,
-                    properties=publication.properties,
-                    mandatory=True,
-                    wait=len(publication.body) > _BUFFERED_BYTES_MAX,
-                )
-        except LostError as error:
-            refused = error.__cause__
-            if not isinstance(refused, DeliveryError):
-                return False
-            publication.fail(publication.refusal(refused))
-        else:
-            publication.succeed()
-        return True
-
-    def _sent(self, task: asyncio.Task[bool]) -> None:
-        publication = self._sending.pop(task)
-        if task.cancelled():
-            return
-        if (error := task.exception()) is not None:
-            publication.fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
-        elif not task.result():
-            return
-        self._line.settle(publication)
-        self._pump()
 
     async def _keep(self) -> None:
         while True:
-            channel = self._channel = await self._connection.channel(confirms=True)
-            self._pump()
+            channel = await self._connection.channel(confirms=True)
+            sender = self._sender = Sender(channel, self._line, self._message_ids)
+            sender.pump()
             reason = await self._until_lost(channel)
-            self._channel = None
-            await self._stop_sending()
+            self._sender = None
+            await sender.stop()
             culprit = self._line.restore(poisoned=isinstance(reason, _POISONED))
             if culprit is not None:
-                culprit.fail(_blame(reason))
+                culprit.fail(culprit.blame(reason))
 
     async def _until_lost(self, channel: aiormq.Channel) -> BaseException | None:
         loop = asyncio.get_running_loop()
@@ -174,14 +128,6 @@ class Publisher:
                 self._observer.observe(Trouble("publishing", text))
                 await close_channel(channel)
         return reason_of(closing)
-
-    async def _stop_sending(self) -> None:
-        """Cancel what still stands in the library: on a dead connection it would wait for ever."""
-        tasks = tuple(self._sending)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
 
     async def _why_late(self, publication: Publication) -> str:
         if not publication.sent_seconds:
@@ -204,9 +150,3 @@ class Publisher:
     def _fail_all(self) -> None:
         for publication in self._line.clear():
             publication.fail(BrokerUnavailableError(f"{self._connection.server}: {self._why_closed}"))
-
-
-def _blame(reason: BaseException | None) -> Exception:
-    if isinstance(reason, ChannelPreconditionFailed | ConnectionFrameError):
-        return PayloadTooLargeError(f"the broker refused the message: {describe(reason)}")
-    return UnroutableError(f"the broker refused the message: {describe(reason)}")

@@ -81,9 +81,14 @@ class RabbitTransport:
 
     async def close(self) -> None:
         """Close every consumer, fail what is not confirmed and close the connections. Idempotent."""
-        await asyncio.gather(*(consumer.close() for consumer in self._consumers))
-        await self._publisher.close()
-        await asyncio.gather(self._publishing.close(), self._consuming.close())
+        # Each part also when the one before was cancelled.
+        try:
+            await asyncio.gather(*(consumer.close() for consumer in self._consumers))
+        finally:
+            try:
+                await self._publisher.close()
+            finally:
+                await asyncio.gather(self._publishing.close(), self._consuming.close())
 
     async def _opened(self) -> None:
         timeout_seconds = self._options.connect_timeout_seconds
