@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from broker_actors import BusinessError, Settings, SystemFaultError
+from broker_actors import BusinessError, Ref, Settings, SystemFaultError, actor
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.events import ConsumerOpened
 from broker_actors.testing import EventMissingError, NotSettledError, TurnEnded, actor_test
@@ -79,6 +79,34 @@ async def test_a_tell_to_a_type_that_nobody_declared_is_named_at_once() -> None:
         with pytest.raises(NotSettledError, match=r"Stock/tea\.receive in the outbox of Order/o1") as caught:
             await kit.settled()
         assert "No worker runs Stock here" in str(caught.value)
+
+
+async def test_of_many_messages_the_first_are_named() -> None:
+    async with actor_test(Order) as kit:
+        for _ in range(12):
+            await kit.ref(StockRef, "tea").receive.tell(1)
+        with pytest.raises(
+            NotSettledError, match=r"^12 messages have not ended:\n(  Stock.*\n){10}  \.\.\.\n"
+        ):
+            await kit.settled()
+
+
+@pytest.mark.parametrize("name", ["dead", "delay", "due", "unroutable"])
+async def test_no_name_of_a_type_is_mistaken_for_a_queue_of_the_platform(name: str) -> None:
+    @actor(name=name, partitions=1)
+    class Bell(Stock):
+        pass
+
+    class BellRef(Bell, Ref):
+        pass
+
+    async with actor_test(Bell) as kit:
+        bell = kit.ref(BellRef, "b1")
+        await bell.receive.tell(1)
+        await bell.reserve.tell(9)
+        await kit.settled(delayed=False)
+        assert [turn.outcome for turn in kit.turns] == ["ok", "dead_lettered"]
+        assert len(await kit.dead_letters(name)) == 1
 
 
 async def test_a_turn_that_does_not_end_is_named() -> None:
