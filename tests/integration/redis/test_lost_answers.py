@@ -47,6 +47,7 @@ async def test_a_commit_whose_answer_is_lost_in_a_black_hole_is_applied_once(red
         turn = Commit(claim, "turn", b"one", record_of("key"), (b"a", b"b"))
         assert await at.store.commit(turn) == Committed()
         assert len(at.proxy.pipes) == 2
+        assert [type(event) for event in at.events.seen] == [Connected, ConnectionLost, Connected]
         after = await at.beside.claim(actor(), "next")
         assert (after.version, after.state, list(after.outbox.values())) == (1, b"one", [b"a", b"b"])
 

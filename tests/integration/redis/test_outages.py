@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.errors import ConfigurationError, StoreUnavailableError
+from broker_actors.core.events import ConnectionLost
 from broker_actors.core.turn import Committed
 from tests.conformance.stores import Events, actor, commit_of
 from tests.integration.redis.proxy import proxy_to
@@ -77,7 +78,8 @@ async def test_a_full_server_refuses_commits_and_still_forgets(redis_server: Red
 
 
 async def test_a_replica_is_left_for_the_primary_at_the_same_address(redis_server: RedisServer) -> None:
-    store = await RedisStore.connect(redis_server.url, Events())
+    events = Events()
+    store = await RedisStore.connect(redis_server.url, events)
     claim = await store.claim(actor(), "mine")
     async with Redis.from_url(redis_server.url) as redis:
         await redis.replicaof("127.0.0.1", str(redis_server.port))
@@ -86,6 +88,7 @@ async def test_a_replica_is_left_for_the_primary_at_the_same_address(redis_serve
         assert not commit.done()
         await redis.replicaof("NO", "ONE")
         assert await commit == Committed()
+    assert ConnectionLost in {type(event) for event in events.seen}
     assert (await store.claim(actor(), "next")).version == 1
     await store.close()
 
