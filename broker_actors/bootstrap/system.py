@@ -104,7 +104,7 @@ class ActorSystem:
 
         Args:
             actor: a class that inherits `Ref`, or the name of an actor type.
-            actor_id: 1 to 200 UTF-8 bytes of printable characters.
+            actor_id: 1 to 170 UTF-8 bytes without control characters.
 
         Raises:
             ConfigurationError: the id, or the name of the type, is not one.

@@ -16,8 +16,8 @@ from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
 from broker_actors.core.outgoing import Destination, Outgoing
-from broker_actors.ports.calling import Call, Caller
-from broker_actors.ports.clock import Clock
+from broker_actors.ports.calling import Call
+from broker_actors.runtime.services import Services
 
 #: Tells of one turn. More than this belongs in several turns.
 OUTGOING_MAX: Final = 1_000
@@ -29,13 +29,12 @@ class TurnContext:
     """One run of one turn. Implements `actor.context.TurnScope`."""
 
     def __init__(
-        self, envelope: Envelope, *, epoch: int, caller: Caller, clock: Clock, waiting: Callable[[int], None]
+        self, envelope: Envelope, services: Services, *, epoch: int, waiting: Callable[[int], None]
     ) -> None:
         self._envelope = envelope
-        self._caller = caller
-        self._clock = clock
+        self._services = services
         self._waiting = waiting
-        self._nonce = clock.token()
+        self._nonce = services.clock.token()
         self._bytes = 0
         self._asks: dict[tuple[Address, str, bytes], int] = {}
         #: Tells recorded so far, in order.
@@ -104,7 +103,7 @@ class TurnContext:
         )
         self._waiting(+1)
         try:
-            return await self._caller.ask(replace(call, options=options, chain=self.chain))
+            return await self._services.caller.ask(replace(call, options=options, chain=self.chain))
         finally:
             self._waiting(-1)
 
@@ -113,10 +112,12 @@ class TurnContext:
 
         Raises:
             MailboxFullError: the turn has recorded 1,000 already, or 8 MiB of them.
+            UnknownActorTypeError: nobody has declared the type; known now, and not after the commit.
 
         """
         self._check_running()
-        now_ms = self._clock.now_ms()
+        await self._services.dispatch.layout(call.address.type, call.declared)
+        now_ms = self._services.clock.now_ms()
         expires = call.options.expires_seconds
         envelope = Envelope(
             call.address,
@@ -162,7 +163,7 @@ class TurnContext:
     def _remaining(self, wanted_seconds: float | None) -> float | None:
         if not self.deadline_ms:
             return wanted_seconds
-        left = max(0.001, (self.deadline_ms - self._clock.now_ms()) / 1000)
+        left = max(0.001, (self.deadline_ms - self._services.clock.now_ms()) / 1000)
         return left if wanted_seconds is None else min(left, wanted_seconds)
 
 

@@ -74,11 +74,7 @@ class Steps:
         if attempt != envelope.attempt:
             envelope = replace(envelope, attempt=attempt)
         context = self._context = TurnContext(
-            envelope,
-            epoch=self._activation.ledger.epoch,
-            caller=self._services.caller,
-            clock=self._services.clock,
-            waiting=self._waiting,
+            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._waiting
         )
         try:
             with entered(context):

@@ -10,6 +10,7 @@ import asyncio
 from types import TracebackType
 from typing import Final, Self
 
+from broker_actors.actor.signature import Kind
 from broker_actors.actor.spec import ActorSpec, spec_of
 from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.core.errors import ConfigurationError, PlatformError
@@ -47,6 +48,8 @@ class Worker:
         if not actors:
             raise ConfigurationError("a worker needs at least one actor class")
         specs = [spec_of(cls) for cls in actors]
+        for spec in specs:
+            _check_available(spec)
         self._specs = {spec.type: spec for spec in specs}
         if len(self._specs) != len(specs):
             raise ConfigurationError("two of the actor classes have the same actor type")
@@ -171,3 +174,19 @@ class Worker:
                     await self._relay.sweep(actor_type)
                 except PlatformError as error:
                     self._services.observer.observe(Trouble(f"sweep of {actor_type}", str(error)))
+
+
+def _check_available(spec: ActorSpec) -> None:
+    """Refuse what a class may already declare and no worker can do yet, rather than ignore it."""
+    wanted = [
+        (spec.options.on_failure == "block", "on_failure='block'"),
+        (spec.options.restart_policy != "never", f"restart_policy={spec.options.restart_policy!r}"),
+        *((method.interleave, f"{name}: interleave=True") for name, method in spec.methods.items()),
+        *((method.run_in == "process", f"{name}: run_in='process'") for name, method in spec.methods.items()),
+        *((method.kind is Kind.STREAM, f"{name}: a generator") for name, method in spec.methods.items()),
+    ]
+    missing = [text for is_wanted, text in wanted if is_wanted]
+    if missing:
+        raise ConfigurationError(
+            f"{spec.cls.__name__} declares what is not available yet: {', '.join(missing)}"
+        )

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 import pytest
 
-from broker_actors import BusinessError, PlatformError, Ref, SystemFaultError, actor, method, turn
+from broker_actors import (
+    BusinessError,
+    PlatformError,
+    Ref,
+    SystemFaultError,
+    UnknownActorTypeError,
+    Worker,
+    actor,
+    method,
+    turn,
+)
 from broker_actors.core import dead
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
@@ -258,6 +269,61 @@ async def test_a_layout_other_than_the_recorded_one_is_refused_at_start(deployme
     with pytest.raises(TopologyMismatchError, match="2 partitions"):
         async with deployment.worker(Wider):
             pass
+
+
+async def test_what_no_worker_can_do_yet_is_refused_and_not_ignored(deployment: Deployment) -> None:
+    @actor(on_failure="block", restart_policy="on_failure")
+    class Ahead:
+        """Declares what is still to come."""
+
+        @method.options(interleave=True)
+        async def look(self) -> int:
+            return 0
+
+        @method.options(run_in="process")
+        def compute(self) -> int:
+            return 0
+
+        @method
+        async def stream(self) -> AsyncIterator[int]:
+            yield 0
+
+    system = await deployment.system()
+    with pytest.raises(ConfigurationError) as caught:
+        Worker(system, Ahead)
+    for text in ("block", "restart_policy", "look: interleave", "compute: run_in", "stream: a generator"):
+        assert text in str(caught.value)
+
+
+async def test_a_tell_in_a_turn_to_a_type_nobody_declared_fails_the_turn(deployment: Deployment) -> None:
+    @actor(partitions=1)
+    class Shouter:
+        """Tells what nobody hears."""
+
+        @method
+        async def shout(self) -> None:
+            await turn.current().ref("Nobody", "n1").hear.tell()
+
+    system = await deployment.system()
+    async with deployment.worker(Shouter):
+        with pytest.raises(UnknownActorTypeError, match="Nobody"):
+            await system.ref("Shouter", "s1").call("shout")
+
+
+async def test_a_tell_in_a_turn_declares_the_type_of_its_class(deployment: Deployment) -> None:
+    @actor(partitions=1)
+    class Early:
+        """Tells a counter no worker has run yet."""
+
+        @method
+        async def tell(self) -> None:
+            await turn.current().ref(CounterRef, "c1").increment.tell()
+
+    system = await deployment.system()
+    async with deployment.worker(Early):
+        await system.ref("Early", "e1").call("tell")
+    async with deployment.worker(Counter):
+        assert await system.ref(CounterRef, "c1").get() == 1
 
 
 async def test_two_workers_share_an_actor_type_and_one_takes_over_from_the_other(
