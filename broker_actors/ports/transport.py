@@ -81,6 +81,8 @@ class Transport(Protocol):
             UnroutableError: no queue is bound there.
             MailboxFullError: a queue refused it.
             BrokerUnavailableError: no confirm within the deadline.
+            PayloadTooLargeError: too large for the wire or for the broker.
+            UndecodableError: a header or property has no form on the wire.
 
         """
         ...
@@ -91,7 +93,9 @@ class Transport(Protocol):
         Args:
             mailbox: name of an existing queue.
             on_delivery: called on the loop for each delivery, in order; must not block.
-            prefetch: unacknowledged deliveries at a time, 1 to 65,535.
+            prefetch: unacknowledged deliveries at a time, 1 to 65,535. The same for every
+                consumer of a mailbox: one with a smaller window gives messages back behind
+                those that were given back before it.
 
         Raises:
             UnroutableError: there is no such queue.

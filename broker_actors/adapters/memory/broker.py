@@ -154,7 +154,7 @@ class MemoryBroker:
 
     def _watch(self, queue: MemoryQueue) -> None:
         """Make sure that a timer runs while *queue* holds something that will expire."""
-        expires = queue.ready and queue.ready[0].due_seconds != float("inf")
+        expires = queue.head and queue.head[0].due_seconds != float("inf")
         if not expires or not self._connections or queue.name in self._timers:
             return
         loop = asyncio.get_running_loop()
@@ -164,14 +164,14 @@ class MemoryBroker:
 
     async def _expire(self, queue: MemoryQueue) -> None:
         # Within one queue all wait equally long, so only the head can be due.
-        while queue.ready:
-            wait_seconds = queue.ready[0].due_seconds - self.clock.monotonic_seconds()
+        while head := queue.head:
+            wait_seconds = head[0].due_seconds - self.clock.monotonic_seconds()
             if wait_seconds > 0:
                 await self.clock.sleep(wait_seconds)
                 continue
-            entry = queue.ready.popleft()
+            entry = head.popleft()
             if not self._dead_letter(queue, entry):
-                queue.ready.appendleft(entry)
+                head.appendleft(entry)
                 await self.clock.sleep(_DEAD_LETTER_RETRY_SECONDS)
         # In the same step as the look at the queue: what comes next needs a new timer.
         self._timers.pop(queue.name, None)

@@ -1,7 +1,9 @@
 """One queue of the in-process broker: what waits, who consumes, what is out.
 
-Invariants: a message is either ready, out with exactly one subscription, or gone. What
-comes back goes to the head, in its old order, marked as redelivered.
+Invariants: a message is either ready, returned, out with exactly one subscription, or gone.
+What comes back goes before everything ready, in its old order and marked as redelivered, but
+behind what came back before: as in a quorum queue, a consumer whose prefetch is smaller
+than what it found returned gives its messages back behind the rest of them.
 """
 
 from __future__ import annotations
@@ -70,6 +72,7 @@ class MemoryQueue:
         self.name = name
         self.arguments = dict(arguments)
         self.ready: deque[Entry] = deque()
+        self.returned: deque[Entry] = deque()
         self._positions = count(1)
         # In order of their coming: the first is the active one, or has the next turn.
         self._subscriptions: deque[Subscription] = deque()
@@ -80,6 +83,11 @@ class MemoryQueue:
         """How long a message waits before it expires; infinite when it never does."""
         milliseconds = self.arguments.get("x-message-ttl")
         return float("inf") if milliseconds is None else int(milliseconds) / 1000
+
+    @property
+    def head(self) -> deque[Entry]:
+        """What is handed out next, the first of it first; empty when nothing waits."""
+        return self.returned or self.ready
 
     @property
     def full(self) -> bool:
@@ -115,9 +123,9 @@ class MemoryQueue:
         if subscription not in self._subscriptions:
             return
         self._subscriptions.remove(subscription)
-        back = sorted(subscription.unacked.values(), key=lambda entry: entry.position, reverse=True)
+        back = sorted(subscription.unacked.values(), key=lambda entry: entry.position)
         subscription.unacked.clear()
-        self.ready.extendleft(replace(entry, redelivered=True) for entry in back)
+        self.returned.extend(replace(entry, redelivered=True) for entry in back)
         self._hand_out()
 
     def settle(self, subscription: Subscription, tags: Iterable[int]) -> None:
@@ -133,8 +141,8 @@ class MemoryQueue:
             subscription.ended(why)
 
     def _hand_out(self) -> None:
-        while self.ready and (subscription := self._next()) is not None:
-            entry = self.ready.popleft()
+        while (line := self.head) and (subscription := self._next()) is not None:
+            entry = line.popleft()
             tag = next(subscription.tags)
             subscription.unacked[tag] = entry
             subscription.hand(tag, entry)

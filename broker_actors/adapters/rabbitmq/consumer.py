@@ -8,6 +8,7 @@ later messages to the next consumer first.
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 import aiormq
 from aiormq.abc import DeliveredMessage
@@ -30,7 +31,12 @@ from broker_actors.core.acks import AckWindow
 from broker_actors.core.errors import BrokerUnavailableError, UnroutableError
 from broker_actors.ports.transport import OnDelivery
 
-_CLOSED_HERE = "closed by this side"
+_CLOSED_HERE: Final = "closed by this side"
+#: RabbitMQ passes this many acknowledgements of a channel on to a quorum queue before it waits for the queue;
+#: later ones it keeps for itself, and forgets them when the channel is closed.
+_PASSED_ON_MAX: Final = 32
+#: Acknowledgements older than this have long reached the queue.
+_PASSED_ON_SECONDS: Final = 1.0
 
 
 class RabbitConsumer:
@@ -44,6 +50,8 @@ class RabbitConsumer:
         loop = asyncio.get_running_loop()
         self._why: asyncio.Future[str] = loop.create_future()
         self._due = asyncio.Event()
+        self._frames_lately = 0
+        self._flushed_seconds = 0.0
         channel.on_consumer_cancel_callbacks.add(self._cancelled)
         closing_of(channel).add_done_callback(self._channel_ended)
         self._runner = loop.create_task(self._run(), name=f"acknowledge {mailbox}")
@@ -92,14 +100,37 @@ class RabbitConsumer:
                 # The reason of the end may come a moment later, and says more.
                 await asyncio.wait((self._why,), timeout=CLOSE_SECONDS)
                 self._end(str(error))
+        if self._why.result() == _CLOSED_HERE and self._frames_lately > _PASSED_ON_MAX:
+            await self._settle()
         await close_channel(self._channel)
 
     async def _flush(self) -> None:
         plan = self._window.take()
+        now_seconds = asyncio.get_running_loop().time()
+        if now_seconds - self._flushed_seconds > _PASSED_ON_SECONDS:
+            self._frames_lately = 0
+        self._flushed_seconds = now_seconds
+        self._frames_lately += len(plan.singles) + bool(plan.up_to)
         if plan.up_to:
             await self._channel.basic_ack(plan.up_to, multiple=True, wait=False)
         for tag in plan.singles:
             await self._channel.basic_ack(tag, wait=False)
+
+    async def _settle(self) -> None:
+        """Return when the queue has every acknowledgement.
+
+        Another consumer on the same channel is registered by the queue after what it got
+        before, and lets the broker pass on what it kept. It goes with the channel.
+        """
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                with lost_when_gone():
+                    # Where it is not a stand-by it will be handed something, so let that be little.
+                    await self._channel.basic_qos(prefetch_count=1)
+                    await self._channel.basic_consume(self._mailbox, self.receive)
+        except (LostError, TimeoutError):
+            # Those acknowledgements may be lost: their messages come again, as after a crash.
+            return
 
     def _end(self, why: str) -> None:
         if not self._why.done():

@@ -69,3 +69,17 @@ async def test_acking_twice_is_harmless(transport: Transport) -> None:
     await consumer.close()
     assert await consumer.closed()
     assert await read(transport, "box", 1) == [b"3"]
+
+
+async def test_many_acks_given_before_closing_count(transport: Transport) -> None:
+    """A broker that is behind with acknowledgements must not forget them with the channel."""
+    await declare_mailbox(transport)
+    await publish_all(transport, range(400))
+    consumer = await transport.consume("box", inbox := Inbox(), prefetch=400)
+    await inbox.wait_for(400)
+    # Every second one, so that no two can be acknowledged together.
+    for delivery in inbox.deliveries[1::2]:
+        delivery.ack()
+    await consumer.close()
+    await publish_all(transport, ["end"])
+    assert await read(transport, "box", 201) == bodies([*range(0, 400, 2), "end"])

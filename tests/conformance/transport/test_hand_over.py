@@ -123,3 +123,16 @@ async def test_a_consumer_can_be_opened_again(transport: Transport) -> None:
         await inbox.wait_for(1)
         await consumer.close()
         assert inbox.bodies == bodies([n])
+
+
+async def test_a_smaller_window_gives_back_behind_what_was_given_back_before(transport: Transport) -> None:
+    """Why every consumer of a mailbox needs the same prefetch: 3 to 9 pass 0 to 2 here."""
+    await declare_mailbox(transport)
+    await publish_all(transport, range(12))
+    for prefetch in (10, 3):
+        inbox = Inbox()
+        consumer = await transport.consume("box", inbox, prefetch=prefetch)
+        await inbox.wait_for(prefetch)
+        assert inbox.bodies == bodies(range(prefetch))
+        await consumer.close()
+    assert await read(transport, "box", 12) == bodies([*range(3, 10), *range(3), 10, 11])
