@@ -219,12 +219,16 @@ def test_rubbish_is_encoded_or_a_type_error(value: object, content_type: str) ->
 
 @both
 @pytest.mark.parametrize("innermost", [None, 1, "x"])
-def test_64_levels_are_read_and_65_are_not(content_type: str, innermost: object) -> None:
-    def raw(depth: int) -> bytes:
-        value = lists_in_lists(depth, innermost)
-        return msgpack.packb(value) if content_type == MSGPACK else json.dumps(value).encode()
+@pytest.mark.parametrize("others", [0, 100])
+def test_64_levels_are_read_and_65_are_not(content_type: str, innermost: object, others: int) -> None:
+    def value(depth: int) -> object:
+        return [lists_in_lists(depth - 1, innermost), *[[] for _ in range(others)]]
 
-    assert decode(raw(DEPTH_MAX), content_type) == lists_in_lists(DEPTH_MAX, innermost)
+    def raw(depth: int) -> bytes:
+        found = value(depth)
+        return msgpack.packb(found) if content_type == MSGPACK else json.dumps(found).encode()
+
+    assert decode(raw(DEPTH_MAX), content_type) == value(DEPTH_MAX)
     with pytest.raises(UndecodableError, match="deeper than 64"):
         decode(raw(DEPTH_MAX + 1), content_type)
 
