@@ -210,7 +210,7 @@ def test_a_header_with_a_name_that_cannot_be_sent_is_left_out() -> None:
 
 
 def test_of_too_many_headers_ours_are_kept() -> None:
-    filling = {f"a{n}": "x" * (FOREIGN_HEADERS_BYTES_MAX // 2) for n in range(3)}
+    filling = {f"a{n}": n for n in range(FOREIGN_HEADERS_BYTES_MAX // 10)}
     letter = unreadable(WireMessage({**filling, "ba-id": "c1", "ba-key": "order-42"}))
     assert letter.message.headers["ba-id"] == "c1"
     assert letter.message.headers["ba-key"] == "order-42"
