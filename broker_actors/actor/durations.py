@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from math import isfinite
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from broker_actors.core.errors import ConfigurationError
 
 Duration: TypeAlias = float | timedelta
+
+#: A hundred years: more is a mistake, and would not fit where milliseconds travel.
+DURATION_SECONDS_MAX: Final = 100 * 366 * 86_400.0
 
 
 def seconds(value: Duration, what: str) -> float:
@@ -19,12 +21,12 @@ def seconds(value: Duration, what: str) -> float:
         what: names the duration in the error.
 
     Raises:
-        ConfigurationError: it is negative, not finite or not a duration.
+        ConfigurationError: it is negative, over a hundred years, or not a duration.
 
     """
     result = value.total_seconds() if isinstance(value, timedelta) else value
-    if not _is_number(result) or not isfinite(result) or result < 0:
-        text = f"{what}={value!r} must be a duration: seconds as a number >= 0, or a timedelta"
+    if not _is_number(result) or not 0 <= result <= DURATION_SECONDS_MAX:
+        text = f"{what}={value!r} must be a duration: seconds, or a timedelta, up to a hundred years"
         raise ConfigurationError(text)
     return float(result)
 

@@ -41,6 +41,8 @@ class OptionsGiven(TypedDict, total=False):
 
 
 _RETRY: Final = Retry()
+#: Ten years.
+KEY_RETENTION_SECONDS_MAX: Final = 10 * 366 * 86_400
 _CONTENT_TYPES: Final = MappingProxyType({"msgpack": MSGPACK, "json": JSON})
 
 
@@ -120,6 +122,9 @@ def options_of(owner: str, given: OptionsGiven) -> Options:
     if options.min_backoff_seconds > options.max_backoff_seconds:
         wanted = f"at most max_backoff={options.max_backoff_seconds}"
         raise _refusal(owner, "min_backoff", options.min_backoff_seconds, wanted)
+    if not 1 <= options.key_retention_seconds <= KEY_RETENTION_SECONDS_MAX:
+        wanted = f"from 1 to {KEY_RETENTION_SECONDS_MAX} seconds"
+        raise _refusal(owner, "key_retention", options.key_retention_seconds, wanted)
     if options.mailbox == "dedicated" and "partitions" in given:
         raise _refusal(owner, "partitions", options.partitions, "left out, as dedicated mailboxes have none")
     return options

@@ -244,8 +244,14 @@ def describe(error: BaseException, traceback: str = "") -> ErrorRecord:
     starts from the last commit and may well succeed.
     """
     name = _sendable(type(error).__name__)
+    try:
+        return _described(error, name, _sendable(traceback[-TEXT_CHARACTERS_MAX:]))
+    except BaseException:  # noqa: BLE001 - a user's class may make a property of any attribute read here
+        return ErrorRecord("SystemFaultError", name, f"{name}, which cannot be described", recoverable=True)
+
+
+def _described(error: BaseException, name: str, traceback: str) -> ErrorRecord:
     kind = next((c.__name__ for c in type(error).__mro__ if c in _KINDS), "SystemFaultError")
-    traceback = _sendable(traceback[-TEXT_CHARACTERS_MAX:])
     match error:
         case BusinessError():
             message, code = _sendable(error.message) or _said(error), _sendable(error.code) or name
@@ -286,7 +292,7 @@ def _sendable(value: object) -> str:
     """Return *value* as text that UTF-8 can carry, cut to its bound; empty if it has no text."""
     try:
         text = str(value)
-    except Exception:  # noqa: BLE001 - the `__str__` of a user's class may raise anything
+    except BaseException:  # noqa: BLE001 - the `__str__` of a user's class may raise anything
         return ""
     return text[:TEXT_CHARACTERS_MAX].encode(errors="replace").decode()
 

@@ -14,6 +14,10 @@ it the event that results, until the command is final:
     Commit > Fenced > Abandon
            > Lost > Abandon
     Dispatch > Lost > Answer, or Abandon without an outbox
+             > Refused > Answer
+             > Refused > Pause     (without an outbox the run has failed, as if it had raised)
+             > Refused > Commit    (the same)
+             > Refused > Abandon   (and when that was a retry or dead letter, nothing is known)
     --8<-- [end:diagram]
 
 Where nobody waits for an answer, `Ack` takes the place of `Answer`.
@@ -117,6 +121,22 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Something the turn sends cannot be sent, and waiting will not cure it.
+
+    Attributes:
+        error: why.
+        now_ms: when, in Unix milliseconds.
+        chance: uniform in [0, 1), for the jitter of the retry.
+
+    """
+
+    error: ErrorRecord
+    now_ms: int
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The store or the broker did not answer in time: it may or may not have happened."""
 
@@ -133,6 +153,7 @@ Event: TypeAlias = (
     | Fenced
     | Sent
     | Answered
+    | Refused
     | Lost
 )
 
@@ -209,7 +230,7 @@ ANSWERS: Final[Mapping[type[Command], tuple[type[Event], ...]]] = MappingProxyTy
         Run: (Returned, Raised),
         Pause: (Paused,),
         Commit: (Committed, Fenced, Lost),
-        Dispatch: (Sent, Lost),
+        Dispatch: (Sent, Refused, Lost),
         Answer: (Answered,),
         Ack: (),
         Abandon: (),
@@ -277,7 +298,7 @@ class Turn:
             case _:
                 return self._from_commit_on(event)
 
-    def _from_commit_on(self, event: Committed | Fenced | Sent | Answered | Lost) -> Command:
+    def _from_commit_on(self, event: Committed | Fenced | Sent | Answered | Refused | Lost) -> Command:
         match event:
             case Committed():
                 return Dispatch()
@@ -287,6 +308,8 @@ class Turn:
                 return Ack(self._settled.outcome)
             case Fenced():
                 return Abandon()
+            case Refused():
+                return self._refused(event)
             case Lost():
                 return self._lost()
 
@@ -319,6 +342,14 @@ class Turn:
         if self._envelope.is_ask and self._settled.reply is not None:
             return Answer(self._settled.reply)
         return Ack(self._settled.outcome)
+
+    def _refused(self, event: Refused) -> Command:
+        # With an outbox the relay tries again, and says so; without one the run has failed.
+        if self._terms.durable:
+            return self._answer()
+        if self._settled.outcome != "ok":
+            return Abandon()
+        return self._raised(Raised(event.error, event.now_ms, event.chance))
 
     def _lost(self) -> Command:
         # A dispatch that got no confirm is not lost where an outbox holds it: the relay sends it again.

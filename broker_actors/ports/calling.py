@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.codec import Simplify, refuse
 from broker_actors.core.errors import Plain
 from broker_actors.core.topology import Layout
+
+#: The longest an ask may wait.
+ASK_SECONDS_MAX: Final = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,16 @@ turns; after a failed run it is dropped and rebuilt from those bytes, never patc
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+from typing import Final
 
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
 from broker_actors.runtime.ledger import Ledger
+
+#: How long `activate` and `deactivate` may take each; the lane, or the end of the worker, waits for them.
+HOOK_SECONDS_MAX: Final = 30.0
 
 
 class Activation:
@@ -89,4 +94,5 @@ async def _hook(instance: object, name: str) -> None:
     if hook is not None:
         result = hook()
         if inspect.isawaitable(result):
-            await result
+            async with asyncio.timeout(HOOK_SECONDS_MAX):
+                await result

@@ -16,7 +16,7 @@ from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
 from broker_actors.core.outgoing import Destination, Outgoing
-from broker_actors.ports.calling import Call
+from broker_actors.ports.calling import ASK_SECONDS_MAX, Call
 from broker_actors.runtime.services import Services
 
 #: Tells of one turn. More than this belongs in several turns.
@@ -36,6 +36,7 @@ class TurnContext:
         self._waiting = waiting
         self._nonce = services.clock.token()
         self._bytes = 0
+        self._asking = 0
         self._asks: dict[tuple[Address, str, bytes], int] = {}
         #: Tells recorded so far, in order.
         self.outgoing: list[Outgoing] = []
@@ -101,11 +102,11 @@ class TurnContext:
             idempotency_key=call.options.idempotency_key or self._ask_key(call),
             timeout_seconds=self._remaining(call.options.timeout_seconds),
         )
-        self._waiting(+1)
+        self._ask_begins()
         try:
             return await self._services.caller.ask(replace(call, options=options, chain=self.chain))
         finally:
-            self._waiting(-1)
+            self._ask_ends()
 
     async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
         """Record *call*; it leaves after the commit. See `ports.calling.Caller`.
@@ -147,6 +148,19 @@ class TurnContext:
     def finish(self) -> None:
         """End the run; what is left over of it can no longer record anything."""
         self.finished = True
+        if self._asking:
+            self._waiting(-1)
+
+    def _ask_begins(self) -> None:
+        # The turn counts as waiting once, however many asks it has under way.
+        self._asking += 1
+        if self._asking == 1:
+            self._waiting(+1)
+
+    def _ask_ends(self) -> None:
+        self._asking -= 1
+        if not self._asking and not self.finished:
+            self._waiting(-1)
 
     def _check_running(self) -> None:
         if self.finished:
@@ -161,9 +175,10 @@ class TurnContext:
         return "a:" + blake2b(parts + content, digest_size=16).hexdigest()
 
     def _remaining(self, wanted_seconds: float | None) -> float | None:
-        if not self.deadline_ms:
+        # A tell's deadline is about when it may start; nobody waits for its end.
+        if not (self._envelope.is_ask and self.deadline_ms):
             return wanted_seconds
-        left = max(0.001, (self.deadline_ms - self._services.clock.now_ms()) / 1000)
+        left = min(ASK_SECONDS_MAX, max(0.001, (self.deadline_ms - self._services.clock.now_ms()) / 1000))
         return left if wanted_seconds is None else min(left, wanted_seconds)
 
 

@@ -73,8 +73,12 @@ class Directory:
             return
         try:
             await activation.deactivate()
-        except Exception as error:  # noqa: BLE001 - a user's hook may raise anything; the actor leaves all the same
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's hook may raise anything; the actor leaves
             self._services.observer.observe(Trouble(f"deactivate of {address}", repr(error)))
+
+    def discard(self, address: Address) -> None:
+        """Forget the activation of *address* without its hook: it is not what was last committed."""
+        self._live.pop(address, None)
 
     def idle(self, now_seconds: float) -> list[Address]:
         """Return what has been idle for the `idle_timeout` of its type."""

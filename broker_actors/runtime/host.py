@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from broker_actors.actor.spec import ActorSpec
@@ -28,6 +29,8 @@ from broker_actors.runtime.turn import run_turn
 
 #: Turns a runner takes without suspending before it lets the loop read and write.
 BURST_MAX: Final = 50
+#: How long a method may take to end once it is cancelled; then it is left behind.
+CANCEL_SECONDS_MAX: Final = 5.0
 
 
 class Host:
@@ -43,6 +46,7 @@ class Host:
         self._runners: set[asyncio.Task[None]] = set()
         self._runner_is_starting = False
         self._draining = False
+        self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
         #: Resolves with an exception when a runner died, which only a bug can cause.
@@ -53,7 +57,7 @@ class Host:
         if subscription.is_lost():
             return
         try:
-            envelope = _envelope(delivery.message)
+            envelope = self._envelope(delivery.message)
         except UndecodableError as error:
             self._strays.bury(delivery, subscription, error)
             return
@@ -76,7 +80,10 @@ class Host:
         self._start_runner()
 
     async def drain(self, deadline_seconds: float) -> bool:
-        """Start nothing new and wait for what runs; return whether all of it ended in time."""
+        """Start nothing new and wait for what runs; return whether all of it ended in time.
+
+        What the running turns wait for still runs: asks of theirs to actors of this worker.
+        """
         self._draining = True
         try:
             async with asyncio.timeout(deadline_seconds):
@@ -87,10 +94,13 @@ class Host:
 
     async def close(self) -> None:
         """Cancel what still runs, then deactivate every actor. Idempotent."""
-        self._draining = True
-        for runner in self._runners:
+        self._draining = self._closing = True
+        runners = list(self._runners)
+        for runner in runners:
             runner.cancel()
-        await asyncio.gather(*self._runners, return_exceptions=True)
+        if runners:
+            # Bounded: a method may swallow its cancellation.
+            await asyncio.wait(runners, timeout=CANCEL_SECONDS_MAX)
         await self._strays.close()
         await self._directory.close()
 
@@ -111,7 +121,7 @@ class Host:
         never without somebody to serve them, and a burst of turns that do not suspend costs
         one task.
         """
-        if self._runner_is_starting or self._draining:
+        if self._runner_is_starting or self._closing:
             return
         self._runner_is_starting = True
         runner = asyncio.create_task(self._run())
@@ -126,7 +136,7 @@ class Host:
     async def _run(self) -> None:
         self._runner_is_starting = False
         burst = 0
-        while not self._draining and (job := self._lanes.next()) is not None:
+        while not self._closing and (job := self._lanes.next()) is not None:
             address, item = job
             self._quiet.clear()
             self._start_runner()
@@ -144,23 +154,43 @@ class Host:
         if isinstance(item, Passivate):
             await self._directory.passivate(address)
             return
-        if item.subscription.is_lost():
+        if item.subscription.is_lost() or (self._draining and not item.envelope.chain):
             return
         activation = await self._directory.activate(address, item)
         if activation is None:
             item.subscription.abandon()
             return
-        await run_turn(item.envelope, Steps(item, activation, self._services, self._waiting))
+        try:
+            await run_turn(item.envelope, Steps(item, activation, self._services, self))
+        except BaseException:
+            # Whatever the run left of its state must not be what the next turn starts from.
+            self._directory.discard(address)
+            item.subscription.abandon()
+            raise
         if item.subscription.is_lost():
             await self._directory.passivate(address)
 
-    def _waiting(self, change: int) -> None:
+    def waiting(self, change: int) -> None:
+        """Count *change* more (or fewer) turns as waiting for somebody else's answer."""
         self._lanes.exempt(change)
         self._start_runner()
 
+    def ends_with(self, error: BaseException) -> bool:
+        """Return whether *error* ends the worker, and is not the fault of the code that ran."""
+        if isinstance(error, asyncio.CancelledError) and not self._closing:
+            # A method that cancelled its own task: the runner goes on and must not stay cancelled.
+            task = asyncio.current_task()
+            while task is not None and task.cancelling():
+                task.uncancel()
+            return False
+        return isinstance(error, asyncio.CancelledError | KeyboardInterrupt | GeneratorExit)
 
-def _envelope(message: WireMessage) -> Envelope:
-    # Before anything else touches it: a body over the limit must not reach the outbox of its dead letter.
-    if len(message.body) > BODY_BYTES_MAX:
-        raise UndecodableError(f"the body has {len(message.body)} bytes; the limit is {BODY_BYTES_MAX}")
-    return from_wire(message)
+    def _envelope(self, message: WireMessage) -> Envelope:
+        # Before anything else touches it: a body over the limit must not reach the outbox of its dead letter.
+        if len(message.body) > BODY_BYTES_MAX:
+            raise UndecodableError(f"the body has {len(message.body)} bytes; the limit is {BODY_BYTES_MAX}")
+        envelope = from_wire(message)
+        if envelope.key or (envelope.sender and envelope.seq):
+            return envelope
+        # A foreign envelope without a key: two that look alike are still two.
+        return replace(envelope, message_id=self._services.clock.token())

@@ -38,7 +38,7 @@ async def invoke(activation: Activation, envelope: Envelope, services: Services)
     if method is None:
         raise UnknownMethodError(f"{activation.address.type} has no method {envelope.method!r}")
     arguments = method.arguments.validate(*body.decode(envelope.body, envelope.content_type))
-    instance = await activation.instance()
+    instance = await _until_deadline(activation.instance(), envelope, services)
     result = await _call(method, instance, arguments, envelope, services)
     try:
         return reply.of_result(result, envelope.content_type, simplify=simplify)
@@ -56,7 +56,7 @@ async def _call(
         return await _until_deadline(running, envelope, services)
     if method.run_in == "thread":
         # The thread cannot be stopped, so the deadline ends the wait only once it is done.
-        return await asyncio.to_thread(method.function, instance, *args, **kwargs)
+        return await asyncio.to_thread(_in_thread, method, instance, arguments)
     started_seconds = services.clock.monotonic_seconds()
     try:
         return method.function(instance, *args, **kwargs)
@@ -64,6 +64,15 @@ async def _call(
         seconds = services.clock.monotonic_seconds() - started_seconds
         if seconds > SLOW_SECONDS:
             services.observer.observe(SlowTurn(envelope.address, envelope.method, seconds))
+
+
+def _in_thread(method: AnyMethod, instance: object, arguments: Bound) -> object:
+    args, kwargs = arguments
+    try:
+        return method.function(instance, *args, **kwargs)
+    except StopIteration as error:
+        # No future can carry it: the turn would wait for ever.
+        raise RuntimeError(f"{method.name} raised StopIteration") from error
 
 
 async def _until_deadline(running: Awaitable[object], envelope: Envelope, services: Services) -> object:
@@ -83,5 +92,8 @@ async def _until_deadline(running: Awaitable[object], envelope: Envelope, servic
 
 def failure_of(error: BaseException) -> ErrorRecord:
     """Return *error* as data, with as much of its traceback as a header holds."""
-    text = "".join(traceback.format_exception(error))
+    try:
+        text = "".join(traceback.format_exception(error))
+    except BaseException:  # noqa: BLE001 - an exception may carry attributes that cannot be formatted
+        text = "the traceback cannot be formatted"
     return describe(error, text[-TRACEBACK_CHARACTERS_MAX:])

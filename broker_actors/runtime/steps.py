@@ -7,13 +7,19 @@ runtime, or the cancellation of the worker, leaves it as an exception.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from broker_actors.actor.context import entered
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import turn as t
-from broker_actors.core.errors import ErrorRecord, PlatformError
+from broker_actors.core.errors import (
+    BrokerUnavailableError,
+    ErrorRecord,
+    MailboxFullError,
+    PlatformError,
+    StoreUnavailableError,
+)
 from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
 from broker_actors.core.history import summary
 from broker_actors.core.outgoing import Outgoing, pack
@@ -28,6 +34,18 @@ from broker_actors.runtime.ledger import record_of
 from broker_actors.runtime.services import Services
 
 
+class TurnHost(Protocol):
+    """What a turn needs of whoever runs it."""
+
+    def waiting(self, change: int) -> None:
+        """Count *change* more (or fewer) turns as waiting for somebody else's answer."""
+        ...
+
+    def ends_with(self, error: BaseException) -> bool:
+        """Return whether *error* ends the worker, and is not the fault of the code that ran."""
+        ...
+
+
 class Steps:
     """One turn of one activation, as the spine sees it."""
 
@@ -35,23 +53,21 @@ class Steps:
         "_activation",
         "_arrival",
         "_context",
+        "_host",
         "_outgoing",
         "_services",
         "_state",
-        "_waiting",
         "terms",
     )
 
-    def __init__(
-        self, arrival: Arrival, activation: Activation, services: Services, waiting: Callable[[int], None]
-    ) -> None:
+    def __init__(self, arrival: Arrival, activation: Activation, services: Services, host: TurnHost) -> None:
         spec = activation.spec
         #: What failures are judged by.
         self.terms = Terms(_retry_of(spec, arrival), spec.durable, arrival.subscription.mailbox)
         self._arrival = arrival
         self._activation = activation
         self._services = services
-        self._waiting = waiting
+        self._host = host
         self._context: TurnContext | None = None
         self._state: bytes | None = None
         self._outgoing: list[Outgoing] = []
@@ -74,18 +90,16 @@ class Steps:
         if attempt != envelope.attempt:
             envelope = replace(envelope, attempt=attempt)
         context = self._context = TurnContext(
-            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._waiting
+            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._host.waiting
         )
         try:
             with entered(context):
                 reply = await invoke(self._activation, envelope, self._services)
             self._state = self._activation.dump()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; core decides what it means
-            return self._raised(failure_of(error))
-        except asyncio.CancelledError as error:
-            if _being_cancelled():
+        except BaseException as error:
+            if self._host.ends_with(error):
                 raise
-            # The method cancelled itself, which is its own fault and not the end of this worker.
+            # User code may raise anything, its own cancellation included; core decides what it means.
             return self._raised(failure_of(error))
         finally:
             context.finish()
@@ -128,8 +142,10 @@ class Steps:
             await self._activation.ledger.dispatched([i for i, error in enumerate(results) if error is None])
             if failed:
                 raise failed[0]
-        except PlatformError as error:
+        except (BrokerUnavailableError, StoreUnavailableError, MailboxFullError) as error:
             return self._lost("dispatch", error)
+        except PlatformError as error:
+            return self._refused(error)
         return t.Sent()
 
     async def answer(self, reply: Reply) -> t.Event:
@@ -158,6 +174,10 @@ class Steps:
         self._activation.roll_back()
         return t.Raised(error, self.now_ms(), self._services.clock.chance())
 
+    def _refused(self, error: PlatformError) -> t.Refused:
+        self._services.observer.observe(Trouble(f"dispatch of {self._activation.address}", str(error)))
+        return t.Refused(failure_of(error), self.now_ms(), self._services.clock.chance())
+
     def _lost(self, where: str, error: PlatformError) -> t.Lost:
         self._services.observer.observe(Trouble(f"{where} of {self._activation.address}", str(error)))
         return t.Lost()
@@ -173,8 +193,3 @@ class Steps:
 def _retry_of(spec: ActorSpec, arrival: Arrival) -> Retry:
     method = spec.methods.get(arrival.envelope.method)
     return spec.options.retry if method is None or method.retry is None else method.retry
-
-
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -64,6 +64,8 @@ class Worker:
         self._mailboxes = Mailboxes(*observing, prefetch=system.settings.prefetch)
         self._relayed = Mailboxes(*observing, prefetch=RELAY_PREFETCH)
         self._background: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
+        self._entered = False
 
     async def __aenter__(self) -> Self:
         """Start: return once every mailbox is consumed.
@@ -73,6 +75,9 @@ class Worker:
             PlatformError: the broker or the store is unavailable.
 
         """
+        if self._entered:
+            raise ConfigurationError("a worker runs once: make a new one")
+        self._entered = True
         try:
             for spec in self._specs.values():
                 layout = await self._services.dispatch.layout(spec.type, spec.layout)
@@ -107,13 +112,18 @@ class Worker:
         waiting = asyncio.ensure_future(until.wait())
         try:
             await asyncio.wait([waiting, self._background], return_when=asyncio.FIRST_COMPLETED)
-            if self._background.done():
-                await self._background
+            if self._failure is not None:
+                raise self._failure
         finally:
             waiting.cancel()
 
     async def stop(self) -> None:
-        """Stop in order: no new turns, wait for what runs, close the mailboxes, deactivate. Idempotent."""
+        """Stop in order: no new turns, wait for what runs, close the mailboxes, deactivate. Idempotent.
+
+        Raises:
+            BaseException: what killed one of the worker's own tasks before; only a bug can.
+
+        """
         deadline_seconds = self._system.settings.drain_timeout_seconds
         if not await self._host.drain(deadline_seconds):
             running = self._host.running
@@ -130,11 +140,14 @@ class Worker:
         background, self._background = self._background, None
         if background is not None:
             background.cancel()
-            await asyncio.gather(background, return_exceptions=True)
+            await asyncio.wait([background])
         await self._mailboxes.close()
         await self._relayed.close()
         await self._relay.close()
         await self._host.close()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def _open(self, mailbox: str, spec: ActorSpec) -> None:
         self._mailboxes.open(mailbox, spec.type, self._host.receive, self._host.lost)
@@ -142,14 +155,24 @@ class Worker:
     async def _open_dedicated(self) -> None:
         for spec in self._specs.values():
             if spec.layout.dedicated:
-                for actor_id in await self._services.store.spawned(spec.type):
+                ids = await self._services.store.spawned(spec.type)
+                # Consuming a mailbox the broker has lost would fail for ever.
+                await self._services.dispatch.declare_dedicated(spec.layout, ids)
+                for actor_id in ids:
                     self._open(spec.layout.mailbox_of(actor_id), spec)
 
     async def _run_background(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tick())
-            tasks.create_task(self._sweep())
-            tasks.create_task(self._watch())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._tick())
+                tasks.create_task(self._sweep())
+                tasks.create_task(self._watch())
+        except Exception as error:
+            # A worker that is half dead must not look alive: its mailboxes go to others.
+            self._failure = error
+            self._services.observer.observe(Trouble("worker", f"stopped consuming: {error!r}"))
+            await self._mailboxes.close()
+            raise
 
     async def _watch(self) -> None:
         await self._host.failed

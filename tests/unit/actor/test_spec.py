@@ -164,6 +164,8 @@ class TestOptionsThatCannotBe:
             ("codec", "pickle"),
             ("idle_timeout", -1),
             ("key_retention", float("nan")),
+            ("key_retention", 0),
+            ("key_retention", 1e12),
             ("min_backoff", "1"),
             ("retry", 5),
             ("name", 5),
