@@ -19,7 +19,7 @@ from broker_actors.core.envelope import Envelope, from_wire, to_wire
 from broker_actors.core.errors import TEXT_CHARACTERS_MAX, ErrorRecord, UndecodableError
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.topology import BROKER_KEY
-from broker_actors.core.wire import Headers, HeaderValue, WireMessage, text, whole
+from broker_actors.core.wire import INTEGER_MAX, Headers, HeaderValue, WireMessage, text, whole
 
 TRACEBACK_CHARACTERS_MAX: Final = TEXT_CHARACTERS_MAX
 #: What is kept of a foreign message's own headers, about: with those of the letter they
@@ -27,6 +27,9 @@ TRACEBACK_CHARACTERS_MAX: Final = TEXT_CHARACTERS_MAX
 FOREIGN_HEADERS_BYTES_MAX: Final = 32_768
 #: Of a header's name; the transport sends no longer ones.
 NAME_BYTES_MAX: Final = 128
+#: Of a value that is kept as a description of itself.
+SHOWN_CHARACTERS_MAX: Final = 2_000
+_INTEGER_MIN: Final = -(2**63)
 
 
 class Reason(StrEnum):
@@ -80,10 +83,17 @@ def of_envelope(
 def of_message(
     message: WireMessage, error: ErrorRecord, *, actor_type: str, origin: str, now_ms: int
 ) -> Outgoing:
-    """Return the dead letter of a *message* that could not be read as an envelope."""
-    kept = replace(message, headers=_fitting(_as_sent(message.headers)))
+    """Return the dead letter of a *message* that could not be read as an envelope, or not be sent on."""
+    kept = replace(message, headers=_fitting(_sendable(_as_sent(message.headers))))
     headers = _letter_headers(_message_id(message), Reason.UNDECODABLE, error, origin, now_ms)
     return _letter(kept, headers, actor_type)
+
+
+def bare(letter: Outgoing) -> Outgoing:
+    """Return *letter* with nothing of what it holds but the body, for when the rest cannot be sent."""
+    headers = letter.message.headers
+    ours = {name: headers[name] for name in _LETTER_HEADERS if name in headers}
+    return replace(letter, message=WireMessage(ours, letter.message.body))
 
 
 def read(message: WireMessage) -> DeadLetter:
@@ -145,6 +155,42 @@ def _as_sent(headers: Headers) -> Headers:
     }
 
 
+def _sendable(headers: Headers) -> Headers:
+    """Return *headers* with values of which it is certain that the transport can send them.
+
+    Not every value a broker delivers can be written again: a double comes out of the client
+    library as a float of half the size. Doing it twice changes nothing, or a letter buried
+    again would be another letter.
+    """
+    return {name: _sendable_value(name, value) for name, value in headers.items()}
+
+
+def _sendable_value(name: str, value: object) -> object:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case bool():
+            return value
+        case int() if _INTEGER_MIN <= value <= INTEGER_MAX:
+            return value
+        case bytes() | bytearray():
+            return bytes(value)
+        case [str(shown)] if name.startswith("ba-"):
+            return [shown.encode(errors="backslashreplace").decode()]
+        case _:
+            # No header of ours is a list: what made the message unreadable does not become readable as text.
+            shown = _shown_value(value)
+            return [shown] if name.startswith("ba-") else shown
+
+
+def _shown_value(value: object) -> str:
+    try:
+        shown = repr(value)
+    except RecursionError:
+        shown = f"<{type(value).__name__}, too deep to show>"
+    return shown[:SHOWN_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
+
+
 def _fitting(headers: Headers) -> Headers:
     """Return as many of *headers* as a letter has room for, ours before foreign ones."""
     kept: dict[str, object] = {}
@@ -196,7 +242,7 @@ def _envelope_id(envelope: Envelope) -> str:
 
 
 def _message_id(message: WireMessage) -> str:
-    sent = _as_sent(message.headers)
+    sent = _sendable(_as_sent(message.headers))
     headers = sorted((name, repr(value)) for name, value in sent.items() if name not in _LETTER_HEADERS)
     parts = (message.message_id, message.type, repr(headers))
     return _id(*(part.encode(errors="backslashreplace") for part in parts), message.body)

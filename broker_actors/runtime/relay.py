@@ -2,7 +2,8 @@
 
 It consumes `actors.due` and `actors.unroutable` beside all other workers, takes no epoch,
 and computes each target's mailbox at the moment it sends. What a target refuses waits
-again in a delay level, so that one full mailbox holds up nobody else.
+again in a delay level, so that one full mailbox holds up nobody else. What has no target
+is tried for as long as a rolling deploy may take, then buried.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ from typing import Final
 
 from broker_actors.core import dead, topology
 from broker_actors.core.address import Address
-from broker_actors.core.envelope import from_wire
-from broker_actors.core.errors import PlatformError, UndecodableError, describe
+from broker_actors.core.envelope import Envelope, from_wire, to_wire
+from broker_actors.core.errors import PlatformError, UnknownActorTypeError, UnroutableError, describe
 from broker_actors.core.events import Trouble
 from broker_actors.core.outgoing import Destination, Outgoing, unpack
-from broker_actors.core.wire import WireMessage, whole
+from broker_actors.core.retry import UNKNOWN_TARGET
+from broker_actors.core.wire import whole
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.arrival import Subscription
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.strays import PASSING, bury
 
 #: How long a refused message waits before the next try.
 REFUSED_SECONDS: Final = 5
+#: Of what has no target: the delay levels know no shorter wait.
+WAIT_SECONDS_MIN: Final = 1.0
+#: How often a message on its way through the delay levels was found to have no target.
+RELAYED: Final = "ba-relayed"
 #: A message found this much before its time waits again: the delay levels hold eight and a half years.
 EARLY_MS_MAX: Final = 1_500
 #: How old an outbox item must be before the relay, and not its own turn, sends it.
@@ -64,33 +71,70 @@ class Relay:
         await asyncio.gather(*self._sending, return_exceptions=True)
 
     async def _relay(self, subscription: Subscription, delivery: Delivery) -> None:
-        item = self._forwarded(delivery)
         try:
-            try:
-                await self._services.dispatch.send(item)
-            except PlatformError as error:
-                self._observe(delivery.mailbox, error)
-                due_ms = self._services.clock.now_ms() + REFUSED_SECONDS * 1000
-                await self._services.dispatch.send(Outgoing(Destination.DELAY, item.message, due_ms))
-        except PlatformError as error:
+            await self._settle(delivery)
+        except Exception as error:  # noqa: BLE001 - nobody awaits this task: a bug would keep the message unseen
             self._observe(delivery.mailbox, error)
             subscription.abandon()
-            return
-        delivery.ack()
+        else:
+            delivery.ack()
 
-    def _forwarded(self, delivery: Delivery) -> Outgoing:
-        message, now_ms = _as_sent(delivery.message), self._services.clock.now_ms()
+    async def _settle(self, delivery: Delivery) -> None:
+        """Get *delivery* out of this mailbox: to its target, into a delay level or to the dead letters."""
         try:
-            from_wire(message)
-            due_ms = whole(message.headers, "ba-due", 0)
-        except UndecodableError as error:
-            route = topology.BROKER_KEY
-            return dead.of_message(
-                message, describe(error), actor_type=route, origin=delivery.mailbox, now_ms=now_ms
+            await self._forward(delivery)
+        except PASSING:
+            raise
+        except PlatformError as error:
+            # What waiting does not cure would block this mailbox for ever.
+            self._observe(delivery.mailbox, error)
+            letter = dead.of_message(
+                delivery.message,
+                describe(error),
+                actor_type=topology.BROKER_KEY,
+                origin=delivery.mailbox,
+                now_ms=self._services.clock.now_ms(),
             )
-        if due_ms > now_ms + EARLY_MS_MAX:
-            return Outgoing(Destination.DELAY, message, due_ms)
-        return Outgoing(Destination.MAILBOX, message)
+            await bury(self._services, letter)
+
+    async def _forward(self, delivery: Delivery) -> None:
+        envelope, headers = from_wire(delivery.message), delivery.message.headers
+        due_ms, refusals = whole(headers, "ba-due", 0), whole(headers, RELAYED, 0)
+        clock = self._services.clock
+        if due_ms > clock.now_ms() + EARLY_MS_MAX:
+            await self._put_off(envelope, due_ms, refusals)
+            return
+        try:
+            await self._services.dispatch.send(Outgoing(Destination.MAILBOX, to_wire(envelope)))
+        except PASSING as error:
+            self._observe(delivery.mailbox, error)
+            await self._put_off(envelope, clock.now_ms() + REFUSED_SECONDS * 1000, refusals)
+        except (UnknownActorTypeError, UnroutableError) as error:
+            self._observe(delivery.mailbox, error)
+            await self._refused(delivery, envelope, refusals + 1, error)
+
+    async def _refused(
+        self, delivery: Delivery, envelope: Envelope, refusals: int, error: PlatformError
+    ) -> None:
+        """Put off what has no target (yet), or bury it when the last attempt was this one."""
+        clock = self._services.clock
+        wait_seconds = UNKNOWN_TARGET.wait_seconds(refusals, recoverable=True, chance=clock.chance())
+        if wait_seconds is not None:
+            due_ms = clock.now_ms() + int(max(WAIT_SECONDS_MIN, wait_seconds) * 1000)
+            await self._put_off(envelope, due_ms, refusals)
+            return
+        is_known = isinstance(error, UnroutableError)
+        reason = dead.Reason.UNROUTABLE if is_known else dead.Reason.UNKNOWN_TARGET
+        letter = dead.of_envelope(
+            envelope, reason, describe(error), origin=delivery.mailbox, now_ms=clock.now_ms()
+        )
+        await bury(self._services, letter)
+
+    async def _put_off(self, envelope: Envelope, due_ms: int, refusals: int) -> None:
+        message = to_wire(envelope)
+        if refusals:
+            message = replace(message, headers={**message.headers, RELAYED: refusals})
+        await self._services.dispatch.send(Outgoing(Destination.DELAY, message, due_ms))
 
     async def _send_leftovers(self, address: Address) -> int:
         store, sent = self._services.store, 0
@@ -104,16 +148,6 @@ class Relay:
             sent += 1
         return sent
 
-    def _observe(self, where: str, error: PlatformError) -> None:
-        self._services.observer.observe(Trouble(f"relay: {where}", str(error)))
-
-
-def _as_sent(message: WireMessage) -> WireMessage:
-    """Return *message* without what the broker added on its way through the delay levels."""
-    broker_headers = {"x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason"}
-    added = {name for name in message.headers if name in broker_headers or name.startswith("x-last-death")}
-    if not added:
-        return message
-    return replace(
-        message, headers={name: value for name, value in message.headers.items() if name not in added}
-    )
+    def _observe(self, where: str, error: Exception) -> None:
+        text = str(error) if isinstance(error, PlatformError) else repr(error)
+        self._services.observer.observe(Trouble(f"relay: {where}", text))
