@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 import redis
 
-from tests.servers import RabbitServer, RedisServer, VirtualHosts
+from tests.servers import RabbitServer, RedisServer, Server, VirtualHosts
 
 # The same examples in every run: a finding belongs to the change under test. `make verify` draws
 # new ones. No deadlines: how long an example takes depends on who else uses the machine.
@@ -92,9 +92,15 @@ def namespace() -> str:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that skips itself: a run that did not test must not look like one that did."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what broken servers said, and fail a test that skips itself.
+
+    A run that did not test must not look like one that did.
+    """
     report = yield
+    if report.failed:
+        servers = [server for server in _arguments_of(item) if isinstance(server, Server)]
+        report.sections += [(f"log of {type(server).__name__}", server.log_tail()) for server in servers]
     if report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, and a test that cannot run is a failure here: {report.longrepr}"
@@ -109,6 +115,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = f"skipped, and a module that cannot run is a failure here: {report.longrepr}"
     return report
+
+
+def _arguments_of(item: pytest.Item) -> list[object]:
+    return list(item.funcargs.values()) if isinstance(item, pytest.Function) else []
 
 
 def _vhosts_of(amqp_url: str) -> VirtualHosts:

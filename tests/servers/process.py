@@ -94,4 +94,9 @@ class Process:
 
     def log_tail(self) -> str:
         """Return the last lines it printed."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+        return tail(self._log)
+
+
+def tail(log: Path) -> str:
+    """Return the last lines of *log*."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])

@@ -13,7 +13,7 @@ from typing import Self
 
 from tests.servers.polling import until
 from tests.servers.ports import free_port, is_open
-from tests.servers.process import Process, ServerError
+from tests.servers.process import Process, ServerError, tail
 from tests.servers.reaper import reaper, remove
 
 _STARTS_MAX = 3
@@ -40,6 +40,7 @@ class Server(ABC):
         parent = _MEMORY if in_memory and _has_room(_MEMORY) else None
         self.folder = Path(tempfile.mkdtemp(prefix="broker-actors-", dir=parent))
         reaper().watch("folder", self.folder)
+        self._log = self.folder / "server.log"
         self._process: Process | None = None
         self._is_frozen = False
 
@@ -124,6 +125,10 @@ class Server(ABC):
             self._end()
             self._launch()
 
+    def log_tail(self) -> str:
+        """Return the last lines it printed since its last start."""
+        return tail(self._log) if self._log.exists() else ""
+
     def close(self) -> None:
         """End it and remove its data."""
         self._end()
@@ -145,10 +150,9 @@ class Server(ABC):
 
     def _launch(self) -> None:
         self._is_frozen = False
-        log = self.folder / "server.log"
         # A log of its own per start: an earlier one must not explain why this one failed.
-        log.unlink(missing_ok=True)
-        self._process = Process(self._command(), self._environment(), self.folder, log)
+        self._log.unlink(missing_ok=True)
+        self._process = Process(self._command(), self._environment(), self.folder, self._log)
         self._process.wait_ready(self._is_ready)
 
     def _end(self) -> None:
