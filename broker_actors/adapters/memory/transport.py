@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from broker_actors.adapters.memory.broker import MemoryBroker
+from broker_actors.adapters.memory.checks import check
 from broker_actors.adapters.memory.consumer import CLOSED_HERE, MemoryConsumer
 from broker_actors.core.errors import BrokerUnavailableError, PlatformError
 from broker_actors.core.topology import Declaration, Route
@@ -52,6 +53,7 @@ class MemoryTransport:
     async def publish(self, route: Route, message: WireMessage) -> None:
         """Return when the broker has *message*; see the port."""
         self._check_open()
+        check(message)
         publication = _Publication(route, message)
         self._line.append(publication)
         try:
