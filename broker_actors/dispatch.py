@@ -8,11 +8,14 @@ whose layout is already known.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from broker_actors.core import topology
 from broker_actors.core.address import Address
 from broker_actors.core.errors import (
+    PlatformError,
     TopologyMismatchError,
     UnknownActorTypeError,
     UnroutableError,
@@ -24,6 +27,9 @@ from broker_actors.ports.clock import Clock
 from broker_actors.ports.store import Store
 from broker_actors.ports.transport import Transport
 
+#: Dedicated mailboxes declared within one deadline of the transport.
+DECLARED_AT_ONCE: Final = 100
+
 
 class Dispatch:
     """Publishes outgoing messages."""
@@ -33,9 +39,12 @@ class Dispatch:
         self._store = store
         self._clock = clock
         self._layouts: dict[str, Layout] = {}
-        self._settling: dict[str, asyncio.Task[Layout]] = {}
+        #: By type, and whether its class is here: who knows the class must not fail with who does not.
+        self._settling: dict[tuple[str, bool], asyncio.Task[Layout]] = {}
         self._declaring = asyncio.Lock()
         self._common_declared = False
+        self._dedicated_declared: set[str] = set()
+        self._closed = False
 
     def known(self, actor_type: str) -> Layout | None:
         """Return the layout of *actor_type* if it was met before; never waits."""
@@ -51,13 +60,12 @@ class Dispatch:
         Raises:
             UnknownActorTypeError: nobody has recorded a layout and none is declared here.
             TopologyMismatchError: the recorded layout is not the declared one.
-            PlatformError: the store or the broker is unavailable.
+            PlatformError: the store or the broker is unavailable, or the actor system was closed.
 
         """
         layout = self._layouts.get(actor_type)
         if layout is None:
-            # Shielded: declaring may take longer than a short ask waits, and must not start over with each.
-            layout = await asyncio.shield(self._settling.get(actor_type) or self._start(actor_type, declared))
+            layout = await self._settled(actor_type, declared)
         _check(layout, declared)
         return layout
 
@@ -65,15 +73,34 @@ class Dispatch:
         """Make the mailbox of *address* if its type has dedicated ones; idempotent.
 
         Raises:
+            MailboxFullError: the type has as many dedicated actors as the store records.
             PlatformError: see `layout`.
 
         """
         layout = await self.layout(address.type, declared)
         if not layout.dedicated:
             return
-        # Declared before it is recorded, so that a worker never finds a mailbox that does not exist yet.
-        await self._transport.declare(topology.dedicated(layout, address.id))
+        # Recorded before it is declared, so that no mailbox exists which no worker will ever consume;
+        # a worker that finds the record first declares the mailbox itself.
         await self._store.spawn(address)
+        await self._transport.declare(topology.dedicated(layout, address.id))
+
+    async def declare_dedicated(self, layout: Layout, ids: Sequence[str]) -> None:
+        """Make sure that the mailboxes of *ids* exist; each is declared once, whoever spawned it.
+
+        The broker may have lost what the store still records.
+
+        Raises:
+            PlatformError: the broker is unavailable.
+
+        """
+        new = [actor_id for actor_id in ids if layout.mailbox_of(actor_id) not in self._dedicated_declared]
+        for start in range(0, len(new), DECLARED_AT_ONCE):
+            some = new[start : start + DECLARED_AT_ONCE]
+            await self._transport.declare(
+                declaration for actor_id in some for declaration in topology.dedicated(layout, actor_id)
+            )
+            self._dedicated_declared.update(layout.mailbox_of(actor_id) for actor_id in some)
 
     async def send(self, item: Outgoing) -> None:
         """Publish *item* and return when it is confirmed.
@@ -109,23 +136,44 @@ class Dispatch:
             await self._transport.publish(Route(topology.DEAD, topology.BROKER_KEY), item.message)
 
     async def close(self) -> None:
-        """Cancel what is being declared. Idempotent."""
+        """Cancel what is being declared; those who wait for it get `PlatformError`. Idempotent."""
+        self._closed = True
         tasks = list(self._settling.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, actor_type: str, declared: Layout | None) -> asyncio.Task[Layout]:
+    async def _settled(self, actor_type: str, declared: Layout | None) -> Layout:
+        key = (actor_type, declared is not None)
+        task = self._settling.get(key)
+        if task is None:
+            # Closed for new ones only: what is already known may still be looked up.
+            self._check_open(actor_type)
+            task = self._start(key, declared)
+        # Declaring may take longer than a short ask waits, and must not start over with each. Waited for
+        # and not awaited: a cancelled caller leaves it alone, and its own end by `close` cancels no caller.
+        await asyncio.wait([task])
+        if task.cancelled():
+            self._check_open(actor_type)
+        return task.result()
+
+    def _start(self, key: tuple[str, bool], declared: Layout | None) -> asyncio.Task[Layout]:
+        actor_type, _ = key
         task = asyncio.create_task(self._settle(actor_type, declared))
-        self._settling[actor_type] = task
+        self._settling[key] = task
 
         def settled(done: asyncio.Task[Layout]) -> None:
-            del self._settling[actor_type]
+            del self._settling[key]
             if not done.cancelled() and done.exception() is None:
                 self._layouts[actor_type] = done.result()
 
         task.add_done_callback(settled)
         return task
+
+    def _check_open(self, actor_type: str) -> None:
+        if self._closed:
+            text = f"the actor system was closed before actor type {actor_type} was looked up and declared"
+            raise PlatformError(text)
 
     async def _settle(self, actor_type: str, declared: Layout | None) -> Layout:
         if declared is None:

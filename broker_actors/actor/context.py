@@ -6,6 +6,7 @@ commit and an ask carries the deadline and the chain of callers.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -65,13 +66,16 @@ class TurnScope(Caller, Protocol):
         ...
 
 
-_active: Final[ContextVar[TurnScope | None]] = ContextVar("broker_actors_turn", default=None)
+#: The running turn and its loop; a thread the turn starts inherits both.
+_active: Final[ContextVar[tuple[TurnScope, asyncio.AbstractEventLoop | None] | None]] = ContextVar(
+    "broker_actors_turn", default=None
+)
 
 
 @contextmanager
 def entered(scope: TurnScope) -> Generator[None, None, None]:
     """Make *scope* the running turn of this task, and of the tasks it starts, until left."""
-    token = _active.set(scope)
+    token = _active.set((scope, _running_loop()))
     try:
         yield
     finally:
@@ -82,14 +86,32 @@ def current_caller() -> TurnScope | None:
     """Return the running turn, or None outside of any.
 
     Raises:
-        OutOfTurnError: this task was started by a turn that is over.
+        OutOfTurnError: this task was started by a turn that is over, or runs on a loop of its own.
 
     """
-    scope = _active.get()
-    if scope is not None and scope.finished:
+    active = _active.get()
+    if active is None:
+        return None
+    scope, loop = active
+    if scope.finished:
         text = (
             f"the turn is over: {scope.address} ran {scope.method}, and this task is left over from it. "
             "Await everything a method starts before it returns"
         )
         raise OutOfTurnError(text)
+    here = _running_loop()
+    if here is not None and loop is not None and here is not loop:
+        text = (
+            f"this is another event loop than that of the turn: {scope.address} runs {scope.method}, which "
+            "started it in a thread. Take turn.current() before that, and make calls from an async method"
+        )
+        raise OutOfTurnError(text)
     return scope
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs in this thread, or None: synchronous code in a thread has none."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

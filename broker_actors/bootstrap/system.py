@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self, TypeVar, overload
 
@@ -84,16 +85,18 @@ class ActorSystem:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the connections; asks under way fail."""
+        """Close the connections; calls under way end with `PlatformError`."""
         client, self._client = self._client, None
         dispatch, self._dispatch = self._dispatch, None
         backend, self._backend = self._backend, None
-        if client is not None:
-            await client.close()
-        if dispatch is not None:
-            await dispatch.close()
-        if backend is not None and self._given is None:
-            await backend.close()
+        # Each part also when the one before failed or was cancelled. The last one pushed is the first closed.
+        async with AsyncExitStack() as closing:
+            if backend is not None and self._given is None:
+                closing.push_async_callback(backend.close)
+            if dispatch is not None:
+                closing.push_async_callback(dispatch.close)
+            if client is not None:
+                closing.push_async_callback(client.close)
 
     @overload
     def ref(self, actor: type[RefT], actor_id: str) -> RefT: ...
@@ -120,9 +123,11 @@ class ActorSystem:
         Actors with shared mailboxes exist without it, and nothing is made for them.
 
         Raises:
+            MailboxFullError: the type has 10,000 dedicated actors already.
             PlatformError: the broker or the store is unavailable, or the layout is not the recorded one.
 
         """
+        self.client.check_usable()
         ref = self.ref(actor, actor_id)
         target = target_of(ref)
         await self.dispatch.spawn(target.address, target.declared)

@@ -2,7 +2,8 @@
 
 Invariants: numbers are taken in the same loop step in which the publish enters the
 transport, so that number order is wire order; an ask ends with its reply, an error or
-`AskTimeoutError` by its deadline, whatever the broker and the store do.
+`AskTimeoutError` by its deadline, whatever the broker and the store do; once `close` has
+returned no call is under way and nothing more is published.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker_actors.client.pending import Pending
+from broker_actors.client.under_way import CLOSED, UnderWay
 from broker_actors.core import body, reply
 from broker_actors.core.envelope import MSGPACK, Envelope, to_wire
 from broker_actors.core.errors import (
@@ -28,7 +30,7 @@ from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Route
 from broker_actors.dispatch import Dispatch
-from broker_actors.ports.calling import Call
+from broker_actors.ports.calling import ASK_SECONDS_MAX, Call
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies, ReplyChannel
@@ -36,7 +38,6 @@ from broker_actors.ports.replies import Replies, ReplyChannel
 #: Addresses one incarnation numbers before it takes a new name, which bounds the table.
 ADDRESSES_MAX: Final = 100_000
 ASK_TIMEOUT_SECONDS: Final = 30.0
-TIMEOUT_SECONDS_MAX: Final = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class ClientOptions:
 
 
 class Client:
-    """Makes calls from one process. Implements `ports.calling.Caller`."""
+    """Makes calls from one process, on the loop it was made on. Implements `ports.calling.Caller`."""
 
     def __init__(
         self, dispatch: Dispatch, replies: Replies, clock: Clock, observer: Observer, options: ClientOptions
@@ -66,28 +67,36 @@ class Client:
         self._options = options
         self._pending = Pending(observer)
         self._channel: ReplyChannel | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[None] | None = None
         self._incarnation = clock.token()
         self._numbering = Numbering()
         self._asked = 0
         self._publishing: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._under_way = UnderWay()
+        self._loop = asyncio.get_running_loop()
 
     async def ask(self, call: Call) -> Plain:
         """Send *call* and wait for its result; see `ports.calling.Caller`."""
+        self.check_usable()
         timeout = self._timeout_seconds(call)
         # Taken before anything is awaited: nothing may run for a caller that has given up.
         deadline_ms = _deadline_ms(timeout, self._clock.now_ms())
+        deadline = asyncio.timeout(timeout)
+        self._under_way.add(deadline)
         try:
-            async with asyncio.timeout(timeout):
+            async with deadline:
                 answer = await self._ask(call, deadline_ms)
         except TimeoutError as error:
             if isinstance(error, AskTimeoutError):
                 raise
+            if self._under_way.closed:
+                raise PlatformError(CLOSED) from None
             text = (
                 f"{call.address}.{call.method} did not answer within {timeout:g} s: it may still run, or have"
             )
             raise AskTimeoutError(text) from None
+        finally:
+            self._under_way.remove(deadline)
         result = reply.read(answer)
         if isinstance(result, ErrorRecord):
             raise revive(result)
@@ -95,8 +104,57 @@ class Client:
 
     async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
         """Send *call* and return once it is confirmed; see `ports.calling.Caller`."""
-        self._check_open()
+        self.check_usable()
+        deadline = asyncio.timeout(None)
+        self._under_way.add(deadline)
+        try:
+            async with deadline:
+                await self._tell(call, delay_seconds)
+        except TimeoutError:
+            if deadline.expired():
+                raise PlatformError(CLOSED) from None
+            raise
+        finally:
+            self._under_way.remove(deadline)
+
+    @property
+    def reply_channel(self) -> str:
+        """The name of this client's reply channel; empty until its first ask."""
+        return "" if self._channel is None else self._channel.name
+
+    async def close(self) -> None:
+        """End every call under way with `PlatformError` and give up the reply channel. Idempotent."""
+        await self._under_way.end_all()
+        for task in list(self._publishing):
+            task.cancel()
+        await asyncio.gather(*self._publishing, return_exceptions=True)
+        if self._opening is not None:
+            # A channel half open could not be closed, so it is opened first.
+            await asyncio.wait([self._opening])
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    def check_usable(self) -> None:
+        """Refuse a call that cannot work here.
+
+        Raises:
+            PlatformError: the client is closed, or this is not the loop it was made on.
+
+        """
+        if self._under_way.closed:
+            raise PlatformError("the actor system is closed")
+        if asyncio.get_running_loop() is not self._loop:
+            # Its connections would wake nobody here, and the caller would wait to its deadline.
+            text = (
+                "the actor system was opened on another event loop: await the call there, as with "
+                "asyncio.run_coroutine_threadsafe(call, loop), or open a system on this loop"
+            )
+            raise PlatformError(text)
+
+    async def _tell(self, call: Call, delay_seconds: float) -> None:
         layout = await self._dispatch.layout(call.address.type, call.declared)
+        self._under_way.check_open()
         if delay_seconds > 0:
             await self._delay(call, delay_seconds)
             return
@@ -106,30 +164,15 @@ class Client:
         finally:
             self._settle(envelope)
 
-    @property
-    def reply_channel(self) -> str:
-        """The name of this client's reply channel; empty until its first ask."""
-        return "" if self._channel is None else self._channel.name
-
-    async def close(self) -> None:
-        """Fail what still waits and give up the reply channel. Idempotent."""
-        self._closed = True
-        self._pending.fail_all(PlatformError("the actor system was closed while this ask waited"))
-        for task in list(self._publishing):
-            task.cancel()
-        await asyncio.gather(*self._publishing, return_exceptions=True)
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
-
     async def _ask(self, call: Call, deadline_ms: int) -> Reply:
-        self._check_open()
         if str(call.address) in call.chain:
             path = " asks ".join([*call.chain, str(call.address)])
             text = f"{path}: the last one waits for itself; use a tell, or move the call out of the chain"
             raise CallCycleError("call_cycle", text)
         channel = self._channel or await self._open_channel()
         layout = await self._dispatch.layout(call.address.type, call.declared)
+        # Again, for closing may have come between: what it no longer sees must not be numbered or sent.
+        self._under_way.check_open()
         self._asked += 1
         envelope = self._numbered(call, deadline_ms, channel.name, str(self._asked))
         future = self._pending.add(envelope)
@@ -155,18 +198,34 @@ class Client:
         return task
 
     async def _open_channel(self) -> ReplyChannel:
-        async with self._opening:
-            if self._channel is None:
-                self._channel = await self._replies.open(
-                    self._incarnation, self._pending.resolve, self._send_again
-                )
-            return self._channel
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(self._opened)
+        opening = self._opening
+        # Not awaited itself: the deadline of one ask must not end it for the others, nor leave it half open.
+        await asyncio.wait([opening])
+        self._under_way.check_open()
+        opening.result()
+        if self._channel is None:
+            raise PlatformError(CLOSED)
+        return self._channel
+
+    async def _open(self) -> None:
+        self._channel = await self._replies.open(self._incarnation, self._pending.resolve, self._send_again)
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        self._opening = None
+        if not opening.cancelled():
+            # Looked at, since those who waited may all have given up.
+            opening.exception()
 
     def _send_again(self) -> None:
         """Ask again what the lost channel may have swallowed, with the same identity.
 
         Only keyed asks: an unkeyed one could run twice, so it waits for its deadline.
         """
+        if self._under_way.closed:
+            return
         for envelope in self._pending.keyed():
             layout = self._dispatch.known(envelope.address.type)
             if layout is not None:
@@ -229,14 +288,10 @@ class Client:
     def _timeout_seconds(self, call: Call) -> float:
         timeout = call.options.timeout_seconds
         seconds = self._options.ask_timeout_seconds if timeout is None else timeout
-        if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
-            text = f"timeout={seconds}: an ask needs a deadline above 0 and up to {TIMEOUT_SECONDS_MAX:g} s"
+        if not 0 < seconds <= ASK_SECONDS_MAX:
+            text = f"timeout={seconds}: an ask needs a deadline above 0 and up to {ASK_SECONDS_MAX:g} s"
             raise ConfigurationError(text)
         return seconds
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise PlatformError("the actor system is closed")
 
 
 def _deadline_ms(lifetime_seconds: float | None, now_ms: int) -> int:

@@ -10,7 +10,6 @@ import asyncio
 from dataclasses import dataclass
 
 from broker_actors.core.envelope import Envelope
-from broker_actors.core.errors import BrokerActorsError
 from broker_actors.core.events import ReplyIgnored
 from broker_actors.core.reply import Reply
 from broker_actors.ports.observer import Observer
@@ -55,11 +54,6 @@ class Pending:
         waiting = self._waiting.get(correlation_id)
         if waiting is not None and not waiting.reply.done():
             waiting.reply.set_exception(error)
-
-    def fail_all(self, error: BrokerActorsError) -> None:
-        """Make every ask fail."""
-        for correlation_id in list(self._waiting):
-            self.fail(correlation_id, error)
 
     def keyed(self) -> list[Envelope]:
         """Return the envelopes that may be sent again without running twice, oldest first."""

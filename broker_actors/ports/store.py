@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+
+#: Dedicated mailboxes of one type: each costs the broker a queue, and every worker of the type a consumer.
+SPAWNED_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,11 @@ class Commit:
     outbox: Sequence[bytes] = ()
 
 
+def too_many_spawned(address: Address, bound: int) -> str:
+    """Return why *address* cannot be spawned when its type has *bound* others."""
+    return f"{address}: more than {bound:,} dedicated actors of one type: use shared mailboxes"
+
+
 class Store(Protocol):
     """The durable memory of the actors."""
 
@@ -110,14 +118,17 @@ class Store(Protocol):
     async def spawn(self, address: Address) -> None:
         """Record that *address* has a dedicated mailbox. Idempotent.
 
+        Dedicated mailboxes are for named singletons: every worker of the type consumes them all.
+
         Raises:
+            MailboxFullError: its type has `SPAWNED_MAX` others already; this one is not recorded.
             StoreUnavailableError: no answer within the deadline; it may have happened.
 
         """
         ...
 
     async def spawned(self, actor_type: str) -> Sequence[str]:
-        """Return the ids of *actor_type* that have a dedicated mailbox, sorted; at most 10,000.
+        """Return the ids of *actor_type* that have a dedicated mailbox, sorted; all of them, by the bound.
 
         Raises:
             StoreUnavailableError: no answer within the deadline.

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from broker_actors.adapters.memory import store as memory_store
+from broker_actors.adapters.redis import store as redis_store
 from broker_actors.core.address import Address, bucket_of
+from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fresh
@@ -102,8 +105,26 @@ async def test_spawned_ids_are_remembered_once_and_sorted(store: Store) -> None:
     assert list(await store.spawned("Other")) == []
 
 
-async def test_spawned_returns_ten_thousand_ids_at_most(store: Store) -> None:
-    ids = [f"{n:05}" for n in range(10_100)]
+async def test_spawned_returns_all_of_ten_thousand_ids(store: Store) -> None:
+    ids = [f"{n:05}" for n in range(10_000)]
     for start in range(0, len(ids), 1000):
         await asyncio.gather(*(store.spawn(actor(actor_id)) for actor_id in ids[start : start + 1000]))
-    assert list(await store.spawned("Counter")) == ids[:10_000]
+    assert list(await store.spawned("Counter")) == ids
+    with pytest.raises(MailboxFullError, match="more than 10,000 dedicated actors of one type"):
+        await store.spawn(actor("one more"))
+
+
+async def test_an_id_beyond_the_bound_of_its_type_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for adapter in (memory_store, redis_store):
+        monkeypatch.setattr(adapter, "SPAWNED_MAX", 3)
+    spawns = [store.spawn(actor(actor_id)) for actor_id in "abcd"]
+    refused = [error for error in await asyncio.gather(*spawns, return_exceptions=True) if error is not None]
+    assert [type(error) for error in refused] == [MailboxFullError]
+    recorded = list(await store.spawned("Counter"))
+    assert len(recorded) == 3
+    # Those recorded may be spawned again, and the bound is of one type.
+    await store.spawn(actor(recorded[0]))
+    await store.spawn(actor("a", "Other"))
+    assert list(await store.spawned("Counter")) == recorded

@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import Final
 
 from broker_actors.core.address import Address
+from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
-from broker_actors.ports.store import Claim, Commit, OutboxKey
+from broker_actors.ports.store import SPAWNED_MAX, Claim, Commit, OutboxKey, too_many_spawned
 
-SPAWNED_MAX: Final = 10_000
 UNDISPATCHED_MAX: Final = 1_000
 
 
@@ -77,15 +77,18 @@ class MemoryStore:
         return recorded
 
     async def spawn(self, address: Address) -> None:
-        """Record that *address* has a dedicated mailbox."""
+        """Record that *address* has a dedicated mailbox; its type may have 10,000."""
         await self._step()
-        self._spawned[address.type].add(address.id)
+        ids = self._spawned[address.type]
+        if address.id not in ids and len(ids) >= SPAWNED_MAX:
+            raise MailboxFullError(too_many_spawned(address, SPAWNED_MAX))
+        ids.add(address.id)
         await self._step()
 
     async def spawned(self, actor_type: str) -> Sequence[str]:
-        """Return the ids of *actor_type* that have a dedicated mailbox, sorted; at most 10,000."""
+        """Return the ids of *actor_type* that have a dedicated mailbox, sorted."""
         await self._step()
-        ids = sorted(self._spawned.get(actor_type, ()))[:SPAWNED_MAX]
+        ids = sorted(self._spawned.get(actor_type, ()))
         await self._step()
         return ids
 

@@ -13,13 +13,13 @@ from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.address import Address
+from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.observer import Observer
-from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey
+from broker_actors.ports.store import SPAWNED_MAX, Claim, Commit, KeyedRecord, OutboxKey, too_many_spawned
 
-SPAWNED_MAX: Final = 10_000
 UNDISPATCHED_MAX: Final = 1_000
 #: Actors of one bucket that `undispatched` looks at: far above the even share of its bound.
 _UNDISPATCHED_OF_BUCKET_MAX: Final = 64
@@ -35,6 +35,7 @@ class RedisStore:
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
         self._layout = Script.named("layout")
+        self._spawn = Script.named("spawn")
 
     @classmethod
     async def connect(
@@ -83,13 +84,15 @@ class RedisStore:
         return Layout(actor_type, to_int(generation), to_int(partitions))
 
     async def spawn(self, address: Address) -> None:
-        """Record that *address* has a dedicated mailbox."""
-        to_int(await self._batcher.call("ZADD", self._keys.spawned(address.type), 0, address.id))
+        """Record that *address* has a dedicated mailbox; its type may have 10,000."""
+        key = self._keys.spawned(address.type)
+        if not to_int(await self._batcher.run(self._spawn, (key,), address.id, SPAWNED_MAX)):
+            raise MailboxFullError(too_many_spawned(address, SPAWNED_MAX))
 
     async def spawned(self, actor_type: str) -> Sequence[str]:
-        """Return the ids of *actor_type* that have a dedicated mailbox, sorted; at most 10,000."""
+        """Return the ids of *actor_type* that have a dedicated mailbox, sorted."""
         # Members of equal score are in the order of their bytes, which is that of their characters.
-        answer = await self._batcher.call("ZRANGE", self._keys.spawned(actor_type), 0, SPAWNED_MAX - 1)
+        answer = await self._batcher.call("ZRANGE", self._keys.spawned(actor_type), 0, -1)
         return [to_bytes(actor_id).decode() for actor_id in to_list(answer)]
 
     # --- one actor --------------------------------------------------------------
