@@ -65,6 +65,15 @@ def test_an_item_with_one_field_of_another_kind_is_undecodable(data: st.DataObje
         unpack(codec.encode(fields))
 
 
+@pytest.mark.parametrize("place", [1, 8])
+def test_a_boolean_is_no_time(place: int) -> None:
+    fields = codec.decode(pack(Outgoing(Destination.DELAY, TELL, 5)))
+    assert isinstance(fields, list)
+    fields[place] = True
+    with pytest.raises(UndecodableError, match="not an outgoing message"):
+        unpack(codec.encode(fields))
+
+
 @pytest.mark.parametrize("destination", ["", "mailboxes", "MAILBOX"])
 def test_an_unknown_destination_is_undecodable(destination: str) -> None:
     fields = codec.decode(pack(Outgoing(Destination.DELAY, TELL, 5)))
