@@ -218,6 +218,8 @@ def from_wire(message: WireMessage) -> Envelope:
 
 
 def _fits(value: str, bytes_max: int) -> bool:
+    if value.isascii():
+        return len(value) <= bytes_max
     try:
         return len(value.encode()) <= bytes_max
     except UnicodeEncodeError:

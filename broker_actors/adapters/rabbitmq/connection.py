@@ -18,6 +18,7 @@ from broker_actors.adapters.rabbitmq.guard import is_undecodable
 from broker_actors.adapters.rabbitmq.options import (
     CLOSE_SECONDS,
     CONNECT_ATTEMPT_SECONDS,
+    CONSUMING_FRAME_BUFFER,
     FRAME_BUFFER,
     LASTING_SECONDS,
     RECONNECT_BACKOFF_SECONDS_MAX,
@@ -100,7 +101,9 @@ class Connection:
             try:
                 with lost_when_gone():
                     channel = await amqp.channel(
-                        publisher_confirms=confirms, on_return_raises=True, frame_buffer_size=FRAME_BUFFER
+                        publisher_confirms=confirms,
+                        on_return_raises=True,
+                        frame_buffer_size=FRAME_BUFFER if confirms else CONSUMING_FRAME_BUFFER,
                     )
                 assert isinstance(channel, aiormq.Channel), type(channel)
                 return channel  # noqa: TRY300 - the else clause would hide that this is the usual way out

@@ -16,6 +16,8 @@ CLOSE_SECONDS: Final = 5.0
 #: Frames a channel takes from the socket before its reader has to run, and frames that wait for the writer.
 #: The library's own choice of 10 costs every pipelined publish two switches between tasks.
 FRAME_BUFFER: Final = 1_024
+#: For consuming: what one channel takes in at once keeps everything else of the process waiting.
+CONSUMING_FRAME_BUFFER: Final = 96
 #: Publications that wait in line while the window is full or the broker away. Each belongs to a caller
 #: that waits for it; one more is refused at once.
 LINE_MAX: Final = 100_000
