@@ -31,16 +31,19 @@ from broker_actors.core.verdict import BUSINESS_KINDS, Terms
 NOW_MS = 1_700_000_000_000
 RESULT = of_result(5)
 RECORDED = of_result(4)
-ERRORS = [
-    describe(BusinessError("sold_out")),
-    describe(ValueError("boom")),
-    describe(SystemFaultError("broken", recoverable=False)),
-    describe(UndecodableError("bad body")),
-    describe(UnknownMethodError("no method")),
-]
+BOOM = describe(ValueError("boom"))
 UNSENDABLE = describe(PayloadTooLargeError("headers are 200000 bytes"))
 #: With a backoff of two seconds: a wait in place, and one in the broker.
-CHANCES = [0.1, 0.9]
+HERE, LATER = 0.1, 0.9
+FAILURES = [
+    (describe(BusinessError("sold_out")), HERE),
+    (BOOM, HERE),
+    (BOOM, LATER),
+    (describe(SystemFaultError("broken", recoverable=False)), HERE),
+    (describe(UndecodableError("bad body")), HERE),
+    (describe(UnknownMethodError("no method")), HERE),
+    (describe(UnknownMethodError("no method")), LATER),
+]
 #: A walk is longer than this only if the protocol goes in circles.
 STEPS_MAX = 30
 
@@ -121,10 +124,10 @@ def answers_to(command: t.Command) -> Iterator[t.Event]:
     for kind in t.ANSWERS[type(command)]:
         match kind:
             case t.Raised:
-                yield from (t.Raised(error, NOW_MS, chance) for error in ERRORS for chance in CHANCES)
+                yield from (t.Raised(error, NOW_MS, chance) for error, chance in FAILURES)
             case t.Refused:
-                yield from (t.Refused(ERRORS[1], NOW_MS, chance) for chance in CHANCES)
-                yield t.Refused(UNSENDABLE, NOW_MS, CHANCES[0])
+                failures = [(BOOM, HERE), (BOOM, LATER), (UNSENDABLE, HERE)]
+                yield from (t.Refused(error, NOW_MS, chance) for error, chance in failures)
             case t.Returned:
                 yield t.Returned(RESULT)
             case t.Duplicate:
@@ -409,17 +412,17 @@ def _dispatching(envelope: Envelope, *, durable: bool) -> t.Turn:
 
 
 def test_what_an_outbox_holds_is_answered_though_it_cannot_be_sent_now() -> None:
-    refused = t.Refused(ERRORS[1], NOW_MS, 0.9)
+    refused = t.Refused(BOOM, NOW_MS, LATER)
     assert _dispatching(ASK, durable=True).next(refused) == t.Answer(RESULT)
     assert _dispatching(TELL, durable=True).next(refused) == t.Ack("ok")
 
 
 def test_without_an_outbox_a_run_whose_tells_cannot_be_sent_has_failed() -> None:
     turn = _dispatching(TELL, durable=False)
-    assert isinstance(turn.next(t.Refused(ERRORS[1], NOW_MS, 0.1)), t.Pause)
+    assert isinstance(turn.next(t.Refused(BOOM, NOW_MS, HERE)), t.Pause)
     turn = _dispatching(TELL, durable=False)
-    retry = turn.next(t.Refused(ERRORS[1], NOW_MS, 0.9))
+    retry = turn.next(t.Refused(BOOM, NOW_MS, LATER))
     assert isinstance(retry, t.Commit)
     assert (retry.keep, [item.destination for item in retry.outgoing]) == (False, [Destination.DELAY])
     assert turn.next(t.Committed()) == t.Dispatch()
-    assert turn.next(t.Refused(ERRORS[1], NOW_MS, 0.9)) == t.Abandon()
+    assert turn.next(t.Refused(BOOM, NOW_MS, LATER)) == t.Abandon()
