@@ -245,7 +245,7 @@ def test_the_page_names_every_header_of_an_envelope_with_its_bound() -> None:
         chain=("A/1",), traceparent="p", tracestate="t", history="[]",
     )  # fmt: skip
     headers = to_wire(full).headers
-    assert rows.keys() == headers.keys() | {"ba-due"}
+    assert rows.keys() == headers.keys() | {"ba-due", "ba-relayed"}
     for name, value in headers.items():
         assert rows[name][0] == ("number" if isinstance(value, int) else "text"), name
     assert number_in(rows["ba-id"][1]) == ACTOR_ID_BYTES_MAX
