@@ -59,7 +59,7 @@ ENVELOPES = {
     "tell past its deadline": replace(TELL, deadline_ms=NOW_MS - 1),
     "second attempt of an ask": replace(ASK, key="r:n:s:1:2", sender="", seq=0, attempt=2),
 }
-POLICY = Retry(attempts=3, min_backoff=2.0, max_backoff=2.0)
+POLICY = Retry(attempts=2, min_backoff=2.0, max_backoff=2.0)
 
 #: The answers that say nothing but their name.
 WITHOUT_CONTENT: Mapping[type[t.Event], t.Event] = {
