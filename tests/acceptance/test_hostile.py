@@ -231,3 +231,37 @@ async def test_a_stopping_worker_still_runs_what_its_own_turns_wait_for(deployme
         leave.set()
         await stopping
         assert await asking == 1
+
+
+@actor(partitions=1, retry=TWICE)
+class Moody:
+    """Its hooks raise."""
+
+    value: int = 0
+
+    async def activate(self) -> None:
+        if turn.current().actor_id == "never":
+            text = "not today"
+            raise RuntimeError(text)
+
+    def deactivate(self) -> None:
+        raise SystemExit(1)
+
+    @method
+    def add(self) -> int:
+        self.value += 1
+        return self.value
+
+
+class MoodyRef(Moody, Ref):
+    """Typed handle."""
+
+
+async def test_a_hook_that_raises_is_a_fault_of_its_actor_and_of_nobody_else(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Moody):
+        with pytest.raises(SystemFaultError, match="not today"):
+            await system.ref(MoodyRef, "never").add()
+        assert await system.ref(MoodyRef, "always").add() == 1
+    async with deployment.worker(Moody):
+        assert await system.ref(MoodyRef, "always").add() == 2

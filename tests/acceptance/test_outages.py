@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
 
-from broker_actors import ActorSystem, AskTimeoutError, PlatformError, Ref, Settings, actor, method
+from broker_actors import ActorSystem, AskTimeoutError, PlatformError, Settings
 from broker_actors.core.events import ConsumerLost, ConsumerOpened, TurnEnded
 from tests.acceptance.conftest import Deployment
+from tests.acceptance.ledger import Ledger, LedgerRef
 from tests.servers import RabbitServer, RedisServer
 
 TELLS = 400
@@ -20,28 +23,6 @@ IN_FLIGHT = 50
 HANG_SECONDS = 150.0
 
 pytestmark = pytest.mark.timeout(2 * HANG_SECONDS)
-
-
-@actor(partitions=4)
-class Ledger:
-    """Remembers every number it was told, in order."""
-
-    numbers: list[int]
-
-    def __init__(self) -> None:
-        self.numbers = []
-
-    @method
-    def note(self, number: int) -> None:
-        self.numbers.append(number)
-
-    @method
-    def read(self) -> list[int]:
-        return self.numbers
-
-
-class LedgerRef(Ledger, Ref):
-    """Typed handle."""
 
 
 @pytest.fixture
@@ -161,3 +142,29 @@ async def test_a_worker_whose_connections_are_closed_by_the_broker_serves_again(
             await asyncio.to_thread(rabbit_server.vhosts.close_connections, fragile.settings.url)
         await fragile.watcher.wait_for(ConsumerOpened, count=opened + 4)
         assert await system.ref(LedgerRef, "l1").with_options(timeout=HANG_SECONDS).read() == [1]
+
+
+async def test_a_killed_worker_process_loses_nothing_and_doubles_nothing(fragile: Deployment) -> None:
+    system = await fragile.system()
+    environment = {
+        **os.environ,
+        "BROKER_ACTORS_URL": fragile.settings.url,
+        "BROKER_ACTORS_REDIS_URL": fragile.settings.redis_url,
+    }
+    command = [sys.executable, "-m", "broker_actors.cli", "worker", "tests.acceptance.ledger"]
+    async with asyncio.timeout(HANG_SECONDS):
+        process = await asyncio.create_subprocess_exec(*command, env=environment)
+        try:
+            telling = asyncio.create_task(tell_all(system))
+            # An answer after some of its tells: the process is in the middle of them.
+            first = system.ref(LedgerRef, "l0").with_options(timeout=HANG_SECONDS)
+            while not await first.read():
+                pass
+        finally:
+            process.kill()
+            await process.wait()
+        async with fragile.worker(Ledger):
+            confirmed = await telling
+            seen = await read_all(system)
+    assert len(confirmed) == TELLS
+    assert seen == Tally(dict.fromkeys(confirmed, 1))
