@@ -107,8 +107,8 @@ class Envelope:
 
     @property
     def is_ask(self) -> bool:
-        """Whether somebody waits for the reply."""
-        return bool(self.reply_to)
+        """Whether somebody waits for the reply, and has named what to match it by."""
+        return bool(self.reply_to and self.correlation_id)
 
     def expired(self, now_ms: int) -> bool:
         """Return whether the deadline has passed."""

@@ -14,6 +14,7 @@ it the event that results, until the command is final:
     Commit > Fenced > Abandon
            > Lost > Abandon
     Dispatch > Lost > Answer, or Abandon without an outbox
+    Answer > Lost > Abandon   (a failure nobody could be told of, nor buried)
              > Refused > Answer
              > Refused > Pause     (without an outbox the run has failed, as if it had raised)
              > Refused > Commit    (the same)
@@ -231,7 +232,7 @@ ANSWERS: Final[Mapping[type[Command], tuple[type[Event], ...]]] = MappingProxyTy
         Pause: (Paused,),
         Commit: (Committed, Fenced, Lost),
         Dispatch: (Sent, Refused, Lost),
-        Answer: (Answered,),
+        Answer: (Answered, Lost),
         Ack: (),
         Abandon: (),
     }

@@ -13,6 +13,7 @@ from typing import Protocol
 from broker_actors.actor.context import entered
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import turn as t
+from broker_actors.core.dead import Reason, of_envelope
 from broker_actors.core.errors import (
     BrokerUnavailableError,
     ErrorRecord,
@@ -23,9 +24,9 @@ from broker_actors.core.errors import (
 from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
 from broker_actors.core.history import summary
 from broker_actors.core.outgoing import Outgoing, pack
-from broker_actors.core.reply import Reply
+from broker_actors.core.reply import Reply, read
 from broker_actors.core.retry import Retry
-from broker_actors.core.verdict import Terms
+from broker_actors.core.verdict import BUSINESS_KINDS, Terms
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.context import TurnContext
@@ -156,8 +157,23 @@ class Steps:
         except PlatformError as error:
             self._services.observer.observe(ReplyUndelivered(envelope.address, str(error)))
             return t.Answered()
-        if not reached:
-            self._services.observer.observe(ReplyUndelivered(envelope.address, "the caller is gone"))
+        if reached:
+            return t.Answered()
+        self._services.observer.observe(ReplyUndelivered(envelope.address, "the caller is gone"))
+        return await self._bury_untold(reply)
+
+    async def _bury_untold(self, reply: Reply) -> t.Event:
+        """Keep a failure whose caller is gone, for otherwise nobody would ever know of it."""
+        error = read(reply)
+        if not isinstance(error, ErrorRecord):
+            return t.Answered()
+        reason = Reason.REJECTED if error.kind in BUSINESS_KINDS else Reason.FAILED
+        origin = self._arrival.subscription.mailbox
+        letter = of_envelope(self._arrival.envelope, reason, error, origin=origin, now_ms=self.now_ms())
+        try:
+            await self._services.dispatch.send(letter)
+        except PlatformError as failure:
+            return self._lost("dead letter", failure)
         return t.Answered()
 
     def ack(self, outcome: str, turn: t.Turn) -> None:

@@ -185,6 +185,20 @@ async def test_what_is_due_but_nobody_can_read_is_kept_with_what_the_broker_gave
     assert (letter.reason, letter.message.body) == ("undecodable", b"?")
 
 
+@pytest.mark.parametrize("correlation_id", ["1", ""])
+async def test_a_failure_whose_asker_cannot_be_told_is_a_dead_letter(
+    deployment: Deployment, correlation_id: str
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        asked = WireMessage(
+            {"ba-type": "Counter", "ba-id": "c1"}, GOOD, "", "refuse", correlation_id, "a queue of my own"
+        )
+        await publish(system, asked)
+        (letter,) = await take(system.backend.transport, "Counter", 1)
+    assert (letter.reason, letter.error) == ("rejected", "BusinessError: 1 is too much")
+
+
 async def test_a_late_reply_is_counted_and_harms_nobody(deployment: Deployment) -> None:
     system = await deployment.system()
     async with deployment.worker(Echo):

@@ -228,8 +228,9 @@ def test_a_deadline_passes_at_its_millisecond_and_none_never_does() -> None:
     assert not replace(envelope, deadline_ms=0).expired(2**62)
 
 
-def test_an_ask_is_what_names_a_reply_channel() -> None:
-    assert Envelope(C1, "increment", reply_to="r").is_ask
+def test_an_ask_is_what_names_a_reply_channel_and_itself_in_it() -> None:
+    assert Envelope(C1, "increment", reply_to="r", correlation_id="1").is_ask
+    assert not Envelope(C1, "increment", reply_to="r").is_ask
     assert not Envelope(C1, "increment").is_ask
 
 
