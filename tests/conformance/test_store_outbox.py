@@ -70,20 +70,30 @@ async def test_a_young_outbox_is_left_to_its_worker(store: Store) -> None:
     assert await store.undispatched("Counter", older_than_seconds=60) == []
 
 
+async def ages(store: Store) -> list[str]:
+    """Return the ids of the undispatched, the oldest outbox first."""
+    found = await store.undispatched("Counter", older_than_seconds=0)
+    return [address.id for address in found]
+
+
 async def test_an_outbox_that_was_empty_is_young_again(store: Store) -> None:
-    claim = await fill(store)
-    await asyncio.sleep(0.3)
-    assert await store.undispatched("Counter", older_than_seconds=0.25) == [actor()]
-    await store.dispatched(actor(), list(await store.outbox(actor())))
+    claim = await fill(store, "a")
+    await asyncio.sleep(0.005)
+    await fill(store, "b")
+    assert await ages(store) == ["a", "b"]
+    await store.dispatched(actor("a"), list(await store.outbox(actor("a"))))
+    await asyncio.sleep(0.005)
     await store.commit(commit_of(claim, "again", None, (b"again",)))
-    assert await store.undispatched("Counter", older_than_seconds=0.25) == []
+    assert await ages(store) == ["b", "a"]
 
 
 async def test_an_outbox_that_was_never_empty_keeps_its_age(store: Store) -> None:
-    claim = await fill(store)
-    await asyncio.sleep(0.3)
+    claim = await fill(store, "a")
+    await asyncio.sleep(0.005)
+    await fill(store, "b")
+    await asyncio.sleep(0.005)
     await store.commit(commit_of(claim, "again", None, (b"again",)))
-    assert await store.undispatched("Counter", older_than_seconds=0.25) == [actor()]
+    assert await ages(store) == ["a", "b"]
 
 
 async def test_the_longest_undispatched_come_first(store: Store) -> None:
