@@ -75,6 +75,10 @@ class Lanes(Generic[T]):
         """Return whether nothing of *address* runs or waits."""
         return address not in self._running and address not in self._waiting
 
+    def depths(self) -> dict[Address, int]:
+        """Return how many items wait in each lane that has any."""
+        return {address: len(items) for address, items in self._waiting.items()}
+
     @property
     def running(self) -> int:
         """How many items run, the exempt ones included."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from broker_actors.actor.spec import ActorSpec
@@ -33,6 +33,22 @@ BURST_MAX: Final = 50
 CANCEL_SECONDS_MAX: Final = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A turn that runs now.
+
+    Attributes:
+        arrival: what it runs.
+        task: the task it runs in.
+        since_seconds: monotonic time at which it began.
+
+    """
+
+    arrival: Arrival
+    task: asyncio.Task[None]
+    since_seconds: float
+
+
 class Host:
     """Runs the turns of one worker."""
 
@@ -44,6 +60,7 @@ class Host:
         self._directory = Directory(services, specs)
         self._strays = Strays(services)
         self._runners: set[asyncio.Task[None]] = set()
+        self._turns: dict[Address, Running] = {}
         self._runner_is_starting = False
         self._draining = False
         self._closing = False
@@ -114,6 +131,16 @@ class Host:
         """How many turns run."""
         return self._lanes.running
 
+    @property
+    def turns(self) -> list[Running]:
+        """The turns that run, the oldest first."""
+        return list(self._turns.values())
+
+    @property
+    def waiting(self) -> Mapping[Address, int]:
+        """How many deliveries wait in each lane."""
+        return self._lanes.depths()
+
     def _start_runner(self) -> None:
         """Make sure a runner is about to look at the lanes.
 
@@ -160,6 +187,9 @@ class Host:
         if activation is None:
             item.subscription.abandon()
             return
+        task, now_seconds = asyncio.current_task(), self._services.clock.monotonic_seconds()
+        assert task is not None
+        self._turns[address] = Running(item, task, now_seconds)
         try:
             await run_turn(item.envelope, Steps(item, activation, self._services, self))
         except BaseException:
@@ -167,10 +197,12 @@ class Host:
             self._directory.discard(address)
             item.subscription.abandon()
             raise
+        finally:
+            del self._turns[address]
         if item.subscription.is_lost():
             await self._directory.passivate(address)
 
-    def waiting(self, change: int) -> None:
+    def waits(self, change: int) -> None:
         """Count *change* more (or fewer) turns as waiting for somebody else's answer."""
         self._lanes.exempt(change)
         self._start_runner()

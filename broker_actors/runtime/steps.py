@@ -38,7 +38,7 @@ from broker_actors.runtime.services import Services
 class TurnHost(Protocol):
     """What a turn needs of whoever runs it."""
 
-    def waiting(self, change: int) -> None:
+    def waits(self, change: int) -> None:
         """Count *change* more (or fewer) turns as waiting for somebody else's answer."""
         ...
 
@@ -91,7 +91,7 @@ class Steps:
         if attempt != envelope.attempt:
             envelope = replace(envelope, attempt=attempt)
         context = self._context = TurnContext(
-            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._host.waiting
+            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._host.waits
         )
         try:
             with entered(context):

@@ -7,19 +7,22 @@ whose insides died says so and does not look alive.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
 from broker_actors.actor.signature import Kind
 from broker_actors.actor.spec import ActorSpec, spec_of
 from broker_actors.bootstrap.system import ActorSystem
+from broker_actors.core.address import Address
 from broker_actors.core.errors import ConfigurationError, PlatformError
 from broker_actors.core.events import Trouble
-from broker_actors.runtime.host import Host
+from broker_actors.runtime.host import Host, Running
 from broker_actors.runtime.mailboxes import Mailboxes
 from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
 from broker_actors.runtime.services import Services
+from broker_actors.worker.status import Status
 
 #: How often idle actors and newly spawned dedicated mailboxes are looked for.
 TICK_SECONDS: Final = 1.0
@@ -130,6 +133,22 @@ class Worker:
             text = f"{running} turns did not end within {deadline_seconds:g} s; they run again elsewhere"
             self._services.observer.observe(Trouble("drain", text))
         await self._close()
+
+    def status(self) -> Status:
+        """Return whether this worker does its work now. Safe to call from any thread."""
+        if self._background is None:
+            return Status(ready=False, reasons=("the worker is not running",))
+        return Status(ready=True)
+
+    @property
+    def turns(self) -> list[Running]:
+        """The turns that run, the oldest first."""
+        return self._host.turns
+
+    @property
+    def waiting(self) -> Mapping[Address, int]:
+        """How many deliveries wait in each lane that has any."""
+        return self._host.waiting
 
     @property
     def residents(self) -> int:
