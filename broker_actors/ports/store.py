@@ -19,6 +19,8 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 
 #: Dedicated mailboxes of one type: each costs the broker a queue, and every worker of the type a consumer.
 SPAWNED_MAX: Final = 10_000
+#: A suspect that was not delivered again for this long is none any more.
+CHARGES_KEPT_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,26 @@ class Commit:
     state: bytes | None = None
     record: KeyedRecord | None = None
     outbox: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An actor as the store holds it, for people who look.
+
+    Attributes:
+        address: the actor.
+        epoch: that of its newest claim; by its making about the Unix milliseconds of that claim.
+        version: commits so far.
+        state: the last committed state; None if it never had one.
+        undispatched: how many items its outbox holds.
+
+    """
+
+    address: Address
+    epoch: int
+    version: int
+    state: bytes | None
+    undispatched: int
 
 
 def too_many_spawned(address: Address, bound: int) -> str:
@@ -191,6 +213,57 @@ class Store(Protocol):
 
     async def outbox(self, address: Address) -> Mapping[OutboxKey, bytes]:
         """Return what is undispatched, in order.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def charge(self, address: Address, identity: str) -> int:
+        """Count one more run of a suspect: an envelope whose last holder died with it in hand.
+
+        The count is forgotten `CHARGES_KEPT_SECONDS` after the last charge.
+
+        Args:
+            address: the actor.
+            identity: what tells the envelope from all others of the actor.
+
+        Returns:
+            How many runs of it have begun and not been discharged, this one included. Not
+            idempotent: a charge sent again after a lost answer may count twice.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline; it may have been counted.
+
+        """
+        ...
+
+    async def discharge(self, address: Address, identity: str) -> None:
+        """Forget the charges of an envelope whose run came to an end, whichever. Idempotent.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Snapshot]:
+        """Return the next actors of *actor_type* that were ever claimed, in a fixed order.
+
+        Args:
+            actor_type: the type.
+            after: the id of the last one already seen; empty to begin.
+            limit: how many at most, 1 to 10,000; fewer than that mean the end.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def peek(self, address: Address) -> Snapshot | None:
+        """Return *address* as it is, without claiming it; None if it was never claimed.
 
         Raises:
             StoreUnavailableError: no answer within the deadline.

@@ -14,7 +14,15 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
-from broker_actors.ports.store import SPAWNED_MAX, Claim, Commit, OutboxKey, too_many_spawned
+from broker_actors.ports.store import (
+    CHARGES_KEPT_SECONDS,
+    SPAWNED_MAX,
+    Claim,
+    Commit,
+    OutboxKey,
+    Snapshot,
+    too_many_spawned,
+)
 
 UNDISPATCHED_MAX: Final = 1_000
 
@@ -61,6 +69,8 @@ class MemoryStore:
         self._actors: defaultdict[Address, _Actor] = defaultdict(_Actor)
         self._layouts: dict[str, Layout] = {}
         self._spawned: defaultdict[str, set[str]] = defaultdict(set)
+        #: How many runs of a suspect began, and until when that is remembered.
+        self._charges: dict[tuple[Address, str], tuple[int, int]] = {}
 
     async def layout(self, wanted: Layout) -> Layout:
         """Record *wanted* if its type has none yet; return what is recorded."""
@@ -144,12 +154,47 @@ class MemoryStore:
         await self._step()
         return [address for _, address in found[:UNDISPATCHED_MAX]]
 
+    async def charge(self, address: Address, identity: str) -> int:
+        """Count one more run of a suspect."""
+        await self._step()
+        now_ms = self._clock.now_ms()
+        count, kept_until_ms = self._charges.get((address, identity), (0, 0))
+        count = 1 if kept_until_ms <= now_ms else count + 1
+        self._charges[address, identity] = (count, now_ms + CHARGES_KEPT_SECONDS * 1000)
+        await self._step()
+        return count
+
+    async def discharge(self, address: Address, identity: str) -> None:
+        """Forget the charges of an envelope."""
+        await self._step()
+        self._charges.pop((address, identity), None)
+        await self._step()
+
+    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Snapshot]:
+        """Return the next actors of *actor_type*, in the order of their ids."""
+        await self._step()
+        ids = sorted(one.id for one in self._actors if one.type == actor_type and one.id > after)
+        found = [self._snapshot(Address(actor_type, actor_id)) for actor_id in ids]
+        await self._step()
+        return [snapshot for snapshot in found if snapshot is not None][:limit]
+
+    async def peek(self, address: Address) -> Snapshot | None:
+        """Return *address* as it is, without claiming it."""
+        await self._step()
+        return self._snapshot(address)
+
     async def close(self) -> None:
         """Do nothing: others may share this store."""
         await self._step()
 
     async def _step(self) -> None:
         await self._clock.sleep(0)
+
+    def _snapshot(self, address: Address) -> Snapshot | None:
+        actor = self._actors.get(address)
+        if actor is None or not actor.epoch:
+            return None
+        return Snapshot(address, actor.epoch, actor.version, actor.state, len(actor.outbox))
 
     def _found(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
         records = self._actors[address].records

@@ -18,7 +18,15 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.observer import Observer
-from broker_actors.ports.store import SPAWNED_MAX, Claim, Commit, KeyedRecord, OutboxKey, too_many_spawned
+from broker_actors.ports.store import (
+    SPAWNED_MAX,
+    Claim,
+    Commit,
+    KeyedRecord,
+    OutboxKey,
+    Snapshot,
+    too_many_spawned,
+)
 
 UNDISPATCHED_MAX: Final = 1_000
 #: Actors of one bucket that `undispatched` looks at: far above the even share of its bound.
@@ -156,6 +164,22 @@ class RedisStore:
         answers = await self._batcher.call_all([("ZRANGEBYSCORE", index, *limits) for index in indexes])
         found = sorted((int(since_ms), actor_id) for a in answers for actor_id, since_ms in to_pairs(a))
         return [Address(actor_type, actor_id.decode()) for _, actor_id in found[:UNDISPATCHED_MAX]]
+
+    async def charge(self, address: Address, identity: str) -> int:
+        """Count one more run of a suspect."""
+        raise NotImplementedError(address, identity)
+
+    async def discharge(self, address: Address, identity: str) -> None:
+        """Forget the charges of an envelope."""
+        raise NotImplementedError(address, identity)
+
+    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Snapshot]:
+        """Return the next actors of *actor_type*."""
+        raise NotImplementedError(actor_type, after, limit)
+
+    async def peek(self, address: Address) -> Snapshot | None:
+        """Return *address* as it is, without claiming it."""
+        raise NotImplementedError(address)
 
 
 def _record(record: KeyedRecord | None) -> tuple[Arg, ...]:

@@ -1,0 +1,86 @@
+"""Which worker consumes which mailbox, decided by each worker for itself.
+
+Every worker ranks all workers of a type for each of its mailboxes in the same way
+(rendezvous hashing, Thaler and Ravishankar 1998): the first owns the mailbox, the second
+stands by, so that the broker has somebody to give it to in the moment the owner dies.
+When a worker comes or goes, only the mailboxes it wins or loses move.
+
+Invariant: nobody stops consuming a mailbox before the one who is to have it consumes it,
+too, so at every moment of an orderly move somebody does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from typing import Final
+
+from broker_actors.core.member import Member
+
+#: The owner, and one who stands by.
+CONSUMERS: Final = 2
+
+
+class Step(Enum):
+    """What a worker does about one mailbox now."""
+
+    STAY = "stay"
+    OPEN = "open"
+    #: Finish what runs, then stop consuming.
+    CLOSE = "close"
+    #: The same, then consume again, behind the owner.
+    YIELD = "yield"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a worker stands to one mailbox.
+
+    Attributes:
+        consuming: it has a consumer there.
+        served: the broker has given that consumer messages, so it is the active one.
+
+    """
+
+    consuming: bool = False
+    served: bool = False
+
+
+def ranking(mailbox: str, names: Iterable[str]) -> list[str]:
+    """Return *names*, who should have *mailbox* first; the same for every order of *names*."""
+    return sorted(names, key=lambda name: (_weight(mailbox, name), name), reverse=True)
+
+
+def candidates(actor_type: str, members: Iterable[Member]) -> list[str]:
+    """Return who of *members* may own mailboxes of *actor_type*."""
+    return [member.name for member in members if actor_type in member.types and not member.leaving]
+
+
+def next_step(me: str, ranked: Sequence[str], consumers: Collection[str], standing: Standing) -> Step:
+    """Return what *me* does about a mailbox.
+
+    Args:
+        me: the worker that asks.
+        ranked: who may own the mailbox, best first.
+        consumers: who says to consume it, by the latest word of each.
+        standing: how *me* stands to it.
+
+    """
+    wanted = ranked[:CONSUMERS]
+    if not standing.consuming:
+        return Step.OPEN if me in wanted else Step.STAY
+    owner = ranked[0] if ranked else me
+    if me == owner or owner not in consumers:
+        return Step.STAY
+    if me not in wanted:
+        return Step.CLOSE
+    # The broker gives a mailbox on to whoever waits longest: first everybody leaves who should not wait.
+    if standing.served and not set(consumers) - {me, *wanted}:
+        return Step.YIELD
+    return Step.STAY
+
+
+def _weight(mailbox: str, name: str) -> bytes:
+    return blake2b(f"{len(name)}:{name}{mailbox}".encode(), digest_size=8).digest()
