@@ -7,10 +7,26 @@ forget it; an acknowledgement is never evidence of anything, for a broker ignore
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from broker_actors.core.topology import Declaration, Route
 from broker_actors.core.wire import WireMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How a mailbox stands at one moment.
+
+    Attributes:
+        ready: messages that wait in it and are in nobody's hands.
+        consumers: those who receive from it; 0 when nobody does. Of a mailbox with a single
+            active consumer, those who stand by may or may not be counted.
+
+    """
+
+    ready: int
+    consumers: int
 
 
 class Delivery(Protocol):
@@ -100,6 +116,18 @@ class Transport(Protocol):
         Raises:
             UnroutableError: there is no such queue.
             BrokerUnavailableError: no connection within the deadline.
+
+        """
+        ...
+
+    async def depth(self, mailbox: str) -> Depth:
+        """Return how many messages wait in *mailbox*, and how many consume it.
+
+        It disturbs nothing. A mailbox whose broker node is away may look empty.
+
+        Raises:
+            UnroutableError: there is no such queue.
+            BrokerUnavailableError: no answer within the deadline, or the broker's user may not look.
 
         """
         ...

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from broker_actors.core.topology import Argument
 from broker_actors.core.wire import WireMessage
+from broker_actors.ports.transport import Depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,11 @@ class MemoryQueue:
         length_max = self.arguments.get("x-max-length")
         refuses = self.arguments.get("x-overflow") == "reject-publish"
         return refuses and length_max is not None and len(self.ready) >= int(length_max)
+
+    @property
+    def depth(self) -> Depth:
+        """How the queue stands."""
+        return Depth(len(self.ready) + len(self.returned), len(self._subscriptions))
 
     @property
     def held(self) -> int:

@@ -16,7 +16,7 @@ from broker_actors.adapters.memory.consumer import CLOSED_HERE, MemoryConsumer
 from broker_actors.core.errors import BrokerUnavailableError, PlatformError
 from broker_actors.core.topology import Declaration, Route
 from broker_actors.core.wire import WireMessage
-from broker_actors.ports.transport import OnDelivery
+from broker_actors.ports.transport import Depth, OnDelivery
 
 __all__ = ["MemoryBroker", "MemoryTransport"]
 
@@ -76,6 +76,14 @@ class MemoryTransport:
         consumer = MemoryConsumer(self._broker, self._broker.queue(mailbox), on_delivery, prefetch)
         self._consumers = {kept: None for kept in self._consumers if not kept.ended} | {consumer: None}
         return consumer
+
+    async def depth(self, mailbox: str) -> Depth:
+        """Return how *mailbox* stands; see the port."""
+        self._check_open()
+        await self._broker.clock.sleep(0)
+        depth = self._broker.queue(mailbox).depth
+        await self._broker.clock.sleep(0)
+        return depth
 
     async def close(self) -> None:
         """Close every consumer and the connection. Idempotent."""

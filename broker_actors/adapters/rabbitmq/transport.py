@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from broker_actors.adapters.rabbitmq import topology
+from broker_actors.adapters.rabbitmq import depth, topology
 from broker_actors.adapters.rabbitmq.channels import LostError
 from broker_actors.adapters.rabbitmq.connection import Connection
 from broker_actors.adapters.rabbitmq.consumer import RabbitConsumer, consume
@@ -20,7 +20,7 @@ from broker_actors.core.errors import BrokerUnavailableError
 from broker_actors.core.topology import Declaration, Route
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.observer import Observer
-from broker_actors.ports.transport import Consumer, OnDelivery
+from broker_actors.ports.transport import Consumer, Depth, OnDelivery
 
 __all__ = ["RabbitOptions", "RabbitTransport"]
 
@@ -78,6 +78,13 @@ class RabbitTransport:
             raise BrokerUnavailableError(text) from None
         self._consumers = {kept: None for kept in self._consumers if not kept.ended} | {consumer: None}
         return consumer
+
+    async def depth(self, mailbox: str) -> Depth:
+        """Return how *mailbox* stands; see the port."""
+        # The other connection stops to be read while the broker is short of memory or disk, which
+        # is when somebody wants to know.
+        self._consuming.start()
+        return await depth.depth(self._consuming, mailbox, self._options.connect_timeout_seconds)
 
     async def close(self) -> None:
         """Close every consumer, fail what is not confirmed and close the connections. Idempotent."""
