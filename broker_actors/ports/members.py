@@ -29,7 +29,7 @@ class Members(Protocol):
         ...
 
     async def leave(self, name: str) -> None:
-        """End the lease of *name* now. Idempotent.
+        """End the lease of *name* now, for good: a beat that is still under way renews nothing. Idempotent.
 
         Raises:
             StoreUnavailableError: no answer within the deadline; the lease ends by itself.

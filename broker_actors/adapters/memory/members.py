@@ -23,21 +23,26 @@ class MemoryMembers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._leases: dict[str, _Lease] = {}
+        #: Who left: as many as workers ever ran in this process.
+        self._left: set[str] = set()
         self._holders: dict[str, str] = {}
 
     async def beat(self, member: Member, report: Report) -> Sequence[Member]:
         """Renew the lease of *member*; return everybody who lives."""
         await asyncio.sleep(0)
         until_seconds = self._clock.monotonic_seconds() + LEASE_SECONDS
-        self._leases[member.name] = _Lease(member, report, until_seconds)
+        if member.name not in self._left:
+            self._leases[member.name] = _Lease(member, report, until_seconds)
         living = [lease.member for lease in self._living()]
         await asyncio.sleep(0)
         return living
 
     async def leave(self, name: str) -> None:
-        """End the lease of *name*."""
+        """End the lease of *name* for good."""
         await asyncio.sleep(0)
+        self._left.add(name)
         self._leases.pop(name, None)
+        await asyncio.sleep(0)
 
     async def everyone(self) -> Sequence[tuple[Member, Report]]:
         """Return everybody who lives, with their reports."""

@@ -21,6 +21,7 @@ from redis.exceptions import (
 )
 from tenacity import AsyncRetrying, retry_if_result, wait_random_exponential
 
+from broker_actors.adapters.redis.answers import to_bytes
 from broker_actors.adapters.redis.connection import (
     Answer,
     Arg,
@@ -63,6 +64,19 @@ class Batcher:
             retry=retry_if_result(lambda done: not done),
             wait=wait_random_exponential(multiplier=BACKOFF_FIRST_SECONDS, max=BACKOFF_LAST_SECONDS),
         )
+
+    async def reach(self) -> None:
+        """Return as soon as Redis answers; give up the connection if it does not.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline, or Redis refuses us.
+
+        """
+        try:
+            to_bytes(await self.call("PING"))
+        except BaseException:
+            await self.close()
+            raise
 
     async def call(self, *args: Arg) -> Answer:
         """Run one command and return its answer, an error of the server included.

@@ -80,7 +80,7 @@ class Link:
         """
         self._settings = settings
         self._observer = observer
-        self._options = _options(settings, purpose)
+        self._options = options_of(settings, purpose, driver.parse_url)
         self._connection: _Connection | None = None
         # Now, not at the first use: options of the URL that mean nothing must be told at the start.
         _new(self._options)
@@ -162,9 +162,20 @@ async def _read(connection: _Connection) -> Answer:
         return error
 
 
-def _options(settings: RedisSettings, purpose: str) -> dict[str, object]:
+def options_of(settings: RedisSettings, purpose: str, parse: Callable[[str], object]) -> dict[str, object]:
+    """Return what redis-py's connections are made with.
+
+    Args:
+        settings: where Redis is.
+        purpose: what the connection is for.
+        parse: reads a URL; redis-py has one for connections of the loop and one for those of threads.
+
+    Raises:
+        ConfigurationError: the URL cannot work.
+
+    """
     try:
-        options = cast("dict[str, object]", driver.parse_url(settings.url))
+        options = cast("dict[str, object]", parse(settings.url))
     except ValueError as error:
         # Not the URL itself: it may carry a password.
         raise ConfigurationError(f"the Redis URL cannot be read: {error}") from error

@@ -6,18 +6,31 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:a:c1          hash     epoch, nonce, version, commit, state of Counter/c1
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
+    ba:{Counter:17}:c:2:c1:<what> string   charges of a suspect, by what tells it from others (expires)
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
     ba:spawned:Counter            zset     ids that have a dedicated mailbox
     ba:reply:<name>               stream   a client's reply channel (expires unless renewed)
+    ba:{members}:leases           zset     names of the workers that live, by when their leases end
+    ba:{members}:records          hash     name -> what the worker says of itself
+    ba:{members}:digests          hash     name -> digest of its record
+    ba:{members}:reports          hash     name -> how the worker is doing
+    ba:{members}:revision         string   differs whenever the records do
+    ba:{members}:left             zset     names of workers that left, by when that may be forgotten
+    ba:{members}:held             hash     mailbox -> who is served from it
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
 
 from broker_actors.core.address import Address, bucket_of, buckets_of
 from broker_actors.core.errors import ConfigurationError
+
+#: Longer identities are hashed, to twice the 64 bytes of a digest.
+_IDENTITY_BYTES_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,11 @@ class Keys:
         """Return the key of a keyed record. The id's length tells where the id ends."""
         return f"{self.prefix}:{bucket_of(address)}:k:{len(address.id.encode())}:{address.id}:{key}"
 
+    def charges(self, address: Address, identity: str) -> str:
+        """Return the key of a suspect's charges. A digest is longer than any identity that is not hashed."""
+        name = identity if len(identity.encode()) <= _IDENTITY_BYTES_MAX else _digest(identity)
+        return f"{self.prefix}:{bucket_of(address)}:c:{len(address.id.encode())}:{address.id}:{name}"
+
     def dirty(self, address: Address) -> str:
         """Return the key of the index of non-empty outboxes in the actor's bucket."""
         return f"{self.prefix}:{bucket_of(address)}:dirty"
@@ -67,3 +85,11 @@ class Keys:
     def reply(self, name: str) -> str:
         """Return the key of the reply channel *name*."""
         return f"{self.prefix}:reply:{name}"
+
+    def members(self, what: str) -> str:
+        """Return the key of one thing about the workers; all have one hash tag, which no actor has."""
+        return f"{self.prefix}:{{members}}:{what}"
+
+
+def _digest(identity: str) -> str:
+    return blake2b(identity.encode()).hexdigest()

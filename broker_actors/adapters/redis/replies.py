@@ -6,7 +6,7 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
-from broker_actors.adapters.redis.answers import to_bytes, to_optional
+from broker_actors.adapters.redis.answers import to_optional
 from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.channel import RedisChannel
 from broker_actors.adapters.redis.keys import Keys
@@ -50,11 +50,7 @@ class RedisReplies:
 
         """
         replies = cls(RedisSettings(url, timeout_seconds, prefix), observer)
-        try:
-            to_bytes(await replies._batcher.call("PING"))
-        except BaseException:
-            await replies.close()
-            raise
+        await replies._batcher.reach()
         return replies
 
     async def send(self, reply_to: str, correlation_id: str, reply: Reply) -> bool:

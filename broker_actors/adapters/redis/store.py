@@ -19,6 +19,7 @@ from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.store import (
+    CHARGES_KEPT_SECONDS,
     SPAWNED_MAX,
     Claim,
     Commit,
@@ -39,6 +40,7 @@ class RedisStore:
     def __init__(self, settings: RedisSettings, observer: Observer) -> None:
         self._batcher = Batcher(settings, observer, "store")
         self._keys = Keys(settings.prefix)
+        self._charge = Script.named("charge")
         self._claim = Script.named("claim")
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
@@ -63,11 +65,7 @@ class RedisStore:
 
         """
         store = cls(RedisSettings(url, timeout_seconds, prefix), observer)
-        try:
-            to_bytes(await store._batcher.call("PING"))
-        except BaseException:
-            await store.close()
-            raise
+        await store._batcher.reach()
         return store
 
     async def close(self) -> None:
@@ -167,11 +165,12 @@ class RedisStore:
 
     async def charge(self, address: Address, identity: str) -> int:
         """Count one more run of a suspect."""
-        raise NotImplementedError(address, identity)
+        key = self._keys.charges(address, identity)
+        return to_int(await self._batcher.run(self._charge, (key,), CHARGES_KEPT_SECONDS * 1000))
 
     async def discharge(self, address: Address, identity: str) -> None:
         """Forget the charges of an envelope."""
-        raise NotImplementedError(address, identity)
+        to_int(await self._batcher.call("DEL", self._keys.charges(address, identity)))
 
     async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Snapshot]:
         """Return the next actors of *actor_type*."""
