@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from broker_actors.adapters.rabbitmq import depth, topology
+from broker_actors.adapters.rabbitmq import topology
 from broker_actors.adapters.rabbitmq.channels import LostError
 from broker_actors.adapters.rabbitmq.connection import Connection
 from broker_actors.adapters.rabbitmq.consumer import RabbitConsumer, consume
+from broker_actors.adapters.rabbitmq.depth import Depths
 from broker_actors.adapters.rabbitmq.options import RabbitOptions
 from broker_actors.adapters.rabbitmq.publisher import Publisher
 from broker_actors.core.errors import BrokerUnavailableError
@@ -35,6 +36,8 @@ class RabbitTransport:
         self._consuming = Connection(url, f"{name} consuming", heartbeat_seconds, observer)
         self._publisher = Publisher(self._publishing, options, observer)
         self._consumers: dict[RabbitConsumer, None] = {}
+        # The other connection is not read while the broker is short of memory or disk: just when one asks.
+        self._depths = Depths(self._consuming, options.connect_timeout_seconds)
 
     @classmethod
     async def connect(
@@ -81,10 +84,7 @@ class RabbitTransport:
 
     async def depth(self, mailbox: str) -> Depth:
         """Return how *mailbox* stands; see the port."""
-        # The other connection stops to be read while the broker is short of memory or disk, which
-        # is when somebody wants to know.
-        self._consuming.start()
-        return await depth.depth(self._consuming, mailbox, self._options.connect_timeout_seconds)
+        return await self._depths.ask(mailbox)
 
     async def close(self) -> None:
         """Close every consumer, fail what is not confirmed and close the connections. Idempotent."""
