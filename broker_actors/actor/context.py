@@ -109,6 +109,15 @@ def current_caller() -> TurnScope | None:
     return scope
 
 
+def scope_here() -> TurnScope | None:
+    """Return the turn this code belongs to, be it over or on another loop; None outside of any.
+
+    For those who only want to name it, such as logs.
+    """
+    active = _active.get()
+    return None if active is None else active[0]
+
+
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     """Return the loop that runs in this thread, or None: synchronous code in a thread has none."""
     try:
