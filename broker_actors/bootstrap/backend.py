@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
 from broker_actors.adapters.clock import SystemClock
+from broker_actors.adapters.memory.members import MemoryMembers
 from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
 from broker_actors.adapters.rabbitmq.transport import RabbitOptions, RabbitTransport
+from broker_actors.adapters.redis.members import RedisMembers
 from broker_actors.adapters.redis.replies import RedisReplies
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Store
@@ -32,14 +35,18 @@ class Backend:
     transport: Transport
     store: Store
     replies: Replies
+    members: Members
     clock: Clock
     observer: Observer
 
     async def close(self) -> None:
         """Close what was opened, the broker first so that nothing new arrives. Idempotent."""
-        await self.transport.close()
-        await self.replies.close()
-        await self.store.close()
+        # Each also when the one before raised. The last one pushed is the first closed.
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self.store.close)
+            closing.push_async_callback(self.members.close)
+            closing.push_async_callback(self.replies.close)
+            closing.push_async_callback(self.transport.close)
 
 
 @dataclass(slots=True)
@@ -50,12 +57,14 @@ class Embedded:
     broker: MemoryBroker = field(init=False)
     store: MemoryStore = field(init=False)
     channels: MemoryChannels = field(init=False)
+    members: MemoryMembers = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the three parts on one clock."""
+        """Make the parts on one clock."""
         self.broker = MemoryBroker(self.clock)
         self.store = MemoryStore(self.clock)
         self.channels = MemoryChannels()
+        self.members = MemoryMembers(self.clock)
 
     def backend(self, observer: Observer) -> Backend:
         """Return ports onto this broker and store."""
@@ -63,6 +72,7 @@ class Embedded:
             MemoryTransport(self.broker),
             self.store,
             MemoryReplies(self.channels, observer),
+            self.members,
             self.clock,
             observer,
         )
@@ -91,23 +101,18 @@ async def _open_real(settings: Settings, observer: Observer) -> Backend:
         connect_timeout_seconds=settings.connect_timeout_seconds,
         publish_timeout_seconds=settings.publish_timeout_seconds,
     )
-    transport = await RabbitTransport.connect(settings.url, observer, options)
-    opened: list[RedisStore | RedisReplies] = []
-    try:
-        store = await RedisStore.connect(
-            settings.redis_url, observer, timeout_seconds=settings.store_timeout_seconds
-        )
-        opened.append(store)
+    store_timeout_seconds = settings.store_timeout_seconds
+    async with AsyncExitStack() as opened:
+        transport = await RabbitTransport.connect(settings.url, observer, options)
+        opened.push_async_callback(transport.close)
+        store = await RedisStore.connect(settings.redis_url, observer, timeout_seconds=store_timeout_seconds)
+        opened.push_async_callback(store.close)
         replies = await RedisReplies.connect(
-            settings.redis_url, observer, timeout_seconds=settings.store_timeout_seconds
+            settings.redis_url, observer, timeout_seconds=store_timeout_seconds
         )
-    except BaseException:
-        await _close_all(opened)
-        await transport.close()
-        raise
-    return Backend(transport, store, replies, SystemClock(), observer)
-
-
-async def _close_all(opened: Sequence[RedisStore | RedisReplies]) -> None:
-    for adapter in opened:
-        await adapter.close()
+        opened.push_async_callback(replies.close)
+        members = await RedisMembers.connect(
+            settings.redis_url, observer, timeout_seconds=store_timeout_seconds
+        )
+        opened.pop_all()
+    return Backend(transport, store, replies, members, SystemClock(), observer)

@@ -70,6 +70,20 @@ class ConsumerOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A mailbox was given to another worker, in order.
+
+    Attributes:
+        mailbox: which.
+        seconds: from the decision until nothing of it ran here any more.
+
+    """
+
+    mailbox: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionLost:
     """A connection to the broker or the store ended; reconnecting."""
 
@@ -108,6 +122,7 @@ Event: TypeAlias = (
     | ReplyUndelivered
     | ConsumerLost
     | ConsumerOpened
+    | HandedOver
     | ConnectionLost
     | Connected
     | SlowTurn

@@ -8,6 +8,7 @@ at once. Data in, data out: the runtime runs what this allows.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
 from broker_actors.core.address import Address
@@ -74,6 +75,11 @@ class Lanes(Generic[T]):
     def is_idle(self, address: Address) -> bool:
         """Return whether nothing of *address* runs or waits."""
         return address not in self._running and address not in self._waiting
+
+    def items(self) -> Iterator[T]:
+        """Yield what waits, lane by lane."""
+        for waiting in self._waiting.values():
+            yield from waiting
 
     def depths(self) -> dict[Address, int]:
         """Return how many items wait in each lane that has any."""

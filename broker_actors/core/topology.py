@@ -21,6 +21,8 @@ IN: Final = "actors.in"
 UNROUTABLE: Final = "actors.unroutable"
 DUE: Final = "actors.due"
 DEAD: Final = "actors.dead"
+PROBE: Final = "actors.probe"
+PROBE_EXPIRES_MS: Final = 60_000
 #: Routing key of what the broker itself gives up, and of letters of no known type; not a possible type.
 BROKER_KEY: Final = "by-broker"
 
@@ -144,6 +146,28 @@ def delay_route(delay_seconds: int) -> Route:
     """Return where a message that waits *delay_seconds* is published."""
     level, key = delay.entry(delay_seconds)
     return Route(_level(level), key)
+
+
+def probe_queue(worker: str) -> str:
+    """Return the name of the queue through which *worker* sends its probes to itself."""
+    return f"{PROBE}.{worker}"
+
+
+def probe_route(worker: str) -> Route:
+    """Return where *worker* publishes its probes."""
+    return Route(ACTORS, f"probe.{worker}")
+
+
+def probe(worker: str) -> Iterator[Declaration]:
+    """Yield the queue of the probes of *worker*, which goes when nobody consumes it for a minute."""
+    arguments: dict[str, Argument] = {
+        "x-queue-type": "classic",
+        "x-expires": PROBE_EXPIRES_MS,
+        "x-max-length": 10,
+    }
+    yield Exchange(ACTORS)
+    yield Queue(probe_queue(worker), MappingProxyType(arguments))
+    yield Binding(ACTORS, probe_queue(worker), f"probe.{worker}")
 
 
 def common() -> Iterator[Declaration]:

@@ -5,6 +5,11 @@ it the event that results, until the command is final:
 
     --8<-- [start:diagram]
     Received > LookUp, or Run without a key, or Ack after the deadline
+    Received > Charge                                   (a suspect: its last holder died with it in hand)
+    Fresh > Charge
+    Charge > Charged > Run
+                     > Commit                           (it has crashed too often)
+           > Lost > Abandon
     LookUp > Fresh > Run > Returned > Commit > Committed > Dispatch > Sent > Answer > Answered > Ack
                          > Raised > Pause > Paused > Run    (a short wait, in place)
                                   > Commit                  (the retry or dead letter is what is sent)
@@ -42,7 +47,17 @@ from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import BrokerActorsError, ErrorRecord
 from broker_actors.core.outgoing import Outgoing
 from broker_actors.core.reply import Reply
-from broker_actors.core.verdict import Failure, Settled, Terms, WaitHere, conflict, judge
+from broker_actors.core.verdict import (
+    CRASHES_MAX,
+    Failure,
+    Settled,
+    Terms,
+    WaitHere,
+    conflict,
+    crash,
+    crashed,
+    judge,
+)
 
 # --- events: what the outside world reports ---------------------------------
 
@@ -71,6 +86,14 @@ class Conflict:
     """The key was used for another method or body."""
 
     now_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """The run of a suspect is noted; so many before it began and never ended."""
+
+    crashes: int
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +146,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Something the turn sends cannot be sent, and waiting will not cure it.
-
-    Attributes:
-        error: why.
-        now_ms: when, in Unix milliseconds.
-        chance: uniform in [0, 1), for the jitter of the retry.
-
-    """
+    """Something the turn sends cannot be sent, and waiting will not cure it. Attributes as of `Raised`."""
 
     error: ErrorRecord
     now_ms: int
@@ -147,6 +163,7 @@ Event: TypeAlias = (
     | Fresh
     | Duplicate
     | Conflict
+    | Charged
     | Returned
     | Raised
     | Paused
@@ -164,6 +181,11 @@ Event: TypeAlias = (
 @dataclass(frozen=True, slots=True)
 class LookUp:
     """Ask the store for a record of the envelope's key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Note that a suspect is about to run, so that a crash will be charged to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +242,7 @@ class Abandon:
     """Final. Drop the activation and give the mailbox back: whoever owns the actor answers."""
 
 
-Command: TypeAlias = LookUp | Run | Pause | Commit | Dispatch | Answer | Ack | Abandon
+Command: TypeAlias = LookUp | Charge | Run | Pause | Commit | Dispatch | Answer | Ack | Abandon
 
 
 #: The answers each command may get. The diagram above, the tests and the docs are
@@ -228,6 +250,7 @@ Command: TypeAlias = LookUp | Run | Pause | Commit | Dispatch | Answer | Ack | A
 ANSWERS: Final[Mapping[type[Command], tuple[type[Event], ...]]] = MappingProxyType(
     {
         LookUp: (Fresh, Duplicate, Conflict, Lost),
+        Charge: (Charged, Lost),
         Run: (Returned, Raised),
         Pause: (Paused,),
         Commit: (Committed, Fenced, Lost),
@@ -280,8 +303,8 @@ class Turn:
         match event:
             case Received(now_ms=now_ms):
                 return self._received(now_ms)
-            case Fresh():
-                return Run(self.attempt)
+            case Fresh() | Charged() | Paused():
+                return self._towards_run(event)
             case Duplicate(reply=reply):
                 self._settled = Settled("duplicate", reply)
                 return self._answer()
@@ -293,11 +316,18 @@ class Turn:
                 return self._commit(keep=True)
             case Raised():
                 return self._raised(event)
+            case _:
+                return self._from_commit_on(event)
+
+    def _towards_run(self, event: Fresh | Charged | Paused) -> Command:
+        match event:
+            case Fresh():
+                return self._begin()
+            case Charged(crashes=crashes, now_ms=now_ms):
+                return self._charged(crashes, now_ms)
             case Paused():
                 self.attempt += 1
                 return Run(self.attempt)
-            case _:
-                return self._from_commit_on(event)
 
     def _from_commit_on(self, event: Committed | Fenced | Sent | Answered | Refused | Lost) -> Command:
         match event:
@@ -319,7 +349,17 @@ class Turn:
             return Ack("expired")
         if self._envelope.key and self._terms.durable:
             return LookUp()
-        return Run(self.attempt)
+        return self._begin()
+
+    def _begin(self) -> Command:
+        return Charge() if self._terms.suspect else Run(self.attempt)
+
+    def _charged(self, crashes: int, now_ms: int) -> Command:
+        if crashes < CRASHES_MAX:
+            return Run(self.attempt)
+        self.error = crash(self._envelope, crashes)
+        failure = Failure(self._envelope, self.attempt, self._history, self.error, now_ms)
+        return self._settle(crashed(failure, self._terms))
 
     def _raised(self, event: Raised) -> Command:
         self.error = event.error

@@ -20,6 +20,8 @@ from broker_actors.core.retry import UNKNOWN_TARGET, Retry
 
 #: Waits shorter than this happen in place, so that order is kept; longer ones in the broker.
 WAIT_HERE_SECONDS_MAX: Final = 1.0
+#: Runs of one suspect that may begin and never end; the next one is not begun.
+CRASHES_MAX: Final = 5
 
 BUSINESS_KINDS: Final = frozenset(
     {"BusinessError", "InvalidArgumentsError", "IdempotencyConflictError", "CallCycleError"}
@@ -34,12 +36,14 @@ class Terms:
         retry: how often and how long faults are retried.
         durable: whether outcomes are committed to the store (`effectively_once`).
         mailbox: where the envelope came from, for its dead letter.
+        suspect: whether the last worker that held the envelope died with it in hand.
 
     """
 
     retry: Retry
     durable: bool
     mailbox: str = ""
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,27 @@ def conflict(envelope: Envelope, terms: Terms, now_ms: int) -> Settled:
     error = describe(IdempotencyConflictError("idempotency_conflict", text))
     failure = Failure(envelope, envelope.attempt, envelope.history, error, now_ms)
     return _ended(failure, terms, "conflict", Reason.REJECTED)
+
+
+def crash(envelope: Envelope, crashes: int) -> ErrorRecord:
+    """Return the error of an envelope whose runs have taken *crashes* workers down with them."""
+    text = (
+        f"{crashes} workers died while they ran this message to {envelope.address}: "
+        "look at what they logged last, and at their memory, before it is redriven"
+    )
+    return ErrorRecord("SystemFaultError", "CrashLoopError", text)
+
+
+def crashed(failure: Failure, terms: Terms) -> Settled:
+    """Settle what is not run again because it has crashed too often.
+
+    Its letter is kept also when somebody waits for the answer: an operator must see it.
+    """
+    settled = _ended(failure, terms, "dead_lettered", Reason.CRASHED)
+    letter = dead.of_envelope(
+        failure.envelope, Reason.CRASHED, failure.error, origin=terms.mailbox, now_ms=failure.now_ms
+    )
+    return replace(settled, outgoing=(letter,))
 
 
 def _ended(failure: Failure, terms: Terms, outcome: str, reason: Reason, *, record: bool = False) -> Settled:

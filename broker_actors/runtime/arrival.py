@@ -6,9 +6,11 @@ again: what has not begun to run is forgotten here, for it is delivered anew.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope
 from broker_actors.ports.transport import Delivery
 
@@ -16,13 +18,41 @@ from broker_actors.ports.transport import Delivery
 class Subscription:
     """One opening of one mailbox."""
 
-    __slots__ = ("_is_lost", "_on_abandon", "actor_type", "mailbox")
+    __slots__ = (
+        "_is_finishing",
+        "_is_lost",
+        "_on_abandon",
+        "_passed_over",
+        "_quiet",
+        "_running",
+        "actor_type",
+        "mailbox",
+        "orderly",
+    )
 
     def __init__(self, mailbox: str, actor_type: str, on_abandon: Callable[[], None]) -> None:
         self.mailbox = mailbox
         self.actor_type = actor_type
+        #: Whether whoever was served from the mailbox before gave it back in order. None until the
+        #: broker has delivered something: then this side is the active consumer.
+        self.orderly: asyncio.Future[bool] | None = None
         self._is_lost = False
+        self._is_finishing = False
         self._on_abandon = on_abandon
+        self._passed_over: set[Address] = set()
+        self._running = 0
+        self._quiet: asyncio.Event | None = None
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the broker has delivered anything to it."""
+        return self.orderly is not None
+
+    async def known(self) -> None:
+        """Return when it is known whether the mailbox was given back in order before."""
+        if self.orderly is not None and not self.orderly.done():
+            # Waited for and not awaited: it is shared by all turns of the subscription.
+            await asyncio.wait([self.orderly])
 
     def is_lost(self) -> bool:
         """Return whether the broker has, or is about to have, its messages back."""
@@ -37,6 +67,38 @@ class Subscription:
         if not self._is_lost:
             self._is_lost = True
             self._on_abandon()
+
+    def may_begin(self, envelope: Envelope, *, draining: bool) -> bool:
+        """Return whether the turn of *envelope* may begin here.
+
+        While it finishes, only what a running turn waits for does, and nothing overtakes
+        what was passed over.
+        """
+        if self._is_lost:
+            return False
+        if not (draining or self._is_finishing):
+            return True
+        if envelope.chain and envelope.address not in self._passed_over:
+            return True
+        self._passed_over.add(envelope.address)
+        return False
+
+    def begun(self) -> None:
+        """Take note that a turn of it runs."""
+        self._running += 1
+
+    def ended(self) -> None:
+        """Take note that a turn of it runs no more."""
+        self._running -= 1
+        if not self._running and self._quiet is not None:
+            self._quiet.set()
+
+    async def finish(self) -> None:
+        """Begin nothing more; return when nothing runs. The caller sets the deadline."""
+        self._is_finishing = True
+        while self._running:
+            self._quiet = asyncio.Event()
+            await self._quiet.wait()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,16 @@ from broker_actors.core.codec import BODY_BYTES_MAX
 from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import UndecodableError
 from broker_actors.core.lanes import RUNNING_MAX, Lanes
+from broker_actors.core.member import Held
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory, Passivate
+from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.steps import Steps
 from broker_actors.runtime.strays import Strays
+from broker_actors.runtime.suspects import Suspects
 from broker_actors.runtime.turn import run_turn
 
 #: Turns a runner takes without suspending before it lets the loop read and write.
@@ -53,9 +56,16 @@ class Host:
     """Runs the turns of one worker."""
 
     def __init__(
-        self, services: Services, specs: Mapping[str, ActorSpec], *, running_max: int = RUNNING_MAX
+        self,
+        services: Services,
+        specs: Mapping[str, ActorSpec],
+        holding: Holding,
+        *,
+        running_max: int = RUNNING_MAX,
     ) -> None:
         self._services = services
+        self._holding = holding
+        self._suspects = Suspects(services, self.waits)
         self._lanes: Lanes[Arrival | Passivate] = Lanes(running_max)
         self._directory = Directory(services, specs)
         self._strays = Strays(services)
@@ -73,6 +83,8 @@ class Host:
         """Take a delivery in; called by the transport, never blocks."""
         if subscription.is_lost():
             return
+        if not subscription.is_served:
+            self._holding.served(subscription)
         try:
             envelope = self._envelope(delivery.message)
         except UndecodableError as error:
@@ -85,9 +97,18 @@ class Host:
     def lost(self, subscription: Subscription) -> None:
         """Take note that the broker has the messages of *subscription* back."""
         subscription.lose()
+        self._holding.lost(subscription.mailbox)
         for address in self._directory.of_mailbox(subscription.mailbox):
             self._lanes.arrive(address, Passivate(address))
         self._start_runner()
+
+    async def finish(self, subscription: Subscription) -> None:
+        """Begin nothing more of *subscription*; return when what runs has ended.
+
+        The caller sets the deadline.
+        """
+        await subscription.finish()
+        await self._holding.release(subscription.mailbox)
 
     def passivate_idle(self) -> None:
         """Passivate the actors that have been idle for their type's `idle_timeout`."""
@@ -130,6 +151,18 @@ class Host:
     def running(self) -> int:
         """How many turns run."""
         return self._lanes.running
+
+    def held(self) -> Mapping[str, Held]:
+        """Return what is delivered and not acknowledged, by mailbox."""
+        counts: dict[str, int] = {}
+        oldest: dict[str, int] = {}
+        running = (turn.arrival for turn in self._turns.values())
+        for item in (*running, *self._lanes.items()):
+            if isinstance(item, Arrival) and not item.subscription.is_lost():
+                name, sent_seconds = item.subscription.mailbox, item.envelope.sent_seconds
+                counts[name] = counts.get(name, 0) + 1
+                oldest[name] = min(oldest.get(name, sent_seconds), sent_seconds)
+        return {name: Held(count, oldest[name] * 1000) for name, count in counts.items()}
 
     @property
     def turns(self) -> list[Running]:
@@ -181,8 +214,19 @@ class Host:
         if isinstance(item, Passivate):
             await self._directory.passivate(address)
             return
-        if item.subscription.is_lost() or (self._draining and not item.envelope.chain):
+        subscription = item.subscription
+        await subscription.known()
+        if not subscription.may_begin(item.envelope, draining=self._draining):
             return
+        subscription.begun()
+        try:
+            await self._turn(address, item)
+        finally:
+            subscription.ended()
+        if subscription.is_lost():
+            await self._directory.passivate(address)
+
+    async def _turn(self, address: Address, item: Arrival) -> None:
         activation = await self._directory.activate(address, item)
         if activation is None:
             item.subscription.abandon()
@@ -190,8 +234,9 @@ class Host:
         task, now_seconds = asyncio.current_task(), self._services.clock.monotonic_seconds()
         assert task is not None
         self._turns[address] = Running(item, task, now_seconds)
+        trial = self._suspects.trial(item)
         try:
-            await run_turn(item.envelope, Steps(item, activation, self._services, self))
+            await run_turn(item.envelope, Steps(trial, activation, self._services, self))
         except BaseException:
             # Whatever the run left of its state must not be what the next turn starts from.
             self._directory.discard(address)
@@ -199,8 +244,7 @@ class Host:
             raise
         finally:
             del self._turns[address]
-        if item.subscription.is_lost():
-            await self._directory.passivate(address)
+            await trial.end()
 
     def waits(self, change: int) -> None:
         """Count *change* more (or fewer) turns as waiting for somebody else's answer."""

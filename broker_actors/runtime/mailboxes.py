@@ -7,13 +7,16 @@ consumer, watching one, or waiting to open the next; it ends only when it is clo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from broker_actors.core.errors import PlatformError
-from broker_actors.core.events import ConsumerLost, ConsumerOpened
+from broker_actors.core.events import ConsumerLost, ConsumerOpened, HandedOver, Trouble
 from broker_actors.core.retry import Retry
+from broker_actors.core.sharing import Standing
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.transport import Consumer, Delivery, Transport
@@ -22,45 +25,118 @@ from broker_actors.runtime.arrival import Subscription
 #: Waits between openings of one mailbox, in seconds, with full jitter; it never gives up.
 REOPENING: Final = Retry(attempts=1, min_backoff=0.1, max_backoff=5.0)
 PREFETCH: Final = 1_000
+#: What runs may take this long before its mailbox is given to another worker all the same.
+FINISH_SECONDS_MAX: Final = 20.0
 
-Receive = Callable[[Subscription, Delivery], None]
+
+class Tenant(Protocol):
+    """Who is served from a mailbox."""
+
+    def receive(self, subscription: Subscription, delivery: Delivery) -> None:
+        """Take a delivery in; must not block."""
+        ...
+
+    async def finish(self, subscription: Subscription) -> None:
+        """Begin nothing more of *subscription*; return when what runs has ended."""
+        ...
+
+    def lost(self, subscription: Subscription) -> None:
+        """Take note that the broker has the messages of *subscription* back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How mailboxes are consumed.
+
+    Attributes:
+        prefetch: deliveries per mailbox held unacknowledged.
+        finish_seconds: how long a hand-over waits for the turns that run.
+
+    """
+
+    prefetch: int = PREFETCH
+    finish_seconds: float = FINISH_SECONDS_MAX
+
+
+@dataclass(slots=True, eq=False)
+class _Mailbox:
+    """One mailbox of this worker.
+
+    Attributes:
+        opened: set once it was consumed for the first time.
+        moves: set when its consumer is to be handed over.
+        stays: whether it is consumed again after that.
+        subscription: of the open consumer; None while there is none.
+        reason: why there is none.
+
+    """
+
+    name: str
+    actor_type: str
+    tenant: Tenant
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    moves: asyncio.Event = field(default_factory=asyncio.Event)
+    stays: bool = True
+    subscription: Subscription | None = None
+    reason: str = "not opened yet"
 
 
 class Mailboxes:
     """The consumers of one worker."""
 
     def __init__(
-        self, transport: Transport, clock: Clock, observer: Observer, *, prefetch: int = PREFETCH
+        self, transport: Transport, clock: Clock, observer: Observer, tuning: Tuning | None = None
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._observer = observer
-        self._prefetch = prefetch
+        self._tuning = tuning or Tuning()
+        self._mailboxes: dict[str, _Mailbox] = {}
         self._attending: dict[str, asyncio.Task[None]] = {}
-        self._opened: dict[str, asyncio.Event] = {}
         self._consumers: set[Consumer] = set()
 
-    def open(
-        self, mailbox: str, actor_type: str, receive: Receive, lost: Callable[[Subscription], None]
-    ) -> None:
-        """Consume *mailbox* from now on; nothing if it already is."""
-        if mailbox not in self._attending:
-            self._opened[mailbox] = asyncio.Event()
-            task = asyncio.create_task(self._attend(mailbox, actor_type, receive, lost))
-            self._attending[mailbox] = task
+    def open(self, name: str, actor_type: str, tenant: Tenant) -> None:
+        """Consume the mailbox *name* from now on; nothing if it already is."""
+        if name not in self._mailboxes:
+            mailbox = self._mailboxes[name] = _Mailbox(name, actor_type, tenant)
+            self._attending[name] = asyncio.create_task(self._attend(mailbox))
+
+    def hand_over(self, name: str, *, stays: bool) -> None:
+        """Finish what runs and give the mailbox *name* back; then stand by for it, or forget it."""
+        mailbox = self._mailboxes[name]
+        mailbox.stays = stays
+        mailbox.moves.set()
+
+    def standing(self, name: str) -> Standing:
+        """Return how this worker stands to the mailbox *name*."""
+        mailbox = self._mailboxes.get(name)
+        if mailbox is None:
+            return Standing()
+        served = mailbox.subscription is not None and mailbox.subscription.is_served
+        return Standing(consuming=True, served=served and not mailbox.moves.is_set())
 
     @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        """The attending tasks; one that ends has met a bug or a wrong topology."""
-        return list(self._attending.values())
+    def subscriptions(self) -> list[Subscription]:
+        """Those of the consumers that are open."""
+        found = (mailbox.subscription for mailbox in self._mailboxes.values())
+        return [subscription for subscription in found if subscription is not None]
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """The mailboxes that should be consumed and are not, and why."""
+        return MappingProxyType(
+            {name: one.reason for name, one in list(self._mailboxes.items()) if one.subscription is None}
+        )
 
     async def opened(self) -> None:
         """Return when every mailbox opened so far is consumed; raises what ended an attending task."""
-        waits = [asyncio.ensure_future(opened.wait()) for opened in self._opened.values()]
+        waits = [asyncio.ensure_future(mailbox.opened.wait()) for mailbox in self._mailboxes.values()]
         try:
             for wait in waits:
                 while not wait.done():
-                    await asyncio.wait([wait, *self.tasks], return_when=asyncio.FIRST_COMPLETED)
+                    tasks = self._attending.values()
+                    await asyncio.wait([wait, *tasks], return_when=asyncio.FIRST_COMPLETED)
                     self.check()
         finally:
             for wait in waits:
@@ -76,49 +152,81 @@ class Mailboxes:
         """Close every consumer: what is not acknowledged returns to the broker. Idempotent."""
         tasks = list(self._attending.values())
         self._attending.clear()
+        self._mailboxes.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(consumer.close() for consumer in self._consumers))
         self._consumers.clear()
 
-    async def _attend(
-        self, mailbox: str, actor_type: str, receive: Receive, lost: Callable[[Subscription], None]
-    ) -> None:
+    async def _attend(self, mailbox: _Mailbox) -> None:
         failures = 0
-        while True:
-            closing = asyncio.Event()
-            subscription = Subscription(mailbox, actor_type, closing.set)
+        while mailbox.stays:
+            mailbox.moves.clear()
             opened_seconds = self._clock.monotonic_seconds()
+            closing = asyncio.Event()
+            subscription = Subscription(mailbox.name, mailbox.actor_type, closing.set)
             try:
                 consumer = await self._transport.consume(
-                    mailbox, partial(receive, subscription), prefetch=self._prefetch
+                    mailbox.name,
+                    partial(mailbox.tenant.receive, subscription),
+                    prefetch=self._tuning.prefetch,
                 )
             except PlatformError as error:
-                reason = str(error)
+                mailbox.reason = str(error)
             else:
-                self._opened[mailbox].set()
-                self._observer.observe(ConsumerOpened(mailbox))
-                reason = await self._watch(consumer, closing)
-                lost(subscription)
+                mailbox.subscription = subscription
+                mailbox.opened.set()
+                self._observer.observe(ConsumerOpened(mailbox.name))
+                mailbox.reason = await self._serve(mailbox, subscription, consumer, closing)
+                mailbox.subscription = None
+                mailbox.tenant.lost(subscription)
+                if mailbox.moves.is_set():
+                    continue
             lived_seconds = self._clock.monotonic_seconds() - opened_seconds
             failures = 1 if lived_seconds > REOPENING.max_backoff else failures + 1
-            self._observer.observe(ConsumerLost(mailbox, reason))
+            self._observer.observe(ConsumerLost(mailbox.name, mailbox.reason))
             await self._clock.sleep(REOPENING.backoff_seconds(failures, self._clock.chance()))
+        # Closed meanwhile, perhaps.
+        self._mailboxes.pop(mailbox.name, None)
+        self._attending.pop(mailbox.name, None)
 
-    async def _watch(self, consumer: Consumer, closing: asyncio.Event) -> str:
-        """Return why *consumer* ended: by itself, or because its subscription was abandoned."""
+    async def _serve(
+        self, mailbox: _Mailbox, subscription: Subscription, consumer: Consumer, closing: asyncio.Event
+    ) -> str:
+        """Return why *consumer* ended: by itself, given back in haste, or handed over."""
         self._consumers.add(consumer)
         ended = asyncio.ensure_future(consumer.closed())
         abandoned = asyncio.ensure_future(closing.wait())
+        moves = asyncio.ensure_future(mailbox.moves.wait())
         try:
-            await asyncio.wait([ended, abandoned], return_when=asyncio.FIRST_COMPLETED)
-            if abandoned.done():
+            await asyncio.wait([ended, abandoned, moves], return_when=asyncio.FIRST_COMPLETED)
+            if moves.done() and not ended.done() and not abandoned.done():
+                await self._finish(mailbox, subscription, ended)
+            if not ended.done():
+                # Not before: a consumer of ours that is still open must be closed by `close`.
                 await consumer.close()
-                self._consumers.discard(consumer)
-                return "given back to the broker"
             self._consumers.discard(consumer)
-            return ended.result()
+            return ended.result() if ended.done() else "given back to the broker"
         finally:
-            ended.cancel()
-            abandoned.cancel()
+            for waiting in (ended, abandoned, moves):
+                waiting.cancel()
+
+    async def _finish(
+        self, mailbox: _Mailbox, subscription: Subscription, ended: asyncio.Future[str]
+    ) -> None:
+        """Let what runs end, for as long as the broker and the deadline allow."""
+        began_seconds = self._clock.monotonic_seconds()
+        finishing = asyncio.ensure_future(mailbox.tenant.finish(subscription))
+        try:
+            deadline_seconds = self._tuning.finish_seconds
+            ends: list[asyncio.Future[None] | asyncio.Future[str]] = [finishing, ended]
+            await asyncio.wait(ends, timeout=deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if finishing.done():
+                await finishing
+            elif not ended.done():
+                text = f"turns still run after {deadline_seconds:g} s; the next worker runs them again"
+                self._observer.observe(Trouble(f"hand-over of {mailbox.name}", text))
+        finally:
+            finishing.cancel()
+        self._observer.observe(HandedOver(mailbox.name, self._clock.monotonic_seconds() - began_seconds))

@@ -52,6 +52,12 @@ class Relay:
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
+    async def finish(self, subscription: Subscription) -> None:
+        """Do nothing: what is under way may end or not, it is delivered again."""
+
+    def lost(self, subscription: Subscription) -> None:
+        """Do nothing: what is under way may end or not, it is delivered again."""
+
     async def sweep(self, actor_type: str) -> int:
         """Send what crashed workers committed and never sent; return how many messages.
 

@@ -33,6 +33,7 @@ from broker_actors.runtime.context import TurnContext
 from broker_actors.runtime.invoke import failure_of, invoke
 from broker_actors.runtime.ledger import record_of
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.suspects import Trial
 
 
 class TurnHost(Protocol):
@@ -58,13 +59,17 @@ class Steps:
         "_outgoing",
         "_services",
         "_state",
+        "_trial",
         "terms",
     )
 
-    def __init__(self, arrival: Arrival, activation: Activation, services: Services, host: TurnHost) -> None:
-        spec = activation.spec
+    def __init__(self, trial: Trial, activation: Activation, services: Services, host: TurnHost) -> None:
+        spec, arrival = activation.spec, trial.arrival
         #: What failures are judged by.
-        self.terms = Terms(_retry_of(spec, arrival), spec.durable, arrival.subscription.mailbox)
+        self.terms = Terms(
+            _retry_of(spec, arrival), spec.durable, arrival.subscription.mailbox, trial.is_suspect
+        )
+        self._trial = trial
         self._arrival = arrival
         self._activation = activation
         self._services = services
@@ -85,13 +90,21 @@ class Steps:
             return self._lost("look up", error)
         return replace(found, now_ms=self.now_ms()) if isinstance(found, t.Conflict) else found
 
+    async def charge(self) -> t.Event:
+        """Have a crash of this run charged to the envelope."""
+        try:
+            crashes = await self._trial.charge()
+        except PlatformError as error:
+            return self._lost("charge", error)
+        return t.Charged(crashes, self.now_ms())
+
     async def run(self, attempt: int) -> t.Event:
         """Run the method; its tells and its state wait for the commit."""
         envelope = self._arrival.envelope
         if attempt != envelope.attempt:
             envelope = replace(envelope, attempt=attempt)
         context = self._context = TurnContext(
-            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._host.waits
+            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._waits
         )
         try:
             with entered(context):
@@ -185,6 +198,11 @@ class Steps:
         """End: somebody else owns the actor, or nothing is known. Give the mailbox back."""
         self._arrival.subscription.abandon()
         self._observe("abandoned", turn)
+
+    def _waits(self, change: int) -> None:
+        if change > 0:
+            self._trial.waits()
+        self._host.waits(change)
 
     def _raised(self, error: ErrorRecord) -> t.Raised:
         self._activation.roll_back()

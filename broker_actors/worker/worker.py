@@ -7,7 +7,9 @@ whose insides died says so and does not look alive.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import os
+import socket
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,15 +19,24 @@ from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.core.address import Address
 from broker_actors.core.errors import ConfigurationError, PlatformError
 from broker_actors.core.events import Trouble
+from broker_actors.core.member import BEAT_SECONDS, Member, Report
+from broker_actors.ports.clock import Clock
+from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.host import Host, Running
-from broker_actors.runtime.mailboxes import Mailboxes
+from broker_actors.runtime.mailboxes import Mailboxes, Tuning
 from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.sharing import Sharing
+from broker_actors.runtime.watchdog import PROBE_SECONDS, Watchdog
 from broker_actors.worker.status import Status
 
 #: How often idle actors and newly spawned dedicated mailboxes are looked for.
 TICK_SECONDS: Final = 1.0
+#: How long a worker that stops tries to tell the others.
+SAY_SECONDS_MAX: Final = 2.0
+#: Of what tells two workers of one process apart.
+NAME_CHARACTERS: Final = 8
 #: Deliveries the relay holds at a time: it only forwards, so a short window keeps it fair among workers.
 RELAY_PREFETCH: Final = 100
 
@@ -58,14 +69,20 @@ class Worker:
             raise ConfigurationError("two of the actor classes have the same actor type")
         self._system = system
         backend = system.backend
+        settings, clock, observer = system.settings, backend.clock, backend.observer
         self._services = Services(
-            system.dispatch, backend.store, backend.replies, backend.clock, backend.observer, system.client
+            system.dispatch, backend.store, backend.replies, clock, observer, system.client
         )
-        self._host = Host(self._services, self._specs, running_max=system.settings.running_max)
+        me = _member(frozenset(self._specs), clock)
+        self.name = me.name
+        self._holding = Holding(backend.members, me.name, observer)
+        self._host = Host(self._services, self._specs, self._holding, running_max=settings.running_max)
         self._relay = Relay(self._services)
-        observing = (backend.transport, backend.clock, backend.observer)
-        self._mailboxes = Mailboxes(*observing, prefetch=system.settings.prefetch)
-        self._relayed = Mailboxes(*observing, prefetch=RELAY_PREFETCH)
+        self._watchdog = Watchdog(me.name, backend.transport, clock, observer)
+        tuning = Tuning(settings.prefetch, settings.drain_timeout_seconds)
+        self._mailboxes = Mailboxes(backend.transport, clock, observer, tuning)
+        self._relayed = Mailboxes(backend.transport, clock, observer, Tuning(RELAY_PREFETCH))
+        self._sharing = Sharing(me, backend.members, self._mailboxes, clock)
         self._background: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self._entered = False
@@ -85,12 +102,17 @@ class Worker:
             for spec in self._specs.values():
                 layout = await self._services.dispatch.layout(spec.type, spec.layout)
                 for mailbox in layout.mailboxes():
-                    self._open(mailbox, spec)
-            await self._open_dedicated()
+                    self._sharing.share(mailbox, spec.type, self._host)
+            await self._share_dedicated()
             for mailbox in RELAYED:
-                self._relayed.open(mailbox, "", self._relay.receive, lambda _lost: None)
+                self._relayed.open(mailbox, "", self._relay)
+            await self._watchdog.declare()
+            self._relayed.open(self._watchdog.mailbox, "", self._watchdog)
+            await self._beat()
             await self._mailboxes.opened()
             await self._relayed.opened()
+            # Said at once, for others may wait for it to give their mailboxes away.
+            await self._beat()
         except BaseException:
             await self._close()
             raise
@@ -128,6 +150,7 @@ class Worker:
 
         """
         deadline_seconds = self._system.settings.drain_timeout_seconds
+        await self._said(self._sharing.leave())
         if not await self._host.drain(deadline_seconds):
             running = self._host.running
             text = f"{running} turns did not end within {deadline_seconds:g} s; they run again elsewhere"
@@ -138,7 +161,10 @@ class Worker:
         """Return whether this worker does its work now. Safe to call from any thread."""
         if self._background is None:
             return Status(ready=False, reasons=("the worker is not running",))
-        return Status(ready=True)
+        missing = {**self._mailboxes.missing, **self._relayed.missing}
+        reasons = [f"{mailbox} is not consumed: {why}" for mailbox, why in missing.items()]
+        reasons += [why for why in (self._sharing.silent, self._watchdog.trouble) if why]
+        return Status(ready=not reasons, reasons=tuple(reasons))
 
     @property
     def turns(self) -> list[Running]:
@@ -160,25 +186,39 @@ class Worker:
         if background is not None:
             background.cancel()
             await asyncio.wait([background])
+        # Before the mailboxes: whoever takes over then knows that nothing died.
+        await self._holding.close()
         await self._mailboxes.close()
         await self._relayed.close()
         await self._relay.close()
         await self._host.close()
+        await self._said(self._sharing.left())
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
 
-    def _open(self, mailbox: str, spec: ActorSpec) -> None:
-        self._mailboxes.open(mailbox, spec.type, self._host.receive, self._host.lost)
+    async def _said(self, saying: Coroutine[None, None, None]) -> None:
+        """Tell the other workers, if the store lets us; they find out by themselves otherwise."""
+        try:
+            async with asyncio.timeout(SAY_SECONDS_MAX):
+                await saying
+        except (PlatformError, TimeoutError) as error:
+            self._services.observer.observe(Trouble("membership", str(error) or "the store does not answer"))
 
-    async def _open_dedicated(self) -> None:
+    async def _beat(self) -> None:
+        await self._sharing.beat(self._report(), self._services.observer)
+
+    def _report(self) -> Report:
+        return Report(self._host.residents, self._host.running, self._host.held())
+
+    async def _share_dedicated(self) -> None:
         for spec in self._specs.values():
             if spec.layout.dedicated:
                 ids = await self._services.store.spawned(spec.type)
                 # Consuming a mailbox the broker has lost would fail for ever.
                 await self._services.dispatch.declare_dedicated(spec.layout, ids)
                 for actor_id in ids:
-                    self._open(spec.layout.mailbox_of(actor_id), spec)
+                    self._sharing.share(spec.layout.mailbox_of(actor_id), spec.type, self._host)
 
     async def _run_background(self) -> None:
         try:
@@ -186,6 +226,8 @@ class Worker:
                 tasks.create_task(self._tick())
                 tasks.create_task(self._sweep())
                 tasks.create_task(self._watch())
+                tasks.create_task(self._share())
+                tasks.create_task(self._probe())
         except Exception as error:
             # A worker that is half dead must not look alive: its mailboxes go to others.
             self._failure = error
@@ -196,6 +238,16 @@ class Worker:
     async def _watch(self) -> None:
         await self._host.failed
 
+    async def _share(self) -> None:
+        while True:
+            await self._services.clock.sleep(BEAT_SECONDS)
+            await self._beat()
+
+    async def _probe(self) -> None:
+        while True:
+            await self._watchdog.probe()
+            await self._services.clock.sleep(PROBE_SECONDS)
+
     async def _tick(self) -> None:
         while True:
             await self._services.clock.sleep(TICK_SECONDS)
@@ -203,7 +255,7 @@ class Worker:
             self._relayed.check()
             self._host.passivate_idle()
             try:
-                await self._open_dedicated()
+                await self._share_dedicated()
             except PlatformError as error:
                 self._services.observer.observe(Trouble("look for spawned actors", str(error)))
 
@@ -216,6 +268,11 @@ class Worker:
                     await self._relay.sweep(actor_type)
                 except PlatformError as error:
                     self._services.observer.observe(Trouble(f"sweep of {actor_type}", str(error)))
+
+
+def _member(types: frozenset[str], clock: Clock) -> Member:
+    place = f"{socket.gethostname()}:{os.getpid()}"
+    return Member(f"{place}:{clock.token()[:NAME_CHARACTERS]}", types, place=place)
 
 
 def _check_available(spec: ActorSpec) -> None:

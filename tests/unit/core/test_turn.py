@@ -26,7 +26,7 @@ from broker_actors.core.errors import (
 from broker_actors.core.outgoing import Destination
 from broker_actors.core.reply import Reply, of_result
 from broker_actors.core.retry import Retry
-from broker_actors.core.verdict import BUSINESS_KINDS, Terms
+from broker_actors.core.verdict import BUSINESS_KINDS, CRASHES_MAX, Terms
 
 NOW_MS = 1_700_000_000_000
 RESULT = of_result(5)
@@ -134,6 +134,10 @@ def answers_to(command: t.Command) -> Iterator[t.Event]:
                 yield t.Duplicate(RECORDED)
             case t.Conflict:
                 yield t.Conflict(NOW_MS)
+            case t.Charged:
+                yield t.Charged(0, NOW_MS)
+                yield t.Charged(CRASHES_MAX - 1, NOW_MS)
+                yield t.Charged(CRASHES_MAX, NOW_MS)
             case _:
                 yield WITHOUT_CONTENT[kind]
 
@@ -163,6 +167,11 @@ def every_walk() -> list[Walk]:
         for envelope in ENVELOPES.values()
         for durable in (True, False)
         for walk in walks(envelope, Terms(POLICY, durable=durable, mailbox="actors.Counter.g1.3"))
+    ] + [
+        walk
+        for envelope in (TELL, ASK, ENVELOPES["keyed ask"])
+        for durable in (True, False)
+        for walk in walks(envelope, Terms(POLICY, durable=durable, suspect=True))
     ]
 
 
@@ -284,6 +293,32 @@ def test_only_keyed_envelopes_of_durable_actors_are_looked_up(every_walk: list[W
         assert bool(walk.commands(t.LookUp)) == expected
 
 
+def test_a_suspect_is_charged_once_before_it_runs_and_nobody_else_is(every_walk: list[Walk]) -> None:
+    for walk in every_walk:
+        kinds = [type(command) for _, command in walk.steps]
+        assert kinds.count(t.Charge) == (
+            1 if walk.terms.suspect and t.Run in kinds else kinds.count(t.Charge)
+        )
+        assert t.Charge not in kinds or walk.terms.suspect
+        if walk.terms.suspect and t.Run in kinds:
+            assert t.Charge in kinds[: kinds.index(t.Run)]
+
+
+def test_what_crashed_too_often_is_not_run_again_but_kept_and_answered(every_walk: list[Walk]) -> None:
+    condemned = [
+        walk for walk in every_walk for e in walk.events(t.Charged) if e == t.Charged(CRASHES_MAX, NOW_MS)
+    ]
+    assert condemned
+    for walk in condemned:
+        assert not walk.commands(t.Run)
+        [commit] = walk.commands(t.Commit)
+        assert isinstance(commit, t.Commit)
+        letter = dead.read(commit.outgoing[0].message)
+        assert letter.reason == dead.Reason.CRASHED
+        assert walk.error is not None
+        assert walk.error.type == "CrashLoopError"
+
+
 def test_what_is_past_its_deadline_does_not_run(every_walk: list[Walk]) -> None:
     expired = [walk for walk in every_walk if walk.envelope.expired(NOW_MS)]
     assert expired
@@ -312,11 +347,13 @@ def test_retries_keep_the_users_key_and_letters_the_history_of_all_runs(every_wa
                 past = again.history
             else:
                 past = dead.read(item.message).history
-            assert len(history.read(past)) == len(walk.runs or walk.events(t.Conflict))
+            assert len(history.read(past)) == len(walk.runs or walk.events(t.Conflict) or walk.events(t.Charged))
 
 
 def test_the_error_is_that_of_the_last_run_and_none_if_it_returned(every_walk: list[Walk]) -> None:
     for walk in every_walk:
+        if t.Charged(CRASHES_MAX, NOW_MS) in walk.events(t.Charged):
+            continue
         last = walk.runs[-1] if walk.runs else None
         assert walk.error == (None if isinstance(last, t.Returned) else last)
 
@@ -351,6 +388,7 @@ def test_an_event_that_is_no_answer_is_a_protocol_error(
 def _some_answers(command: type[t.Command]) -> Iterator[t.Event]:
     samples: dict[type[t.Command], t.Command] = {
         t.LookUp: t.LookUp(),
+        t.Charge: t.Charge(),
         t.Run: t.Run(1),
         t.Pause: t.Pause(0.1),
         t.Commit: t.Commit(keep=True, reply=None),

@@ -1,0 +1,75 @@
+"""Notes in the store of who is served from which mailbox.
+
+A worker that dies leaves its notes behind: that is how the next one knows which
+redelivered messages were in the hands of a worker that died, and which were merely
+given back. Invariant: no turn of a mailbox begins before its note is written or has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from broker_actors.core.errors import PlatformError
+from broker_actors.core.events import Trouble
+from broker_actors.ports.members import Members
+from broker_actors.ports.observer import Observer
+from broker_actors.runtime.arrival import Subscription
+
+#: How long the end of a worker waits for its notes to be taken back.
+CLOSE_SECONDS_MAX: Final = 2.0
+
+
+class Holding:
+    """The notes of one worker."""
+
+    def __init__(self, members: Members, name: str, observer: Observer) -> None:
+        self._members = members
+        self._name = name
+        self._observer = observer
+        self._noting: set[asyncio.Task[Any]] = set()
+        self._held: set[str] = set()
+
+    def served(self, subscription: Subscription) -> None:
+        """Note that the broker serves *subscription*; its `orderly` tells what was before."""
+        self._held.add(subscription.mailbox)
+        subscription.orderly = self._start(self._hold(subscription.mailbox))
+
+    def lost(self, mailbox: str) -> None:
+        """Take back the note of *mailbox* in the background, this worker being alive."""
+        if mailbox in self._held:
+            self._start(self.release(mailbox))
+
+    async def release(self, mailbox: str) -> None:
+        """Take back the note of *mailbox*, if there is one. Never raises for a store that is away."""
+        if mailbox not in self._held:
+            return
+        self._held.discard(mailbox)
+        try:
+            await self._members.release(mailbox, self._name)
+        except PlatformError as error:
+            self._observer.observe(Trouble(f"release of {mailbox}", str(error)))
+
+    async def close(self) -> None:
+        """Take back every note, within a deadline. Idempotent."""
+        for mailbox in list(self._held):
+            self._start(self.release(mailbox))
+        if self._noting:
+            _, late = await asyncio.wait(self._noting, timeout=CLOSE_SECONDS_MAX)
+            for task in late:
+                task.cancel()
+
+    async def _hold(self, mailbox: str) -> bool:
+        try:
+            return await self._members.hold(mailbox, self._name)
+        except PlatformError as error:
+            # What cannot be known is no reason to run a whole window one by one.
+            self._observer.observe(Trouble(f"hold of {mailbox}", str(error)))
+            return True
+
+    def _start(self, noting: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(noting)
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+        return task

@@ -1,0 +1,120 @@
+"""A worker among workers: says that it lives, sees who else does, moves mailboxes accordingly.
+
+Invariant: with the store away nothing moves. What was agreed last stays, the broker's
+single active consumer and the fencing of the store keep it safe, and for one lease after
+the store is back nobody is taken for dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from broker_actors.core.errors import PlatformError
+from broker_actors.core.events import Trouble
+from broker_actors.core.member import LEASE_SECONDS, Member, Report
+from broker_actors.core.sharing import Step, candidates, next_step, ranking
+from broker_actors.ports.clock import Clock
+from broker_actors.ports.members import Members
+from broker_actors.ports.observer import Observer
+from broker_actors.runtime.mailboxes import Mailboxes, Tenant
+
+#: A beat may fail this long before the worker calls itself not ready.
+SILENT_SECONDS_MAX: Final = LEASE_SECONDS
+
+
+class Sharing:
+    """The mailboxes this worker may have a share of."""
+
+    def __init__(self, me: Member, members: Members, mailboxes: Mailboxes, clock: Clock) -> None:
+        self._me = me
+        self._members = members
+        self._mailboxes = mailboxes
+        self._clock = clock
+        self._shared: dict[str, tuple[str, Tenant]] = {}
+        self._living: Mapping[str, Member] = {}
+        self._rankings: dict[str, list[str]] = {}
+        #: Until then those who do not answer after an outage of the store still count.
+        self._patient_until_seconds = 0.0
+        self._heard_seconds = clock.monotonic_seconds()
+        self._trouble = ""
+
+    def share(self, mailbox: str, actor_type: str, tenant: Tenant) -> None:
+        """Have *mailbox* consumed by whoever should, of all workers."""
+        self._shared.setdefault(mailbox, (actor_type, tenant))
+
+    def is_owner(self, mailbox: str) -> bool:
+        """Return whether *mailbox* is this worker's, by what it knows."""
+        ranked = self._ranked(mailbox)
+        return bool(ranked) and ranked[0] == self._me.name
+
+    @property
+    def silent(self) -> str:
+        """Why the store has not heard of this worker for too long; empty if it has."""
+        silent_seconds = self._clock.monotonic_seconds() - self._heard_seconds
+        if silent_seconds <= SILENT_SECONDS_MAX:
+            return ""
+        return f"the store has not answered for {silent_seconds:.0f} s: {self._trouble}"
+
+    async def beat(self, report: Report, observer: Observer) -> None:
+        """Say that this worker lives, and move what should move. Never raises for a store that is away."""
+        me = replace(self._me, consuming=self._consuming())
+        try:
+            living = await self._members.beat(me, report)
+        except PlatformError as error:
+            if not self._trouble:
+                observer.observe(Trouble("membership", f"mailboxes stay where they are: {error}"))
+            self._trouble = str(error)
+            return
+        self._heard(living)
+        for mailbox in self._shared:
+            self._move(mailbox)
+
+    async def leave(self) -> None:
+        """Tell the others to take over; raises what the store raises."""
+        self._me = replace(self._me, leaving=True)
+        await self._members.beat(replace(self._me, consuming=self._consuming()), Report())
+
+    async def left(self) -> None:
+        """End this worker's lease; raises what the store raises."""
+        await self._members.leave(self._me.name)
+
+    def _heard(self, living: Sequence[Member]) -> None:
+        now_seconds = self._clock.monotonic_seconds()
+        if self._trouble:
+            self._trouble = ""
+            self._patient_until_seconds = now_seconds + LEASE_SECONDS
+        self._heard_seconds = now_seconds
+        heard = {member.name: member for member in living}
+        if now_seconds < self._patient_until_seconds:
+            heard = {**self._living, **heard}
+        if heard != self._living:
+            self._living = heard
+            self._rankings.clear()
+
+    def _consuming(self) -> frozenset[str]:
+        open_ones = {subscription.mailbox for subscription in self._mailboxes.subscriptions}
+        return frozenset(open_ones & self._shared.keys())
+
+    def _ranked(self, mailbox: str) -> list[str]:
+        ranked = self._rankings.get(mailbox)
+        if ranked is None:
+            actor_type, _ = self._shared[mailbox]
+            names = candidates(actor_type, self._living.values())
+            ranked = self._rankings[mailbox] = ranking(mailbox, names)
+        return ranked
+
+    def _move(self, mailbox: str) -> None:
+        consumers = {member.name for member in self._living.values() if mailbox in member.consuming}
+        standing = self._mailboxes.standing(mailbox)
+        match next_step(self._me.name, self._ranked(mailbox), consumers, standing):
+            case Step.OPEN:
+                actor_type, tenant = self._shared[mailbox]
+                self._mailboxes.open(mailbox, actor_type, tenant)
+            case Step.CLOSE:
+                self._mailboxes.hand_over(mailbox, stays=False)
+            case Step.YIELD:
+                self._mailboxes.hand_over(mailbox, stays=True)
+            case Step.STAY:
+                return
