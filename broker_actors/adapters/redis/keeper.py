@@ -11,73 +11,32 @@ begins one. It has its own connection, and holds the lock only between its quest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Thread
 from time import monotonic
-from typing import Final, Protocol, cast
+from typing import Final
 
-from redis import connection as driver
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from broker_actors.adapters.redis.connection import Answer, options_of, pack
+from broker_actors.adapters.redis.blocking import ANSWER_SECONDS, BlockingLink
+from broker_actors.adapters.redis.connection import pack
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
-from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.events import Trouble
 from broker_actors.ports.observer import Observer
 
 #: How many renewals fit into a lease, and how many attempts at one that fails.
 RENEWALS_WITHIN_LEASE: Final = 3
 ATTEMPTS_WITHIN_LEASE: Final = 10
-#: How long connecting, or one answer, may take.
-ANSWER_SECONDS: Final = 1.0
 #: How long the end of the thread may hold up the end of a process: connecting and one answer.
 FAREWELL_SECONDS: Final = 2 * ANSWER_SECONDS + 0.5
 
-#: redis-py does not say what it takes and returns.
-_parse_url: Final = cast("Callable[[str], object]", driver.parse_url)  # pyright: ignore[reportUnknownMemberType]
-
+#: How the thread is called, for whoever looks at a process.
+THREAD: Final = "broker-actors-lease"
+_PURPOSE: Final = "lease"
 _WHERE: Final = "renewing the lease while the event loop is busy"
-
-
-class _Connection(Protocol):
-    """The part of redis-py's connection for threads we use."""
-
-    def connect(self) -> None: ...
-    def disconnect(self) -> None: ...
-    def send_packed_command(self, command: Sequence[bytes], check_health: bool = True) -> None: ...  # noqa: FBT001, FBT002 - the driver's signature
-    def read_response(self) -> Answer: ...
-
-
-class _Line:
-    """A connection of a thread: opened by the first question, closed by the first doubt."""
-
-    def __init__(self, options: dict[str, object]) -> None:
-        self._options = options
-        self._connection: _Connection | None = None
-
-    def ask(self, command: bytes) -> Answer:
-        """Return the answer to a packed *command*; raises RedisError or OSError."""
-        if self._connection is None:
-            self._connection = _new(self._options)
-        try:
-            # Does nothing if connected.
-            self._connection.connect()
-            self._connection.send_packed_command([command], check_health=False)
-            return self._connection.read_response()
-        except BaseException:
-            self.drop()
-            raise
-
-    def drop(self) -> None:
-        """Close the connection, in whatever state it is. Idempotent."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.disconnect()
 
 
 @dataclass(slots=True)
@@ -109,14 +68,9 @@ class LeaseKeeper:
         self._observer = observer
         self._patience = patience
         self._interval_seconds = patience.lease_seconds / RENEWALS_WITHIN_LEASE
-        self._options = {
-            **options_of(settings, "lease", _parse_url),
-            "socket_timeout": ANSWER_SECONDS,
-            "socket_connect_timeout": ANSWER_SECONDS,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        # Now, not in the thread: options of the URL that mean nothing must be told at the start.
-        _new(self._options)
+        # Now, not at the first beat: options of the URL that mean nothing must be told at the start.
+        BlockingLink(settings, _PURPOSE)
+        self._settings = settings
         self._key = Keys(settings.prefix).members("leases")
         self._script = Script.named("renew")
         #: Guards everything below it; the thread waits on it.
@@ -134,10 +88,9 @@ class LeaseKeeper:
             lease.beaten_at = now
             if self._thread is None and not self._closed:
                 self._ended = asyncio.Event()
-                arguments = (asyncio.get_running_loop(), self._ended)
-                self._thread = Thread(
-                    target=self._run, args=arguments, name="broker-actors-lease", daemon=True
-                )
+                link = BlockingLink(self._settings, _PURPOSE)
+                arguments = (link, asyncio.get_running_loop(), self._ended)
+                self._thread = Thread(target=self._run, args=arguments, name=THREAD, daemon=True)
                 self._thread.start()
         return now
 
@@ -170,25 +123,24 @@ class LeaseKeeper:
 
     # --- in the thread ------------------------------------------------------------
 
-    def _run(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-        line = _Line(self._options)
+    def _run(self, link: BlockingLink, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         try:
-            self._renew_until_forgotten(line, loop)
+            self._renew_until_forgotten(link, loop)
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to: the observer is told
             with self._changed:
                 # The next beat starts another one.
                 self._thread = None
             self._tell(loop, repr(error))
         finally:
-            line.drop()
+            link.drop()
             _call(loop, ended.set)
 
-    def _renew_until_forgotten(self, line: _Line, loop: asyncio.AbstractEventLoop) -> None:
+    def _renew_until_forgotten(self, link: BlockingLink, loop: asyncio.AbstractEventLoop) -> None:
         retry_at, failing = 0.0, False
         while names := self._wait(loop, retry_at):
             try:
                 for name in names:
-                    self._renew(line, name)
+                    self._renew(link, name)
                 failing = False
             except (RedisError, OSError) as error:
                 if not failing:
@@ -215,23 +167,14 @@ class LeaseKeeper:
             return now + self._interval_seconds
         return lease.renewed_at + self._interval_seconds
 
-    def _renew(self, line: _Line, name: str) -> None:
+    def _renew(self, link: BlockingLink, name: str) -> None:
         asked_at = monotonic()
         lease_ms = int(self._patience.lease_seconds * 1000)
-        line.ask(pack("EVAL", self._script.text, 1, self._key, name, lease_ms))
+        link.ask(pack("EVAL", self._script.text, 1, self._key, name, lease_ms))
         self.beaten(name, asked_at)
 
     def _tell(self, loop: asyncio.AbstractEventLoop, error: str) -> None:
         _call(loop, lambda: self._observer.observe(Trouble(_WHERE, error)))
-
-
-def _new(options: dict[str, object]) -> _Connection:
-    arguments = dict(options)
-    connect = cast("Callable[..., _Connection]", arguments.pop("connection_class", driver.Connection))
-    try:
-        return connect(**arguments)
-    except TypeError as error:
-        raise ConfigurationError(f"the Redis URL has an option nobody knows: {error}") from error
 
 
 def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

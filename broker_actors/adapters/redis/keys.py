@@ -9,6 +9,7 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:c:2:c1:<what> string   charges of a suspect, by what tells it from others (expires)
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
+    ba:types                      set      types that have a layout, or are about to; to find them without SCAN
     ba:spawned:Counter            zset     ids that have a dedicated mailbox
     ba:reply:<name>               stream   a client's reply channel (expires unless renewed)
     ba:{members}:leases           zset     names of the workers that live, by when their leases end
@@ -77,6 +78,10 @@ class Keys:
     def layout(self, actor_type: str) -> str:
         """Return the key of the recorded layout of *actor_type*."""
         return f"{self.prefix}:layout:{actor_type}"
+
+    def types(self) -> str:
+        """Return the key of the index of all types."""
+        return f"{self.prefix}:types"
 
     def spawned(self, actor_type: str) -> str:
         """Return the key of the ids of *actor_type* that have a dedicated mailbox."""

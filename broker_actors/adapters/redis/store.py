@@ -76,6 +76,9 @@ class RedisStore:
 
     async def layout(self, wanted: Layout) -> Layout:
         """Record *wanted* if its type has none yet; return what is recorded."""
+        # A command of its own, because the index has another slot of a cluster than the layout; and before
+        # the layout, so that none is ever missing there.
+        to_int(await self._batcher.call("SADD", self._keys.types(), wanted.type))
         key = self._keys.layout(wanted.type)
         answer = await self._batcher.run(self._layout, (key,), wanted.generation, wanted.partitions)
         generation, partitions = to_list(answer, 2)
@@ -88,6 +91,13 @@ class RedisStore:
         if generation is None:
             return None
         return Layout(actor_type, to_int(generation), to_int(partitions))
+
+    async def types(self) -> Sequence[str]:
+        """Return every actor type that has a recorded layout, sorted."""
+        members = to_list(await self._batcher.call("SMEMBERS", self._keys.types()))
+        named = sorted(to_bytes(member).decode() for member in members)
+        recorded = await self._batcher.call_all([("EXISTS", self._keys.layout(name)) for name in named])
+        return [name for name, answer in zip(named, recorded, strict=True) if to_int(answer)]
 
     async def spawn(self, address: Address) -> None:
         """Record that *address* has a dedicated mailbox; its type may have 10,000."""
