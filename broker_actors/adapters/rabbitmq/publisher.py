@@ -12,7 +12,6 @@ which it was. Those on the way are then repeated one at a time until it is found
 from __future__ import annotations
 
 import asyncio
-from itertools import count
 from typing import Final
 from uuid import uuid4
 
@@ -26,6 +25,7 @@ from broker_actors.adapters.rabbitmq.channels import (
 )
 from broker_actors.adapters.rabbitmq.connection import Connection
 from broker_actors.adapters.rabbitmq.line import Line
+from broker_actors.adapters.rabbitmq.message_ids import message_ids
 from broker_actors.adapters.rabbitmq.options import LINE_MAX, RabbitOptions
 from broker_actors.adapters.rabbitmq.publication import Publication
 from broker_actors.adapters.rabbitmq.sender import Sender
@@ -50,8 +50,7 @@ class Publisher:
         self._observer = observer
         self._line = Line(options.in_flight_max)
         self._sender: Sender | None = None
-        incarnation = uuid4().hex
-        self._message_ids = (f"{incarnation}-{n}" for n in count(1))
+        self._message_ids = message_ids(uuid4().hex)
         self._keeper: asyncio.Task[None] | None = None
         self._why_closed = "not started"
 
