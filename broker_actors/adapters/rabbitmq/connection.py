@@ -51,7 +51,7 @@ class Connection:
     """
 
     def __init__(self, url: str, name: str, heartbeat_seconds: int, observer: Observer) -> None:
-        self._url = _parse(url, heartbeat_seconds)
+        self._url = parse_url(url, heartbeat_seconds)
         self.server = str(self._url.with_user(None).with_query(None))
         self._name = name
         self._observer = observer
@@ -184,7 +184,13 @@ class Connection:
         self._changed.set()
 
 
-def _parse(url: str, heartbeat_seconds: int) -> URL:
+def parse_url(url: str, heartbeat_seconds: int) -> URL:
+    """Return the URL of a broker, with a heartbeat if it names none.
+
+    Raises:
+        ConfigurationError: the URL is not one of AMQP.
+
+    """
     try:
         parsed = URL(url)
     except ValueError as error:

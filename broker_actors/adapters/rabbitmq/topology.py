@@ -87,6 +87,14 @@ async def _send(channel: AbstractChannel, declaration: Declaration) -> None:
             await channel.queue_bind(target, source, key, nowait=True)
 
 
+def difference(refusal: str) -> str:
+    """Return what differs, from the broker's refusal of a declaration; the refusal if it says something else."""
+    found = _MISMATCH.search(refusal)
+    if found is None:
+        return refusal
+    return f"{found['argument']} is {found['current']}, declared was {found['declared']}"
+
+
 def _explained(reason: ChannelClosed) -> ConfigurationError:
     text = describe(reason)
     if isinstance(reason, ChannelAccessRefused):
@@ -95,7 +103,6 @@ def _explained(reason: ChannelClosed) -> ConfigurationError:
         return TopologyMismatchError(f"the broker refused a declaration: {text}")
     kind, name = found["kind"], found["name"]
     return TopologyMismatchError(
-        f"{kind} {name} exists with other arguments: {found['argument']} is {found['current']}, "
-        f"declared was {found['declared']}. Settle which one is right; to change it, empty and delete "
+        f"{kind} {name} exists with other arguments: {difference(text)}. Settle which one is right; to change it, empty and delete "
         f"the {kind} in the broker and start again, or use a new layout generation."
     )
