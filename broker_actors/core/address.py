@@ -83,7 +83,12 @@ def partition_of(actor_id: str, partitions: int) -> int:
 
 def bucket_of(address: Address) -> str:
     """Return the hash tag under which everything of *address* lives in the store: `{Counter:17}`."""
-    return _bucket(address.type, crc32(address.id.encode()) % BUCKETS)
+    return _bucket(address.type, bucket_number(address.id))
+
+
+def bucket_number(actor_id: str) -> int:
+    """Return which bucket of its type *actor_id* is in, from 0."""
+    return crc32(actor_id.encode()) % BUCKETS
 
 
 def buckets_of(actor_type: str) -> list[str]:

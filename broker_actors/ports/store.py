@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
+from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
@@ -21,6 +22,8 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 SPAWNED_MAX: Final = 10_000
 #: A suspect that was not delivered again for this long is none any more.
 CHARGES_KEPT_SECONDS: Final = 86_400
+#: Actors listed at once.
+PAGE_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,26 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """An actor as the store holds it, in a list.
+
+    Attributes:
+        address: the actor.
+        epoch: that of its newest claim; by its making about the Unix milliseconds of that claim.
+        version: commits so far.
+        state_bytes: size of the last committed state; 0 if it never had one.
+        undispatched: how many items its outbox holds.
+
+    """
+
+    address: Address
+    epoch: int
+    version: int
+    state_bytes: int
+    undispatched: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """An actor as the store holds it, for people who look.
 
@@ -100,7 +123,7 @@ class Snapshot:
         epoch: that of its newest claim; by its making about the Unix milliseconds of that claim.
         version: commits so far.
         state: the last committed state; None if it never had one.
-        undispatched: how many items its outbox holds.
+        outbox: what is undispatched, in order.
 
     """
 
@@ -108,7 +131,20 @@ class Snapshot:
     epoch: int
     version: int
     state: bytes | None
-    undispatched: int
+    outbox: Mapping[OutboxKey, bytes]
+
+
+def check_page(limit: int) -> int:
+    """Return *limit* if so many actors may be listed at once.
+
+    Raises:
+        ConfigurationError: it is not 1 to `PAGE_MAX`.
+
+    """
+    if not 1 <= limit <= PAGE_MAX:
+        text = f"limit={limit} must be 1 to {PAGE_MAX:,}: a longer list is read page by page"
+        raise ConfigurationError(text)
+    return limit
 
 
 def too_many_spawned(address: Address, bound: int) -> str:
@@ -130,6 +166,15 @@ class Store(Protocol):
 
     async def recorded_layout(self, actor_type: str) -> Layout | None:
         """Return the recorded layout of *actor_type*, or None.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def types(self) -> Sequence[str]:
+        """Return every actor type that has a recorded layout, sorted.
 
         Raises:
             StoreUnavailableError: no answer within the deadline.
@@ -248,15 +293,19 @@ class Store(Protocol):
         """
         ...
 
-    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Snapshot]:
-        """Return the next actors of *actor_type* that were ever claimed, in a fixed order.
+    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Summary]:
+        """Return the next actors of *actor_type* that were ever claimed, by bucket, then by id.
+
+        The order never changes, so that going on after the last one seen misses none and
+        shows none twice; one claimed for the first time meanwhile may be before or after it.
 
         Args:
             actor_type: the type.
             after: the id of the last one already seen; empty to begin.
-            limit: how many at most, 1 to 10,000; fewer than that mean the end.
+            limit: how many at most, 1 to `PAGE_MAX`; fewer than that mean the end.
 
         Raises:
+            ConfigurationError: the limit is out of bounds.
             StoreUnavailableError: no answer within the deadline.
 
         """

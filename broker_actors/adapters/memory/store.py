@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from broker_actors.core.address import Address
+from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
@@ -21,6 +21,8 @@ from broker_actors.ports.store import (
     Commit,
     OutboxKey,
     Snapshot,
+    Summary,
+    check_page,
     too_many_spawned,
 )
 
@@ -85,6 +87,13 @@ class MemoryStore:
         recorded = self._layouts.get(actor_type)
         await self._step()
         return recorded
+
+    async def types(self) -> Sequence[str]:
+        """Return every actor type that has a recorded layout, sorted."""
+        await self._step()
+        types = sorted(self._layouts)
+        await self._step()
+        return types
 
     async def spawn(self, address: Address) -> None:
         """Record that *address* has a dedicated mailbox; its type may have 10,000."""
@@ -170,18 +179,29 @@ class MemoryStore:
         self._charges.pop((address, identity), None)
         await self._step()
 
-    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Snapshot]:
-        """Return the next actors of *actor_type*, in the order of their ids."""
+    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Summary]:
+        """Return the next actors of *actor_type* after the id *after*, by bucket and id."""
+        check_page(limit)
         await self._step()
-        ids = sorted(one.id for one in self._actors if one.type == actor_type and one.id > after)
-        found = [self._snapshot(Address(actor_type, actor_id)) for actor_id in ids]
+        places = sorted(
+            (bucket_number(one.id), one.id)
+            for one, actor in self._actors.items()
+            if one.type == actor_type and actor.epoch
+        )
+        seen = (bucket_number(after), after) if after else (-1, "")
+        found = [self._summary(Address(actor_type, place[1])) for place in places if place > seen]
         await self._step()
-        return [snapshot for snapshot in found if snapshot is not None][:limit]
+        return found[:limit]
 
     async def peek(self, address: Address) -> Snapshot | None:
         """Return *address* as it is, without claiming it."""
         await self._step()
-        return self._snapshot(address)
+        actor = self._actors.get(address)
+        if actor is None or not actor.epoch:
+            return None
+        snapshot = Snapshot(address, actor.epoch, actor.version, actor.state, _copy(actor))
+        await self._step()
+        return snapshot
 
     async def close(self) -> None:
         """Do nothing: others may share this store."""
@@ -190,11 +210,9 @@ class MemoryStore:
     async def _step(self) -> None:
         await self._clock.sleep(0)
 
-    def _snapshot(self, address: Address) -> Snapshot | None:
-        actor = self._actors.get(address)
-        if actor is None or not actor.epoch:
-            return None
-        return Snapshot(address, actor.epoch, actor.version, actor.state, len(actor.outbox))
+    def _summary(self, address: Address) -> Summary:
+        actor = self._actors[address]
+        return Summary(address, actor.epoch, actor.version, len(actor.state or b""), len(actor.outbox))
 
     def _found(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
         records = self._actors[address].records

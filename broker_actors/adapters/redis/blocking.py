@@ -34,7 +34,7 @@ class _Connection(Protocol):
 
 
 class BlockingLink:
-    """A connection of one thread: opened by a question, closed at the first doubt, never retried in secret."""
+    """A connection of one thread: opened by a question, closed at the first doubt; nothing is retried."""
 
     def __init__(self, settings: RedisSettings, purpose: str) -> None:
         """Prepare a connection without opening it.

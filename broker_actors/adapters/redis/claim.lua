@@ -1,21 +1,24 @@
 #!lua
 -- Take an actor: every older claim is fenced from now on.
 --
--- KEYS    1 actor hash   2 outbox hash
--- ARGV    1 nonce of the claim
+-- KEYS    1 actor hash   2 outbox hash   3 index of ids
+-- ARGV    1 nonce of the claim   2 actor id
 -- Answer  {epoch, version, state or nil, {field, item, field, item, ...}}
 --
 -- Invariant: the epochs of an actor rise. They start from the store's time, so that they
 -- still rise when the store has lost its last second of writes; the maximum covers a clock
--- that went back. Asking again with the nonce that holds the actor changes nothing.
+-- that went back. Every actor with an epoch is in the index. Asking again with the nonce that holds the actor changes nothing.
 
-local actor, outbox = KEYS[1], KEYS[2]
-local nonce = ARGV[1]
+local actor, outbox, ids = KEYS[1], KEYS[2], KEYS[3]
+local nonce, id = ARGV[1], ARGV[2]
 
 local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'state')
 local epoch, version, state = held[1], held[3] or '0', held[4]
 
 if held[2] ~= nonce then
+  if not epoch then
+    redis.call('ZADD', ids, 0, id)
+  end
   local time = redis.call('TIME')
   local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
   epoch = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, now_ms))

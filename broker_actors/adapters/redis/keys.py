@@ -7,9 +7,10 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:c:2:c1:<what> string   charges of a suspect, by what tells it from others (expires)
+    ba:{Counter:17}:ids           zset     ids of all actors of the bucket, from their first claim on
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
-    ba:types                      set      types that have a layout, or are about to; to find them without SCAN
+    ba:types                      set      types that have a layout, or are about to: SCAN reads all keys
     ba:spawned:Counter            zset     ids that have a dedicated mailbox
     ba:reply:<name>               stream   a client's reply channel (expires unless renewed)
     ba:{members}:leases           zset     names of the workers that live, by when their leases end
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-from broker_actors.core.address import Address, bucket_of, buckets_of
+from broker_actors.core.address import Address, bucket_number, bucket_of, buckets_of
 from broker_actors.core.errors import ConfigurationError
 
 #: Longer identities are hashed, to twice the 64 bytes of a digest.
@@ -66,6 +67,16 @@ class Keys:
         """Return the key of a suspect's charges. A digest is longer than any identity that is not hashed."""
         name = identity if len(identity.encode()) <= _IDENTITY_BYTES_MAX else _digest(identity)
         return f"{self.prefix}:{bucket_of(address)}:c:{len(address.id.encode())}:{address.id}:{name}"
+
+    def ids(self, address: Address) -> str:
+        """Return the key of the index of all ids in the actor's bucket."""
+        return f"{self.prefix}:{bucket_of(address)}:ids"
+
+    def ids_from(self, actor_type: str, actor_id: str) -> list[str]:
+        """Return the keys of the indexes of ids from *actor_id*'s bucket on; of all buckets for no id."""
+        buckets = buckets_of(actor_type)
+        begin = bucket_number(actor_id) if actor_id else 0
+        return [f"{self.prefix}:{bucket}:ids" for bucket in buckets[begin:]]
 
     def dirty(self, address: Address) -> str:
         """Return the key of the index of non-empty outboxes in the actor's bucket."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Final
 
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
 from broker_actors.adapters.redis.batcher import Batcher
-from broker_actors.adapters.redis.connection import Answer, Arg
+from broker_actors.adapters.redis.connection import Arg
 from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.looking import Looking
+from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.address import Address
@@ -26,6 +27,8 @@ from broker_actors.ports.store import (
     KeyedRecord,
     OutboxKey,
     Snapshot,
+    Summary,
+    check_page,
     too_many_spawned,
 )
 
@@ -41,6 +44,7 @@ class RedisStore:
         self._batcher = Batcher(settings, observer, "store")
         self._keys = Keys(settings.prefix)
         self._charge = Script.named("charge")
+        self._looking = Looking(self._batcher, self._keys)
         self._claim = Script.named("claim")
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
@@ -115,9 +119,10 @@ class RedisStore:
 
     async def claim(self, address: Address, nonce: str) -> Claim:
         """Take the actor: every older claim is fenced from now on."""
-        keys = (self._keys.actor(address), self._keys.outbox(address))
-        epoch, version, state, outbox = to_list(await self._batcher.run(self._claim, keys, nonce), 4)
-        return Claim(address, to_int(epoch), nonce, to_int(version), to_optional(state), _outbox(outbox))
+        keys = (self._keys.actor(address), self._keys.outbox(address), self._keys.ids(address))
+        answer = await self._batcher.run(self._claim, keys, nonce, address.id)
+        epoch, version, state, outbox = to_list(answer, 4)
+        return Claim(address, to_int(epoch), nonce, to_int(version), to_optional(state), read_outbox(outbox))
 
     async def look_up(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
         """Return whether the keyed envelope has run, with its recorded reply if so."""
@@ -156,7 +161,7 @@ class RedisStore:
 
     async def outbox(self, address: Address) -> Mapping[OutboxKey, bytes]:
         """Return what is undispatched, in order."""
-        return _outbox(await self._batcher.call("HGETALL", self._keys.outbox(address)))
+        return read_outbox(await self._batcher.call("HGETALL", self._keys.outbox(address)))
 
     # --- all actors ---------------------------------------------------------------
 
@@ -182,24 +187,16 @@ class RedisStore:
         """Forget the charges of an envelope."""
         to_int(await self._batcher.call("DEL", self._keys.charges(address, identity)))
 
-    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Snapshot]:
-        """Return the next actors of *actor_type*."""
-        raise NotImplementedError(actor_type, after, limit)
+    async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Summary]:
+        """Return the next actors of *actor_type* after the id *after*, by bucket and id."""
+        return await self._looking.actors(actor_type, after, check_page(limit))
 
     async def peek(self, address: Address) -> Snapshot | None:
         """Return *address* as it is, without claiming it."""
-        raise NotImplementedError(address)
+        return await self._looking.peek(address)
 
 
 def _record(record: KeyedRecord | None) -> tuple[Arg, ...]:
     if record is None:
         return ("", "", "", 0)
     return (record.digest, record.reply.content_type, record.reply.body, record.retention_seconds * 1000)
-
-
-def _outbox(answer: Answer) -> Mapping[OutboxKey, bytes]:
-    items: dict[OutboxKey, bytes] = {}
-    for name, item in to_pairs(answer):
-        version, _, index = name.partition(b":")
-        items[OutboxKey(int(version), int(index))] = item
-    return MappingProxyType(dict(sorted(items.items(), key=lambda pair: (pair[0].version, pair[0].index))))
