@@ -229,4 +229,5 @@ class Mailboxes:
                 self._observer.observe(Trouble(f"hand-over of {mailbox.name}", text))
         finally:
             finishing.cancel()
-        self._observer.observe(HandedOver(mailbox.name, self._clock.monotonic_seconds() - began_seconds))
+        if subscription.is_served:
+            self._observer.observe(HandedOver(mailbox.name, self._clock.monotonic_seconds() - began_seconds))

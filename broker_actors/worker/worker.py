@@ -21,6 +21,7 @@ from broker_actors.core.errors import ConfigurationError, PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.member import BEAT_SECONDS, Member, Report
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.members import Members
 from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.host import Host, Running
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
@@ -165,6 +166,20 @@ class Worker:
         reasons = [f"{mailbox} is not consumed: {why}" for mailbox, why in missing.items()]
         reasons += [why for why in (self._sharing.silent, self._watchdog.trouble) if why]
         return Status(ready=not reasons, reasons=tuple(reasons))
+
+    @property
+    def members(self) -> Members:
+        """The workers of this deployment."""
+        return self._system.backend.members
+
+    def owns(self, mailbox: str) -> bool:
+        """Return whether *mailbox* is this worker's share, by what it knows."""
+        return self._sharing.is_owner(mailbox)
+
+    @property
+    def served(self) -> list[str]:
+        """The mailboxes the broker delivers to this worker from."""
+        return [one.mailbox for one in self._mailboxes.subscriptions if one.is_served]
 
     @property
     def turns(self) -> list[Running]:

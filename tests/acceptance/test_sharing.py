@@ -1,0 +1,97 @@
+"""Workers that come and go: mailboxes are shared, and move without anybody noticing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import pytest
+
+from broker_actors import Worker
+from broker_actors.core.events import ConsumerOpened, HandedOver, TurnEnded
+from tests.acceptance import moving
+from tests.acceptance.conftest import Deployment
+from tests.acceptance.moving import Sequence
+
+MAILBOXES = frozenset(f"actors.Sequence.g1.{n}" for n in range(8))
+#: How long a mailbox may be without anybody who works, as promised.
+GAP_SECONDS_MAX = 2.0
+HANG_SECONDS = 30.0
+
+
+async def until(met: Callable[[], Awaitable[bool]]) -> None:
+    """Return when *met*; what workers agree upon is not announced, so it has to be looked at."""
+    async with asyncio.timeout(HANG_SECONDS):
+        while not await met():  # noqa: ASYNC110 - no event tells that workers agree
+            await asyncio.sleep(0.05)
+
+
+async def settled(*workers: Worker) -> None:
+    """Return when every mailbox is consumed by its owner and one who stands by, as far as there are two."""
+
+    async def met() -> bool:
+        members = [member for member, _ in await workers[0].members.everyone()]
+        consumers = [sum(mailbox in m.consuming for m in members) for mailbox in MAILBOXES]
+        owners = [sum(one.owns(mailbox) for one in workers) for mailbox in MAILBOXES]
+        return set(owners) == {1} and set(consumers) == {min(2, len(workers))}
+
+    await until(met)
+
+
+async def test_two_workers_share_the_mailboxes_of_a_type(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Sequence) as first, deployment.worker(Sequence) as second:
+        await settled(first, second)
+        owned = [{mailbox for mailbox in MAILBOXES if one.owns(mailbox)} for one in (first, second)]
+        assert owned[0] | owned[1] == MAILBOXES
+        assert not owned[0] & owned[1]
+        async with moving.load(system) as seen:
+            await deployment.watcher.wait_for(TurnEnded, count=500)
+            # The first worker had every mailbox to itself before, and gives away what it is served from.
+            await until(lambda: _all_served_by_owner(first, second))
+        await moving.check(system, seen)
+
+
+async def _all_served_by_owner(*workers: Worker) -> bool:
+    return all(one.owns(mailbox) for one in workers for mailbox in one.served)
+
+
+async def test_a_worker_that_stops_leaves_its_mailboxes_to_who_stands_by(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Sequence) as first:
+        async with deployment.worker(Sequence) as second:
+            await settled(first, second)
+            async with moving.load(system) as seen:
+                await deployment.watcher.wait_for(TurnEnded, count=200)
+                await second.stop()
+                await deployment.watcher.wait_for(TurnEnded, count=600)
+        await moving.check(system, seen)
+        assert seen.slowest_seconds < GAP_SECONDS_MAX
+
+
+@pytest.mark.parametrize(
+    "enough", [8, pytest.param(100, marks=[pytest.mark.verify, pytest.mark.timeout(600)])]
+)
+async def test_hand_overs_under_load_lose_double_reorder_and_bury_nothing(
+    deployment: Deployment, enough: int, record_property: Callable[[str, object], None]
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Sequence) as first:
+        async with moving.load(system) as seen:
+            while len(deployment.watcher.of(HandedOver)) < enough:
+                async with deployment.worker(Sequence) as second:
+                    await settled(first, second)
+                    await until(partial(_all_served_by_owner, first, second))
+        await moving.check(system, seen)
+    assert (await system.backend.transport.depth("actors.dead.Sequence")).ready == 0
+    assert seen.slowest_seconds < GAP_SECONDS_MAX
+    handed_over, calls = len(deployment.watcher.of(HandedOver)), sum(seen.sent.values())
+    record_property("hand-overs", f"{handed_over}, slowest of {calls} calls {seen.slowest_seconds:.2f} s")
+
+
+async def test_a_mailbox_is_opened_once_by_each_of_its_consumers(deployment: Deployment) -> None:
+    async with deployment.worker(Sequence) as first, deployment.worker(Sequence) as second:
+        await settled(first, second)
+        opened = [event.mailbox for event in deployment.watcher.of(ConsumerOpened)]
+        assert {mailbox: opened.count(mailbox) for mailbox in MAILBOXES} == dict.fromkeys(MAILBOXES, 2)
