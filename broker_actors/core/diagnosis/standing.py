@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from broker_actors.core import topology
 from broker_actors.core.finding import Finding, Severity, some
 from broker_actors.core.topology import ACTORS, DEAD, Binding, Exchange, Layout, Queue
 
@@ -50,6 +51,11 @@ class Standing:
         """The name of the exchange or queue."""
         return self.declared.name
 
+    @property
+    def exists(self) -> bool:
+        """Whether the broker has it."""
+        return self.state is not State.MISSING
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
@@ -60,15 +66,36 @@ class Leftover:
     consumers: int
 
 
-def judge_standing(standings: Sequence[Standing], *, in_use: bool) -> Iterator[Finding]:
+def expected(
+    layouts: Collection[Layout], spawned: Mapping[str, Sequence[str]]
+) -> dict[str, Exchange | Queue]:
+    """Return by name every exchange and queue that *layouts* and what is common to all have.
+
+    Args:
+        layouts: of the types in use.
+        spawned: by type, the ids that have a dedicated mailbox.
+
+    """
+    wanted = [*topology.common()]
+    for layout in layouts:
+        wanted += topology.of(layout)
+        for actor_id in spawned.get(layout.type, ()):
+            wanted += topology.dedicated(layout, actor_id)
+    # An exchange and its queue may share a name, as those of a delay level do.
+    return {f"{type(one).__name__} {one.name}": one for one in wanted if not isinstance(one, Binding)}
+
+
+def judge_standing(standings: Sequence[Standing], in_use: Collection[str]) -> Iterator[Finding]:
     """Yield what is wrong with exchanges and queues.
 
     Args:
         standings: all that should exist.
-        in_use: whether somebody has declared them before, so that a missing one was lost.
+        in_use: names of those that somebody has declared before, so that a missing one was lost.
 
     """
-    yield from _missing(_names(standings, State.MISSING), len(standings), in_use=in_use)
+    missing = _names(standings, State.MISSING)
+    yield from _missing([name for name in missing if name in in_use])
+    yield from _not_yet([name for name in missing if name not in in_use], len(standings))
     for one in standings:
         if one.state is State.DIFFERENT:
             kind = "queue" if isinstance(one.declared, Queue) else "exchange"
@@ -88,7 +115,7 @@ def judge_standing(standings: Sequence[Standing], *, in_use: bool) -> Iterator[F
         )
         fix = "pass --management, or run this as a user who has it"
         yield Finding(_CHECK, Severity.NOTE, text, fix)
-    if all(one.state is State.AS_DECLARED for one in standings):
+    if standings and all(one.state is State.AS_DECLARED for one in standings):
         yield Finding(_CHECK, Severity.OK, f"{len(standings)} exchanges and queues are as declared")
 
 
@@ -104,7 +131,7 @@ def judge_bindings(missing: Sequence[Binding]) -> Iterator[Finding]:
 
 def judge_workers(layout: Layout, standings: Sequence[Standing]) -> Iterator[Finding]:
     """Yield a note if nobody consumes mailboxes of *layout*; *standings* are those of its mailboxes."""
-    idle = [one for one in standings if one.state is not State.MISSING and not one.consumers]
+    idle = [one for one in standings if one.exists and not one.consumers]
     if not idle:
         return
     waiting = sum(one.messages for one in idle)
@@ -137,17 +164,18 @@ def is_leftover(name: str, layouts: Collection[Layout], expected: Collection[str
     return not name.startswith((f"{DEAD}.", *dedicated))
 
 
-def _missing(names: Sequence[str], of: int, *, in_use: bool) -> Iterator[Finding]:
-    if not names:
-        return
-    if in_use:
+def _missing(names: Sequence[str]) -> Iterator[Finding]:
+    if names:
         text = f"{some(names)} should exist and does not: what is sent there is refused"
         yield Finding(_CHECK, Severity.ERROR, text, "start a worker of the type: it declares what is missing")
-        return
-    what = "nothing is" if len(names) == of else f"{some(names)} is not"
-    yield Finding(
-        _CHECK, Severity.NOTE, f"{what} declared yet", "nothing to do: the first worker declares it"
-    )
+
+
+def _not_yet(names: Sequence[str], of: int) -> Iterator[Finding]:
+    if names:
+        what = "nothing is" if len(names) >= of else f"{some(names)} is not"
+        yield Finding(
+            _CHECK, Severity.NOTE, f"{what} declared yet", "start a worker: the first one declares it"
+        )
 
 
 def _names(standings: Sequence[Standing], state: State) -> list[str]:

@@ -30,6 +30,7 @@ class StoreFacts:
         aof_healthy: whether it could write that log.
         appendfsync: when the log reaches the disk; None if we may not ask.
         fsync_paused: whether rewriting the log suspends that; None if we may not ask.
+        told: whether it said how it is set up at all; without that, the rest is not judged.
         refusals: what of the platform's commands it refused, in its words.
 
     """
@@ -46,6 +47,7 @@ class StoreFacts:
     appendfsync: str | None = "always"
     fsync_paused: bool | None = False
     refusals: Sequence[str] = ()
+    told: bool = True
 
 
 def judge_no_store(*, refused: bool, detail: str) -> Finding:
@@ -65,9 +67,13 @@ def judge_no_store(*, refused: bool, detail: str) -> Finding:
 
 def judge_store(facts: StoreFacts) -> Iterator[Finding]:
     """Yield what the settings and the state of a store mean."""
-    yield from _durability(facts)
-    yield from _memory(facts)
-    yield from _role(facts)
+    if facts.told:
+        yield from _durability(facts)
+        yield from _memory(facts)
+        yield from _role(facts)
+    else:
+        text = "how the store is set up cannot be seen: it does not let us ask for INFO"
+        yield Finding("store.durability", Severity.WARNING, text, "ACL SETUSER <user> +info")
     if facts.refusals:
         text = f"the store refuses what the platform does: {some(facts.refusals)}"
         fix = (
