@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from broker_actors.cli import calls, dead, worker
+from broker_actors.cli import calls, dead, debug, doctor, mailboxes, worker
 from broker_actors.cli.demo.command import demo
+from broker_actors.cli.dev.command import dev
 from broker_actors.cli.output import OUT, show_logs
 
 app = typer.Typer(
@@ -48,7 +49,11 @@ def options(
 
 
 app.command()(demo)
+app.command()(dev)
 app.command()(worker.worker)
 app.command()(calls.ask)
 app.command()(calls.tell)
+app.command()(mailboxes.mailboxes)
+app.command()(doctor.doctor)
 app.add_typer(dead.app)
+app.add_typer(debug.app)

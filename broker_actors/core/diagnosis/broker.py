@@ -17,7 +17,7 @@ from broker_actors.core.diagnosis.standing import (
     judge_workers,
 )
 from broker_actors.core.finding import Finding, Severity
-from broker_actors.core.topology import Binding, Layout
+from broker_actors.core.topology import Binding, Declaration, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,12 @@ def judge_broker(
 
 
 def missing_bindings(
-    facts: BrokerFacts, wanted: Collection[Binding], present: Collection[Binding]
+    facts: BrokerFacts, wanted: Collection[Declaration], present: Collection[Binding]
 ) -> list[Binding]:
-    """Return those of *wanted* that are not *present* although their two ends exist."""
+    """Return bindings among *wanted* that are not *present* although both of their ends exist."""
     there = {one.name for one in facts.standings if one.exists}
-    return [one for one in wanted if one not in present and {one.source, one.target} <= there]
+    bindings = [one for one in wanted if isinstance(one, Binding)]
+    return [one for one in bindings if one not in present and {one.source, one.target} <= there]
 
 
 def _mailboxes(facts: BrokerFacts, layout: Layout) -> list[Standing]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from broker_actors.core import topology
 from broker_actors.core.finding import Finding, Severity, some
-from broker_actors.core.topology import ACTORS, DEAD, Binding, Exchange, Layout, Queue
+from broker_actors.core.topology import ACTORS, DEAD, Binding, Declaration, Exchange, Layout, Queue
 
 _CHECK: Final = "broker.topology"
 
@@ -66,23 +66,20 @@ class Leftover:
     consumers: int
 
 
-def expected(
-    layouts: Collection[Layout], spawned: Mapping[str, Sequence[str]]
-) -> dict[str, Exchange | Queue]:
-    """Return by name every exchange and queue that *layouts* and what is common to all have.
+def expected(layouts: Collection[Layout], spawned: Mapping[str, Sequence[str]]) -> list[Declaration]:
+    """Return everything that *layouts* and what is common to all have.
 
     Args:
         layouts: of the types in use.
         spawned: by type, the ids that have a dedicated mailbox.
 
     """
-    wanted = [*topology.common()]
+    wanted: list[Declaration] = [*topology.common()]
     for layout in layouts:
         wanted += topology.of(layout)
         for actor_id in spawned.get(layout.type, ()):
             wanted += topology.dedicated(layout, actor_id)
-    # An exchange and its queue may share a name, as those of a delay level do.
-    return {f"{type(one).__name__} {one.name}": one for one in wanted if not isinstance(one, Binding)}
+    return wanted
 
 
 def judge_standing(standings: Sequence[Standing], in_use: Collection[str]) -> Iterator[Finding]:

@@ -74,15 +74,25 @@ def judge_store(facts: StoreFacts) -> Iterator[Finding]:
     else:
         text = "how the store is set up cannot be seen: it does not let us ask for INFO"
         yield Finding("store.durability", Severity.WARNING, text, "ACL SETUSER <user> +info")
+    if facts.role != "master":
+        # It refuses every write for this reason, which is told already.
+        return
     if facts.refusals:
         text = f"the store refuses what the platform does: {some(facts.refusals)}"
-        fix = (
-            "give its user what it needs: ACL SETUSER <user> ~ba:* +@read +@write "
-            "+@connection +@scripting +time +info (who it is: ACL WHOAMI)"
-        )
-        yield Finding("store.commands", Severity.ERROR, text, fix)
+        yield Finding("store.commands", Severity.ERROR, text, _remedy(" ".join(facts.refusals)))
     else:
         yield Finding("store.commands", Severity.OK, "the store runs the platform's scripts and commands")
+
+
+def _remedy(refusals: str) -> str:
+    if "OOM" in refusals:
+        return "it is out of memory: raise maxmemory, or find what grew"
+    if "MISCONF" in refusals or "disk" in refusals:
+        return "it cannot write to its disk: look into its log"
+    return (
+        "give its user what it needs: ACL SETUSER <user> ~ba:* +@read +@write "
+        "+@connection +@scripting +time +info (who it is: ACL WHOAMI)"
+    )
 
 
 def _durability(facts: StoreFacts) -> Iterator[Finding]:

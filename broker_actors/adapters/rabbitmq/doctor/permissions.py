@@ -63,10 +63,16 @@ async def publishing(amqp: aiormq.Connection) -> AsyncIterator[Refusal | Swallow
 
 
 async def _publish_to_nobody(exchange: str, channel: AbstractChannel) -> object:
-    # Bound to nothing. Should a queue get it all the same, it expires on arrival.
-    key, properties = f"doctor-{secrets.token_hex(6)}", Basic.Properties(expiration="0")
+    # Bound to nothing, so that it comes back. Only an alternate exchange, which should not be there, can take
+    # it somewhere; whoever finds it then can read what it is.
+    key = f"doctor-{secrets.token_hex(6)}"
+    properties = Basic.Properties(expiration="0", content_type="text/plain", message_type="doctor")
     return await channel.basic_publish(
-        b"", exchange=exchange, routing_key=key, properties=properties, mandatory=True
+        b"broker-actors doctor was here",
+        exchange=exchange,
+        routing_key=key,
+        properties=properties,
+        mandatory=True,
     )
 
 
