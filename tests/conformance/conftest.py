@@ -1,5 +1,6 @@
 """Makes the fixtures of the conformance suites known to their tests."""
 
+from tests.conformance.members import deployment
 from tests.conformance.stores import open_store, store, world
 
-__all__ = ["open_store", "store", "world"]
+__all__ = ["deployment", "open_store", "store", "world"]

@@ -48,7 +48,7 @@ end
 
 if changed then
   local before = tonumber(redis.call('GET', revision)) or 0
-  redis.call('SET', revision, string.format('%.0f', math.max(before + 1, now_ms)))
+  redis.call('SET', revision, string.format('%.0f', math.max(before + 1, time[1] * 1000000 + time[2])))
 end
 if status == 'UNKNOWN' then
   return {status}

@@ -20,5 +20,5 @@ redis.call('HDEL', records, name)
 redis.call('HDEL', digests, name)
 redis.call('HDEL', reports, name)
 local before = tonumber(redis.call('GET', revision)) or 0
-redis.call('SET', revision, string.format('%.0f', math.max(before + 1, now_ms)))
+redis.call('SET', revision, string.format('%.0f', math.max(before + 1, time[1] * 1000000 + time[2])))
 return 1
