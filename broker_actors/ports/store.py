@@ -22,6 +22,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 SPAWNED_MAX: Final = 10_000
 #: A suspect that was not delivered again for this long is none any more.
 CHARGES_KEPT_SECONDS: Final = 86_400
+CHARGES_MAX: Final = 1_000_000
 #: Actors listed at once.
 PAGE_MAX: Final = 10_000
 
@@ -265,7 +266,7 @@ class Store(Protocol):
         """
         ...
 
-    async def charge(self, address: Address, identity: str) -> int:
+    async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """Count one more run of a suspect: an envelope whose last holder died with it in hand.
 
         The count is forgotten `CHARGES_KEPT_SECONDS` after the last charge.
@@ -273,10 +274,12 @@ class Store(Protocol):
         Args:
             address: the actor.
             identity: what tells the envelope from all others of the actor.
+            at_most: runs that may begin and not be discharged; one more is not counted.
 
         Returns:
-            How many runs of it have begun and not been discharged, this one included. Not
-            idempotent: a charge sent again after a lost answer may count twice.
+            How many runs of it have begun and not been discharged, this one included; it must
+            not begin, and is not counted, when that is more than *at_most*. Not idempotent:
+            a charge sent again after a lost answer may count twice.
 
         Raises:
             StoreUnavailableError: no answer within the deadline; it may have been counted.

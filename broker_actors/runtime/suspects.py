@@ -15,6 +15,7 @@ from typing import Final
 
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import Trouble
+from broker_actors.core.verdict import CRASHES_MAX
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.services import Services
 
@@ -64,16 +65,24 @@ class Trial:
 
         """
         self._is_charged = True
-        store, address = self._suspects.services.store, self.arrival.envelope.address
-        crashes = await store.charge(address, self._identity()) - 1
-        if crashes >= BESIDE_OTHERS_MAX:
-            self._suspects.waits(+1)
-            try:
-                await self._suspects.apart.acquire()
-            finally:
-                self._suspects.waits(-1)
-            self._is_apart = True
-        return crashes
+        begun = await self._charge(BESIDE_OTHERS_MAX)
+        if begun > BESIDE_OTHERS_MAX:
+            # Charged when it is its turn, and not while it waits for that.
+            await self._go_apart()
+            begun = await self._charge(CRASHES_MAX)
+        return begun - 1
+
+    async def _charge(self, at_most: int) -> int:
+        address = self.arrival.envelope.address
+        return await self._suspects.services.store.charge(address, self._identity(), at_most=at_most)
+
+    async def _go_apart(self) -> None:
+        self._suspects.waits(+1)
+        try:
+            await self._suspects.apart.acquire()
+        finally:
+            self._suspects.waits(-1)
+        self._is_apart = True
 
     def waits(self) -> None:
         """Take note that the run waits for another actor, which may be a suspect, too."""

@@ -125,3 +125,9 @@ async def test_an_identity_may_be_any_text(store: Store, identity: str) -> None:
     await store.discharge(actor(), identity)
     assert await store.charge(actor(), identity) == 1
     assert await store.charge(actor(), f"{identity}!") == 2
+
+
+async def test_a_charge_above_the_bound_is_told_and_not_counted(store: Store) -> None:
+    assert [await store.charge(actor(), "m1", at_most=2) for _ in range(4)] == [1, 2, 3, 3]
+    assert await store.charge(actor(), "m1", at_most=3) == 3
+    assert await store.charge(actor(), "m1", at_most=3) == 4

@@ -16,6 +16,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
+    CHARGES_MAX,
     SPAWNED_MAX,
     Claim,
     Commit,
@@ -163,13 +164,14 @@ class MemoryStore:
         await self._step()
         return [address for _, address in found[:UNDISPATCHED_MAX]]
 
-    async def charge(self, address: Address, identity: str) -> int:
+    async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """Count one more run of a suspect."""
         await self._step()
         now_ms = self._clock.now_ms()
         count, kept_until_ms = self._charges.get((address, identity), (0, 0))
         count = 1 if kept_until_ms <= now_ms else count + 1
-        self._charges[address, identity] = (count, now_ms + CHARGES_KEPT_SECONDS * 1000)
+        if count <= at_most:
+            self._charges[address, identity] = (count, now_ms + CHARGES_KEPT_SECONDS * 1000)
         await self._step()
         return count
 

@@ -21,6 +21,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
+    CHARGES_MAX,
     SPAWNED_MAX,
     Claim,
     Commit,
@@ -178,10 +179,10 @@ class RedisStore:
         found = sorted((int(since_ms), actor_id) for a in answers for actor_id, since_ms in to_pairs(a))
         return [Address(actor_type, actor_id.decode()) for _, actor_id in found[:UNDISPATCHED_MAX]]
 
-    async def charge(self, address: Address, identity: str) -> int:
+    async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """Count one more run of a suspect."""
         key = self._keys.charges(address, identity)
-        return to_int(await self._batcher.run(self._charge, (key,), CHARGES_KEPT_SECONDS * 1000))
+        return to_int(await self._batcher.run(self._charge, (key,), CHARGES_KEPT_SECONDS * 1000, at_most))
 
     async def discharge(self, address: Address, identity: str) -> None:
         """Forget the charges of an envelope."""

@@ -1,0 +1,89 @@
+"""A message that kills its worker again and again: it ends, and nobody else pays for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from broker_actors import Settings, SystemFaultError
+from broker_actors.core.dead import Reason
+from broker_actors.core.verdict import CRASHES_MAX
+from tests.acceptance import dead_letters
+from tests.acceptance.conftest import Deployment
+from tests.acceptance.crasher import CrasherRef
+
+#: A guard against hanging: so many interpreters start one after the other.
+HANG_SECONDS = 100.0
+NEIGHBOURS = 20
+#: More than the message under test may cost, or it is run for ever.
+DEATHS_MAX = 2 * CRASHES_MAX
+
+pytestmark = pytest.mark.timeout(2 * HANG_SECONDS)
+
+
+@pytest.fixture
+async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
+    """A deployment whose workers are processes."""
+    async with AsyncExitStack() as stack:
+        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
+
+
+async def run_workers_until(real: Deployment, done: asyncio.Event) -> int:
+    """Start a worker process whenever there is none; return how many died before *done*."""
+    environment = {
+        **os.environ,
+        "BROKER_ACTORS_URL": real.settings.url,
+        "BROKER_ACTORS_REDIS_URL": real.settings.redis_url,
+    }
+    command = [sys.executable, "-m", "broker_actors.cli", "worker", "tests.acceptance.crasher"]
+    died = 0
+    waiting = asyncio.ensure_future(done.wait())
+    while died < DEATHS_MAX:
+        process = await asyncio.create_subprocess_exec(*command, env=environment)
+        ended = asyncio.ensure_future(process.wait())
+        await asyncio.wait([ended, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            process.kill()
+            await ended
+            return died
+        died += 1
+    waiting.cancel()
+    return died
+
+
+async def test_a_message_that_kills_its_workers_ends_in_the_dead_letters(real: Deployment) -> None:
+    system = await real.system()
+    # The layout, and messages that wait before, beside and behind the one that kills.
+    await asyncio.gather(*(system.ref(CrasherRef, f"c{n}").run.tell() for n in range(NEIGHBOURS)))
+    await system.ref(CrasherRef, "bad").crash.tell()
+    await asyncio.gather(*(system.ref(CrasherRef, f"c{n}").run.tell() for n in range(NEIGHBOURS)))
+    done = asyncio.Event()
+    async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as tasks:
+        workers = tasks.create_task(run_workers_until(real, done))
+        [letter] = await dead_letters.take(system.backend.transport, "Crasher", 1)
+        answers = [
+            await system.ref(CrasherRef, f"c{n}").with_options(timeout=HANG_SECONDS).run()
+            for n in range(NEIGHBOURS)
+        ]
+        done.set()
+    assert letter.reason == Reason.CRASHED
+    assert f"{CRASHES_MAX} workers died" in letter.error
+    # The first crash was of nobody's suspect; then each run of the guilty one was charged to it.
+    assert workers.result() == CRASHES_MAX + 1
+    # At least once each: what ran beside it and had not committed ran again, and nothing was buried.
+    assert answers == [3] * NEIGHBOURS
+
+
+async def test_who_waits_for_a_message_that_kills_its_workers_is_told(real: Deployment) -> None:
+    system = await real.system()
+    done = asyncio.Event()
+    async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as tasks:
+        tasks.create_task(run_workers_until(real, done))
+        with pytest.raises(SystemFaultError, match="workers died while they ran this message"):
+            await system.ref(CrasherRef, "bad").with_options(timeout=HANG_SECONDS).crash()
+        done.set()
