@@ -1,36 +1,56 @@
-"""The commands `dead list` and `dead show`: dead letters, read where they lie."""
+"""The commands of `dead`; those that only look are here."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
 
-from broker_actors.cli import options, running
-from broker_actors.cli.letters import LETTERS_MAX, Matches, attempts_of, browse
-from broker_actors.cli.output import ERR, OUT, jsonable, printable, show_json, show_table
-from broker_actors.core import body, dead, history
-from broker_actors.core.address import check_type
+from broker_actors.cli import letter_views, options, running
+from broker_actors.cli.choosing import (
+    ByActor,
+    ByError,
+    ByMethod,
+    ByReason,
+    Letters,
+    OlderThan,
+    chosen_letters,
+    selection,
+)
+from broker_actors.cli.dead_purge import purge
+from broker_actors.cli.dead_redrive import redrive
+from broker_actors.cli.letters import LETTERS_MAX, browse
+from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
 from broker_actors.core.dead import DeadLetter
-from broker_actors.core.errors import PayloadTooLargeError, PlatformError, UndecodableError
+from broker_actors.core.errors import PlatformError
+from broker_actors.core.letters import grouped
 
 app = typer.Typer(
-    name="dead", no_args_is_help=True, help="Look at messages that will not be tried again by themselves."
+    name="dead",
+    no_args_is_help=True,
+    help="Look at messages that will not be tried again by themselves; send them again, or remove them.",
 )
 
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
+LISTED: Final = 100
+
+app.command()(redrive)
+app.command()(purge)
 
 
 @app.command("list")
-def list_(
-    actor_type: options.ActorType,
+def list_(  # noqa: PLR0913 - each parameter is an argument or option of the command
+    actor_type: Letters,
     *,
+    by_error: Annotated[bool, typer.Option("--by-error", help="Show how many died of what.")] = False,
+    reason: ByReason = None,
+    error: ByError = "",
+    actor: ByActor = "",
+    method: ByMethod = "",
+    older_than: OlderThan = None,
     limit: Annotated[
-        int, typer.Option(min=1, max=LETTERS_MAX, help="Show at most so many, oldest first.")
-    ] = 100,
+        int | None,
+        typer.Option(min=1, max=LETTERS_MAX, help="Show, or group, at most so many, oldest first."),
+    ] = None,
     as_json: options.AsJson = False,
     amqp: options.Amqp = None,
     redis: options.Redis = None,
@@ -40,22 +60,22 @@ def list_(
     They stay in their queue, in their order. For the moment in which they are read,
     another reader of the queue does not see them.
     """
-    letters, now_ms = running.run(_browse(actor_type, amqp, redis, limit), as_json=as_json)
-    if as_json:
-        show_json([_document(letter, now_ms) for letter in letters])
-        return
-    if not letters:
-        ERR.print(f"no dead letters of {actor_type}")
-        return
-    rows = [_row(letter, now_ms) for letter in letters]
-    show_table(("id", "age", "reason", "actor", "method", "error"), rows)
-    if len(letters) >= limit:
-        ERR.print(f"the first {limit}; there may be more: --limit")
+    chosen = selection(None, reason, error, actor, method, older_than)
+    shown = limit or (LETTERS_MAX if by_error else LISTED)
+    found, now_ms = running.run(chosen_letters(actor_type, amqp, redis, shown, chosen), as_json=as_json)
+    if by_error:
+        _show_groups(found, now_ms, as_json=as_json)
+    else:
+        _show_letters(found, now_ms, as_json=as_json)
+    if not found:
+        ERR.print(f"no dead letters of {actor_type}" + ("" if chosen.is_everything else " like that"))
+    elif len(found) >= shown:
+        ERR.print(f"the first {shown}; there may be more: --limit")
 
 
 @app.command()
 def show(
-    actor_type: options.ActorType,
+    actor_type: Letters,
     dead_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the letter, or how it begins.")],
     *,
     as_json: options.AsJson = False,
@@ -64,101 +84,45 @@ def show(
 ) -> None:
     """Show one dead letter: what was sent, why it is here, what every attempt failed with."""
 
-    def wanted(letter: DeadLetter) -> bool:
-        return letter.id.startswith(dead_id)
-
     async def find() -> tuple[DeadLetter, int]:
-        letters, now_ms = await _browse(actor_type, amqp, redis, LETTERS_MAX, wanted)
-        if not letters or not wanted(letters[-1]):
-            text = (
-                f"no dead letter {dead_id} of {actor_type}: `broker-actors dead list {actor_type}` lists them"
+        async with running.connect(amqp, redis) as system:
+            found = await browse(
+                system.backend.transport,
+                actor_type,
+                limit=1,
+                matches=lambda letter: letter.id.startswith(dead_id),
             )
-            raise PlatformError(text)
-        return letters[-1], now_ms
+            if not found:
+                raise _missing(actor_type, dead_id)
+            return found[0], system.backend.clock.now_ms()
 
     letter, now_ms = running.run(find(), as_json=as_json)
     if as_json:
-        show_json(_document(letter, now_ms))
+        show_json(letter_views.document(letter, now_ms))
         return
-    for name, value in _fields(letter, now_ms).items():
+    for name, value in letter_views.fields(letter, now_ms).items():
         OUT.print(f"{name:<12}{printable(value)}")
     if letter.traceback:
         OUT.print()
         OUT.print(printable(letter.traceback.rstrip(), keep="\n"))
 
 
-async def _browse(
-    actor_type: str, amqp: str | None, redis: str | None, limit: int, until: Matches = lambda _letter: False
-) -> tuple[list[DeadLetter], int]:
-    check_type(actor_type)
-    async with running.connect(amqp, redis) as system:
-        letters = await browse(system.backend.transport, actor_type, limit=limit, until=until)
-        return letters, system.backend.clock.now_ms()
-
-
-def _row(letter: DeadLetter, now_ms: int) -> tuple[str, ...]:
-    return letter.id, _age(letter, now_ms), letter.reason, _actor(letter), letter.message.type, letter.error
-
-
-def _fields(letter: DeadLetter, now_ms: int) -> Mapping[str, str]:
-    fields = {
-        "id": letter.id,
-        "reason": letter.reason,
-        "error": letter.error,
-        "actor": _actor(letter),
-        "method": letter.message.type,
-        "call": json.dumps(jsonable(_call(letter)), ensure_ascii=False),
-        "died": _died(letter, now_ms),
-        "origin": letter.origin,
-    }
-    for one in attempts_of(letter):
-        fields[f"attempt {one.number}"] = f"{one.error} (after {one.after_seconds:.2f} s)"
-    return fields
-
-
-def _document(letter: DeadLetter, now_ms: int) -> dict[str, object]:
-    return {
-        "id": letter.id,
-        "age_seconds": max(0, now_ms - letter.died_ms) / 1000 if letter.died_ms else None,
-        "died_ms": letter.died_ms,
-        "reason": letter.reason,
-        "error": letter.error,
-        "actor": _actor(letter),
-        "method": letter.message.type,
-        "call": _call(letter),
-        "history": history.read(letter.history),
-        "origin": letter.origin,
-        "traceback": letter.traceback,
-    }
-
-
-def _call(letter: DeadLetter) -> object:
-    """Return the arguments, or the bytes that are none."""
-    try:
-        args, kwargs = body.decode(letter.message.body, letter.message.content_type)
-    except (UndecodableError, PayloadTooLargeError):
-        return letter.message.body
-    return {"args": args, "kwargs": kwargs}
-
-
-def _actor(letter: DeadLetter) -> str:
-    address = dead.address_of(letter)
-    return str(address) if address is not None else ""
-
-
-def _died(letter: DeadLetter, now_ms: int) -> str:
-    try:
-        died = datetime.fromtimestamp(letter.died_ms / 1000, UTC)
-    except (OSError, OverflowError, ValueError):
-        # A whole number, and no date: anybody can publish into a queue.
-        return str(letter.died_ms)
-    return (
-        f"{died.isoformat(timespec='seconds')} ({_age(letter, now_ms)} ago)" if letter.died_ms else "unknown"
+def _missing(actor_type: str, dead_id: str) -> PlatformError:
+    return PlatformError(
+        f"no dead letter {dead_id} of {actor_type}: `broker-actors dead list {actor_type}` lists them"
     )
 
 
-def _age(letter: DeadLetter, now_ms: int) -> str:
-    if not letter.died_ms:
-        return "unknown"
-    seconds = max(0, now_ms - letter.died_ms) // 1000
-    return next((f"{seconds // size}{unit}" for unit, size in _UNITS if seconds >= size), f"{seconds}s")
+def _show_letters(found: list[DeadLetter], now_ms: int, *, as_json: bool) -> None:
+    if as_json:
+        show_json([letter_views.document(letter, now_ms) for letter in found])
+    elif found:
+        show_table(letter_views.COLUMNS, [letter_views.row(letter, now_ms) for letter in found])
+
+
+def _show_groups(found: list[DeadLetter], now_ms: int, *, as_json: bool) -> None:
+    groups = grouped(found)
+    if as_json:
+        show_json([letter_views.group_document(group, now_ms) for group in groups])
+    elif groups:
+        show_table(letter_views.GROUP_COLUMNS, [letter_views.group_row(group, now_ms) for group in groups])

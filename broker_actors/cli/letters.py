@@ -1,60 +1,157 @@
 """Reading a queue of dead letters that others read and fill too.
 
-Invariant: only what is taken on purpose is acknowledged; closing the consumer returns
-everything else to the head of the queue, in order. While a reader is open, others do not
-see what it holds.
+Invariants: only what is taken on purpose is acknowledged; closing the consumer returns
+everything else to the head of the queue, in order. Every reader has the same window, for one with
+a smaller window would give letters back behind those that were given back before. While a
+reader is open, others do not see what it holds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Self, TypeAlias
 
-from broker_actors.core import dead, history, topology
+from broker_actors.core import dead, topology
+from broker_actors.core.address import check_type
 from broker_actors.core.dead import DeadLetter
-from broker_actors.core.errors import UnknownActorTypeError, UnroutableError
+from broker_actors.core.errors import BrokerUnavailableError, UnknownActorTypeError, UnroutableError
 from broker_actors.ports.clock import Clock
-from broker_actors.ports.transport import Delivery, Transport
+from broker_actors.ports.transport import Delivery, Depth, Transport
 
 #: As many as the protocol allows; what lies behind them is out of sight.
 LETTERS_MAX: Final = 65_535
-#: A consumer is not told that a queue has ended, so a pause this long is the end.
-QUIET_SECONDS: Final = 1.0
+#: A consumer is not told that a queue has ended. It is known how many letters there are; a pause this long
+#: means that somebody else has got the rest.
+QUIET_SECONDS: Final = 3.0
+#: How long a reader that has just ended may take to give its letters back.
+GIVE_BACK_SECONDS: Final = 1.0
+_LOOK_AGAIN_SECONDS: Final = 0.05
 #: How long `take` holds the letters of others at a time, at least; at most twice that.
 HOLD_SECONDS: Final = 0.5
 
-_Found: TypeAlias = asyncio.Queue[tuple[DeadLetter, Delivery]]
 Matches: TypeAlias = Callable[[DeadLetter], bool]
+#: Shows a line to whoever waits.
+Tell: TypeAlias = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A failed run of a message that became a dead letter."""
+def queue_of(actor_type: str) -> str:
+    """Return the queue with the letters of *actor_type*, or of the broker if that is `by-broker`.
 
-    number: int
-    after_seconds: float
-    error: str
+    Raises:
+        ConfigurationError: *actor_type* is neither.
+
+    """
+    return topology.DEAD if actor_type == topology.BROKER_KEY else topology.dead_queue(check_type(actor_type))
 
 
-def attempts_of(letter: DeadLetter) -> list[Attempt]:
-    """Return what every run of *letter* failed with, and how long after the first one."""
-    found: list[Attempt] = []
-    first_ms: int | None = None
-    for entry in history.read(letter.history):
-        match entry:
-            case {"attempt": int(number), "at_ms": int(at_ms), "error": str(error)}:
-                first_ms = at_ms if first_ms is None else first_ms
-                found.append(Attempt(number, (at_ms - first_ms) / 1000, error))
-            case _:
-                continue
-    return found
+class _Reader:
+    """Takes in what a consumer of a dead letter queue brings."""
+
+    def __init__(self) -> None:
+        self._arrived: deque[tuple[DeadLetter, Delivery]] = deque()
+        self._changed = asyncio.Event()
+        self._why_ended = ""
+
+    def receive(self, delivery: Delivery) -> None:
+        """Take *delivery* in."""
+        self._arrived.append((dead.read(delivery.message), delivery))
+        self._changed.set()
+
+    def ended(self, closing: asyncio.Task[str]) -> None:
+        """Take note that the broker has the letters back."""
+        if not closing.cancelled():
+            self._why_ended = closing.result()
+            self._changed.set()
+
+    async def next(self) -> tuple[DeadLetter, Delivery]:
+        """Return the next letter when there is one. The caller sets the deadline.
+
+        Raises:
+            BrokerUnavailableError: the broker has the letters back.
+
+        """
+        while not self._arrived and not self._why_ended:
+            self._changed.clear()
+            await self._changed.wait()
+        if self._why_ended:
+            # Those that arrived, too: acknowledging them would do nothing.
+            text = f"the letters are back in their queue, run it again: {self._why_ended}"
+            raise BrokerUnavailableError(text)
+        return self._arrived.popleft()
+
+
+class Lying:
+    """The letters that lay in a queue when the reader opened, oldest first.
+
+    What arrives later is not among them: a letter that is sent again and dies again is not met
+    a second time.
+
+    Attributes:
+        unseen: how many of them were not handed out yet; or never, if somebody else has got them.
+
+    """
+
+    def __init__(self, reader: _Reader, count: int) -> None:
+        self.unseen = count
+        self._reader = reader
+
+    def __aiter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __anext__(self) -> tuple[DeadLetter, Delivery]:
+        """Return the next letter.
+
+        Raises:
+            StopAsyncIteration: there is none, or somebody else has got it.
+            BrokerUnavailableError: the broker has the letters back.
+
+        """
+        if not self.unseen:
+            raise StopAsyncIteration
+        try:
+            async with asyncio.timeout(QUIET_SECONDS):
+                found = await self._reader.next()
+        except TimeoutError:
+            raise StopAsyncIteration from None
+        self.unseen -= 1
+        return found
+
+
+@asynccontextmanager
+async def lying(
+    transport: Transport, actor_type: str, tell: Tell = lambda _text: None
+) -> AsyncGenerator[Lying]:
+    """Hold the letters of *actor_type* that lie in their queue now, as many as can be in sight.
+
+    Args:
+        transport: the broker.
+        actor_type: whose letters.
+        tell: told when somebody else reads the queue, too.
+
+    Raises:
+        UnknownActorTypeError: the type has no queue of dead letters on this broker.
+        BrokerUnavailableError: no connection within the deadline.
+
+    """
+    with _advised(actor_type):
+        depth = await _undisturbed(transport, queue_of(actor_type))
+    if depth.consumers:
+        tell("somebody else reads these letters, too: those they hold are not seen here")
+    async with _reading(transport, actor_type) as reader:
+        yield Lying(reader, depth.ready)
 
 
 async def browse(
-    transport: Transport, actor_type: str, *, limit: int, until: Matches = lambda _letter: False
+    transport: Transport,
+    actor_type: str,
+    *,
+    limit: int,
+    matches: Matches = lambda _letter: True,
+    tell: Tell = lambda _text: None,
 ) -> list[DeadLetter]:
     """Return the oldest dead letters of *actor_type* and leave them where they are.
 
@@ -63,8 +160,9 @@ async def browse(
     Args:
         transport: the broker.
         actor_type: whose letters.
-        limit: read at most so many, 1 to 65,535.
-        until: stop at a letter for which it is true.
+        limit: how many at most.
+        matches: which letters.
+        tell: see `lying`.
 
     Raises:
         UnknownActorTypeError: the type has no queue of dead letters on this broker.
@@ -72,15 +170,11 @@ async def browse(
 
     """
     letters: dict[str, DeadLetter] = {}
-    async with _reading(transport, actor_type, limit) as found:
-        for _ in range(limit):
-            try:
-                async with asyncio.timeout(QUIET_SECONDS):
-                    letter, _delivery = await found.get()
-            except TimeoutError:
-                break
-            letters.setdefault(letter.id, letter)
-            if until(letter):
+    async with lying(transport, actor_type, tell) as found:
+        async for letter, _delivery in found:
+            if matches(letter):
+                letters.setdefault(letter.id, letter)
+            if len(letters) >= limit:
                 break
     return list(letters.values())
 
@@ -98,35 +192,49 @@ async def take(transport: Transport, actor_type: str, is_mine: Matches, clock: C
 
     """
     while True:
-        async with _reading(transport, actor_type, LETTERS_MAX) as found:
+        async with _reading(transport, actor_type) as reader:
             try:
                 async with asyncio.timeout(HOLD_SECONDS * (1 + clock.chance())):
-                    return await _taken(found, is_mine)
+                    return await _taken(reader, is_mine)
             except TimeoutError:
                 continue
 
 
-async def _taken(found: _Found, is_mine: Matches) -> DeadLetter:
+async def _taken(reader: _Reader, is_mine: Matches) -> DeadLetter:
     while True:
-        letter, delivery = await found.get()
+        letter, delivery = await reader.next()
         if is_mine(letter):
             delivery.ack()
             return letter
 
 
 @asynccontextmanager
-async def _reading(transport: Transport, actor_type: str, limit: int) -> AsyncGenerator[_Found]:
-    found: _Found = asyncio.Queue()
+async def _reading(transport: Transport, actor_type: str) -> AsyncGenerator[_Reader]:
+    reader = _Reader()
+    with _advised(actor_type):
+        consumer = await transport.consume(queue_of(actor_type), reader.receive, prefetch=LETTERS_MAX)
+    closing = asyncio.ensure_future(consumer.closed())
+    closing.add_done_callback(reader.ended)
     try:
-        consumer = await transport.consume(
-            topology.dead_queue(actor_type),
-            lambda delivery: found.put_nowait((dead.read(delivery.message), delivery)),
-            prefetch=limit,
-        )
+        yield reader
+    finally:
+        closing.cancel()
+        await consumer.close()
+
+
+async def _undisturbed(transport: Transport, queue: str) -> Depth:
+    """Return how *queue* stands when nobody reads it, or all the same after a while."""
+    waited_seconds = 0.0
+    while (depth := await transport.depth(queue)).consumers and waited_seconds < GIVE_BACK_SECONDS:
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        waited_seconds += _LOOK_AGAIN_SECONDS
+    return depth
+
+
+@contextmanager
+def _advised(actor_type: str) -> Generator[None]:
+    try:
+        yield
     except UnroutableError as error:
         text = f"no dead letters of {actor_type}: nobody has declared that type on this broker"
         raise UnknownActorTypeError(text) from error
-    try:
-        yield found
-    finally:
-        await consumer.close()

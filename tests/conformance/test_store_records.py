@@ -90,6 +90,15 @@ async def test_the_first_layout_of_a_type_stays(open_store: OpenStore) -> None:
     assert await second.recorded_layout("Other") is None
 
 
+async def test_the_types_are_those_with_a_layout(open_store: OpenStore) -> None:
+    first, second = await open_store(), await open_store()
+    assert await second.types() == []
+    for name in ("Counter", "Account", "Counter"):
+        await first.layout(Layout(name))
+    await first.spawn(Address("Lamp", "kitchen"))
+    assert await second.types() == ["Account", "Counter"]
+
+
 async def test_layouts_wanted_at_once_agree(open_store: OpenStore) -> None:
     stores = [await open_store() for _ in range(3)]
     recorded = await asyncio.gather(

@@ -15,10 +15,11 @@ from typing import Final, TypeAlias
 
 from broker_actors.cli.demo.actors import InventoryRef, NotifierRef, OrderRef, PaymentRef
 from broker_actors.cli.demo.stage import Stage
-from broker_actors.cli.letters import attempts_of, take
+from broker_actors.cli.letters import take
 from broker_actors.core import dead
 from broker_actors.core.dead import DeadLetter
 from broker_actors.core.errors import BusinessError, IdempotencyConflictError
+from broker_actors.core.letters import attempts_of
 
 TELLS: Final = 100
 

@@ -47,6 +47,7 @@ def cluster_url() -> Iterator[str]:
 async def test_the_store_works_on_a_cluster(cluster_url: str) -> None:
     store = await RedisStore.connect(cluster_url, Events())
     assert await store.layout(Layout("Counter")) == Layout("Counter")
+    assert await store.types() == ["Counter"]
     for n in range(50):
         who = actor(f"{{c}}:{n}")
         claim = await store.claim(who, "mine")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from broker_actors.cli.dead import _age, _document, _fields, _row
+from broker_actors.cli.letter_views import document, fields, row
 from broker_actors.core.dead import DeadLetter
 from broker_actors.core.wire import WireMessage
 
@@ -22,34 +22,34 @@ def letter(
     )
 
 
-def test_a_letter_is_one_row() -> None:
-    assert _row(letter(), NOW_MS) == ("0123", "1m", "failed", "Counter/c1", "get", "ValueError: boom")
+def test_a_letter_is_onerow() -> None:
+    assert row(letter(), NOW_MS) == ("0123", "1m", "failed", "Counter/c1", "get", "ValueError: boom")
 
 
 @pytest.mark.parametrize(
     ("seconds", "age"), [(-5, "0s"), (59, "59s"), (60, "1m"), (3_600, "1h"), (86_399, "23h"), (200_000, "2d")]
 )
 def test_ages_have_one_unit(seconds: int, age: str) -> None:
-    assert _age(letter(died_ms=NOW_MS - seconds * 1000), NOW_MS) == age
+    assert row(letter(died_ms=NOW_MS - seconds * 1000), NOW_MS)[1] == age
 
 
 def test_a_letter_of_the_broker_has_no_age() -> None:
     given_up = letter(died_ms=0)
-    assert _fields(given_up, NOW_MS)["died"] == "unknown"
-    assert _document(given_up, NOW_MS)["age_seconds"] is None
+    assert fields(given_up, NOW_MS)["died"] == "unknown"
+    assert document(given_up, NOW_MS)["age_seconds"] is None
 
 
 def test_a_date_beyond_all_dates_is_shown_as_it_is() -> None:
-    assert _fields(letter(died_ms=2**62), NOW_MS)["died"] == str(2**62)
+    assert fields(letter(died_ms=2**62), NOW_MS)["died"] == str(2**62)
 
 
 def test_attempts_are_shown_with_their_own_numbers_and_times() -> None:
     entries = [{"attempt": n, "at_ms": 1_000 + 250 * n, "error": f"e{n}"} for n in (7, 8)]
-    fields = _fields(letter(history=json.dumps(entries)), NOW_MS)
-    assert (fields["attempt 7"], fields["attempt 8"]) == ("e7 (after 0.00 s)", "e8 (after 0.25 s)")
+    shown = fields(letter(history=json.dumps(entries)), NOW_MS)
+    assert (shown["attempt 7"], shown["attempt 8"]) == ("e7 (after 0.00 s)", "e8 (after 0.25 s)")
 
 
 def test_what_nobody_can_read_is_shown_as_bytes() -> None:
     strange = letter(message=WireMessage({}, b"\xff", "application/json"), history="not json")
-    assert _fields(strange, NOW_MS)["call"] == '{"$bytes": "/w=="}'
-    assert (_document(strange, NOW_MS)["actor"], _document(strange, NOW_MS)["history"]) == ("", [])
+    assert fields(strange, NOW_MS)["call"] == '{"$bytes": "/w=="}'
+    assert (document(strange, NOW_MS)["actor"], document(strange, NOW_MS)["history"]) == ("", [])
