@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from broker_actors import Settings, SystemFaultError
+from broker_actors import ActorSystem, Settings, SystemFaultError
 from broker_actors.core.dead import Reason
 from broker_actors.core.verdict import CRASHES_MAX
 from tests.acceptance import dead_letters
@@ -56,34 +56,33 @@ async def run_workers_until(real: Deployment, done: asyncio.Event) -> int:
     return died
 
 
-async def test_a_message_that_kills_its_workers_ends_in_the_dead_letters(real: Deployment) -> None:
+async def test_a_message_that_kills_its_workers_ends_and_nobody_else_pays_for_it(real: Deployment) -> None:
     system = await real.system()
-    # The layout, and messages that wait before, beside and behind the one that kills.
-    await asyncio.gather(*(system.ref(CrasherRef, f"c{n}").run.tell() for n in range(NEIGHBOURS)))
-    await system.ref(CrasherRef, "bad").crash.tell()
-    await asyncio.gather(*(system.ref(CrasherRef, f"c{n}").run.tell() for n in range(NEIGHBOURS)))
+    neighbours = [system.ref(CrasherRef, f"c{n}") for n in range(NEIGHBOURS)]
+
+    async def tell_neighbours(when: str) -> None:
+        await asyncio.gather(*(c.with_options(idempotency_key=when).run.tell() for c in neighbours))
+
+    await tell_neighbours("before")
     done = asyncio.Event()
     async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(_crash(system))
+        await tell_neighbours("after")
         workers = tasks.create_task(run_workers_until(real, done))
         [letter] = await dead_letters.take(system.backend.transport, "Crasher", 1)
-        answers = [
-            await system.ref(CrasherRef, f"c{n}").with_options(timeout=HANG_SECONDS).run()
-            for n in range(NEIGHBOURS)
-        ]
+        answers = [await c.with_options(timeout=HANG_SECONDS).run() for c in neighbours]
         done.set()
     assert letter.reason == Reason.CRASHED
     assert f"{CRASHES_MAX} workers died" in letter.error
+    assert asking.result() == "CrashLoopError"
     # The first crash was of nobody's suspect; then each run of the guilty one was charged to it.
     assert workers.result() == CRASHES_MAX + 1
-    # At least once each: what ran beside it and had not committed ran again, and nothing was buried.
     assert answers == [3] * NEIGHBOURS
+    assert (await system.backend.transport.depth("actors.dead.Crasher")).ready == 0
 
 
-async def test_who_waits_for_a_message_that_kills_its_workers_is_told(real: Deployment) -> None:
-    system = await real.system()
-    done = asyncio.Event()
-    async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as tasks:
-        tasks.create_task(run_workers_until(real, done))
-        with pytest.raises(SystemFaultError, match="workers died while they ran this message"):
-            await system.ref(CrasherRef, "bad").with_options(timeout=HANG_SECONDS).crash()
-        done.set()
+async def _crash(system: ActorSystem) -> str:
+    """Return what the caller of the deadly message is told."""
+    with pytest.raises(SystemFaultError, match="workers died while they ran this message") as told:
+        await system.ref(CrasherRef, "bad").with_options(timeout=HANG_SECONDS).crash()
+    return told.value.remote_type
