@@ -5,7 +5,7 @@ from an installed wheel; read them there. While this worker runs, in another she
 
     broker-actors ask DemoInventory tea receive 10
     broker-actors ask DemoOrder o-1 place tea 3
-    broker-actors ask --key o-1/pay DemoOrder o-1 pay
+    broker-actors ask --key o-1/pay DemoOrder o-1 pay 900
     broker-actors ask DemoOrder o-1 ship
     broker-actors ask DemoNotifier o-1 sent
 """

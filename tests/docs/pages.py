@@ -40,8 +40,8 @@ class Block:
 
     @property
     def file(self) -> Path:
-        """Where the file it shows lies."""
-        return examples_of(self.page) / self.title
+        """Where the file it shows lies: among the examples of its page, or among the workers."""
+        return (ROOT if self.title.startswith("workers/") else examples_of(self.page)) / self.title
 
     def __str__(self) -> str:
         """Return where it is, as test ids and messages name it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,33 +29,53 @@ _CHANGING: Final = re.compile(r"\b[0-9a-f]{24}\b|\b\d+s\b| +")
 
 
 class Terminal:
-    """Where one reader types; a worker goes on until `^C`."""
+    """Where one reader types; a worker goes on until `^C`, and a web server until the end of the page."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, examples: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self._folder = folder
+        self._examples = examples
         self._capsys = capsys
         self._worker: subprocess.Popen[str] | None = None
+        self._site: subprocess.Popen[str] | None = None
+        self._ports: list[tuple[str, str]] = []
 
     def type(self, command: Command) -> str:
         """Return what *command* prints; of a worker, as much as the page shows."""
-        match command.line.split():
+        line = command.line
+        for on_page, in_use in self._ports:
+            line = line.replace(on_page, in_use)
+        printed = self._run(shlex.split(line))
+        for on_page, in_use in self._ports:
+            printed = printed.replace(in_use, on_page)
+        return printed
+
+    def _run(self, words: list[str]) -> str:
+        match words:
             case ["^C"]:
                 return self._stop()
             case ["broker-actors", "worker", *words]:
                 return self._start(words)
             case ["broker-actors", *words]:
                 return CliRunner().invoke(app, words).output
+            case ["python", "-m", "http.server", port, *words]:
+                return self._serve(port, words)
             case ["python", program]:
-                runpy.run_path(str(self._folder / program), run_name="__main__")
+                runpy.run_path(str(self._examples / program), run_name="__main__")
                 return self._capsys.readouterr().out
+            case ["echo", *words, ">", file]:
+                (self._folder / file).write_text(f"{' '.join(words)}\n")
+                return ""
+            case ["cat", file]:
+                return (self._folder / file).read_text()
             case _:
-                pytest.fail(f"what is this? {command}")
+                pytest.fail(f"what is this? {words}")
 
     def close(self) -> None:
-        """End the worker, if one runs."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.communicate()
+        """End the worker and the web server, if they run."""
+        for process in (self._worker, self._site):
+            if process is not None:
+                process.kill()
+                process.communicate()
 
     def _start(self, words: list[str]) -> str:
         assert self._worker is None, "press ^C first"
@@ -64,6 +86,25 @@ class Terminal:
             if line.startswith("ready"):
                 return line
         pytest.fail("the worker ended")
+
+    def _serve(self, port: str, words: list[str]) -> str:
+        """Start a web server on a port that is free, which stands for the one on the page."""
+        assert self._site is None, "one web server a page"
+        program = [sys.executable, "-m", "http.server", "0", *words]
+        self._site = subprocess.Popen(  # noqa: S603 - from our own pages
+            program,
+            cwd=self._folder,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._site.stdout is not None
+        line = self._site.stdout.readline()
+        found = re.search(r"port (\d+)", line)
+        assert found, f"the web server said {line!r}"
+        self._ports.append((port, found[1]))
+        return line
 
     def _stop(self) -> str:
         assert self._worker is not None, "nothing runs"
@@ -83,9 +124,11 @@ def _servers(amqp_url: str, redis_url: str, go_to: GoTo, monkeypatch: pytest.Mon
 @pytest.mark.usefixtures("_servers")
 @pytest.mark.parametrize("page", _ON_SERVERS, ids=name_of)
 def test_what_is_typed_prints_what_the_page_says(
-    page: Path, go_to: GoTo, capsys: pytest.CaptureFixture[str]
+    page: Path, go_to: GoTo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal = Terminal(examples_of(page), capsys)
+    # A page about a worker is followed in the checkout; what it writes must not stay there.
+    folder = tmp_path if page.parent.name == "workers" else examples_of(page)
+    terminal = Terminal(folder, examples_of(page), capsys)
     go_to(examples_of(page))
     try:
         for command in _ON_SERVERS[page]:

@@ -16,7 +16,7 @@ _HANG_SECONDS: Final = 50.0
 
 
 class Site(ThreadingHTTPServer):
-    """The server; `requests` counts what was asked for."""
+    """The server; `requests` counts what was asked for, `unchanged` what was answered with 304."""
 
     daemon_threads = True
 
@@ -24,6 +24,7 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url: Final = f"http://127.0.0.1:{self.server_port}"
         self.requests: Final[Counter[str]] = Counter()
+        self.unchanged = 0
         #: Set when `/held` is asked for.
         self.held: Final = Event()
         #: Lets `/held` and `/hangs` go on; set when whoever asked for `/endless` went away.
@@ -56,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         first, *_rest = self.path.strip("/").split("-")
         match first:
             case "page" if self.headers["If-None-Match"] == '"v1"':
+                self._site.unchanged += 1
                 self._answer(304)
             case "page":
                 self._answer(200, "grüße".encode("latin-1"))

@@ -10,7 +10,7 @@ import pytest
 
 from broker_actors import ActorSystem, AskTimeoutError, BusinessError, SystemFaultError
 from broker_actors.testing import actor_test
-from tests.workers.shell import HANG_SECONDS, worker
+from tests.workers.shell import HANG_SECONDS, ROOT, worker
 from workers import assistant
 from workers.assistant import Assistant, AssistantRef, Message
 
@@ -54,17 +54,19 @@ class Flaky:
 
 
 class Endless:
-    """Never stops by itself; counts its streams that were closed."""
+    """Never stops by itself; counts its streams that were closed by whoever read them."""
 
     closed = 0
 
     async def stream(self, conversation: Sequence[Message]) -> AsyncGenerator[str, None]:  # noqa: ARG002
         """Yield the same token for ever."""
+        reader = asyncio.current_task()
         try:
             while True:
                 yield "more "
         finally:
-            Endless.closed += 1
+            # A stream that was only forgotten is closed by the loop, in a task of its own.
+            Endless.closed += asyncio.current_task() is reader
 
 
 def use(model: type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +162,13 @@ async def test_a_model_that_hangs_does_not_hold_a_told_prompt_for_ever(
         await kit.ref(AssistantRef, "ada").reply.tell("hello?")
         (letter,) = await kit.dead_letters(Assistant)
         assert letter.error.startswith("TimeoutError")
+
+
+async def test_the_environment_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs/examples/assistant")
+    monkeypatch.setenv("ASSISTANT_TOKENS", "my_model:Loud")
+    async with actor_test(Assistant) as kit:
+        assert await kit.ref(AssistantRef, "ada").reply("hello there") == "HELLO THERE "
 
 
 async def test_a_model_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

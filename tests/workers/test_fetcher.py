@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 import socket
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 
 from broker_actors import BusinessError, SystemFaultError
 from broker_actors.testing import ActorKit, actor_test
-from tests.workers.shell import HANG_SECONDS
+from tests.workers.shell import HANG_SECONDS, ROOT
 from tests.workers.site import Site, site
 from workers import fetcher
 from workers.fetcher import Fetcher, FetcherRef, Page
@@ -69,7 +70,7 @@ async def test_an_old_page_is_checked_by_its_etag_and_is_young_again(
     page = await news.fetch(f"{web.url}/page")
     for now_seconds, requests in ((1059.0, 1), (1060.0, 2), (1119.0, 2)):  # noqa: B007 - read by the clock
         assert await news.fetch(f"{web.url}/page") == page
-        assert web.requests["/page"] == requests
+        assert (web.requests["/page"], web.unchanged) == (requests, requests - 1)
 
 
 async def test_another_address_is_another_page(web: Site, news: FetcherRef) -> None:
@@ -138,6 +139,12 @@ async def test_a_body_without_end_is_left_at_its_bound(web: Site, news: FetcherR
     assert caught.value.code == "too_large"
     # Set by the server when its client went away.
     assert await asyncio.to_thread(web.release.wait, HANG_SECONDS)
+
+
+async def test_another_service_reads_through_the_contract_of_the_page(web: Site, kit: ActorKit) -> None:
+    contract = runpy.run_path(str(ROOT / "docs/examples/fetcher/fetcher_contract.py"))
+    news = kit.system.ref(contract["FetcherContract"], "news")
+    assert await news.fetch(f"{web.url}/page", max_age=0) == contract["Fetched"](f"{web.url}/page", "grüße")
 
 
 async def test_while_one_page_is_awaited_others_are_served(

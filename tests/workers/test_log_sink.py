@@ -100,6 +100,17 @@ async def test_what_a_turn_that_never_commits_wrote_is_cut_off(
     assert (logs / "web.log").read_text() == "short\n"
 
 
+async def test_a_worker_that_no_longer_owns_the_actor_doubles_nothing(logs: Path) -> None:
+    async with actor_test(LogSink) as kit:
+        web = kit.ref(LogSinkRef, "web")
+        await web.append("one")
+        await web.append("two")
+        # What it still writes of the message it had: the same bytes, where they already are.
+        log_sink._write(logs / "web.log", 0, b"one\n")
+        await web.append("three")
+    assert (logs / "web.log").read_text() == "one\ntwo\nthree\n"
+
+
 async def test_a_file_that_lacks_what_was_committed_is_not_written_to(logs: Path) -> None:
     async with actor_test(LogSink) as kit:
         web = kit.ref(LogSinkRef, "web")
