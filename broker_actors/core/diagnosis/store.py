@@ -10,6 +10,8 @@ from broker_actors.core.finding import Finding, Severity, some
 
 #: Share of `maxmemory` in use that leaves no time to react.
 _FULL_SHARE: Final = 0.9
+#: What the user of a Redis with access control lists needs, no more.
+_RULES: Final = "~ba:* +@read +@write +@connection +@scripting +time +info"
 _AOF_ON: Final = "CONFIG SET appendonly yes, and the same in redis.conf"
 _ALWAYS: Final = "CONFIG SET appendfsync always, and the same in redis.conf"
 
@@ -59,7 +61,7 @@ def judge_no_store(*, refused: bool, detail: str) -> Finding:
 
     """
     if refused:
-        fix = "check user and password in the store's URL: ACL LIST shows who there is"
+        fix = f"check user and password in the store's URL, and the user's rules: ACL SETUSER <user> {_RULES}"
         return Finding("store.reach", Severity.ERROR, f"the store refuses the login: {detail}", fix)
     fix = "check host and port in the store's URL, that Redis or Valkey runs there, and firewalls between"
     return Finding("store.reach", Severity.ERROR, f"no store answers: {detail}", fix)
@@ -89,10 +91,7 @@ def _remedy(refusals: str) -> str:
         return "it is out of memory: raise maxmemory, or find what grew"
     if "MISCONF" in refusals or "disk" in refusals:
         return "it cannot write to its disk: look into its log"
-    return (
-        "give its user what it needs: ACL SETUSER <user> ~ba:* +@read +@write "
-        "+@connection +@scripting +time +info (who it is: ACL WHOAMI)"
-    )
+    return f"give its user what it needs: ACL SETUSER <user> {_RULES} (who it is: ACL WHOAMI)"
 
 
 def _durability(facts: StoreFacts) -> Iterator[Finding]:
