@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
 
 import typer
+
+from broker_actors.observability.daemon import LogFormat
+
+#: A parent has the endpoint; its children must not see the variable.
+HEALTH_VARIABLE: Final = "BROKER_ACTORS_HEALTH"
 
 Amqp: TypeAlias = Annotated[
     str | None,
@@ -38,3 +44,17 @@ Arguments: TypeAlias = Annotated[
         help="JSON, or text if it is not: 5, true, '[1, 2]', hello, sku=tea. Put -- before a negative one.",
     ),
 ]
+LogFormatOption: TypeAlias = Annotated[
+    LogFormat, typer.Option("--log-format", help="Lines for people, or one JSON object per line.")
+]
+Health: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--health",
+        metavar="HOST:PORT",
+        envvar=HEALTH_VARIABLE,
+        help="Answer GET /alive, /ready and /dump here. To everybody who can connect: mind the host.",
+    ),
+]
+Lifeline: TypeAlias = Annotated[int | None, typer.Option("--lifeline", hidden=True)]
+Control: TypeAlias = Annotated[Path | None, typer.Option("--control", hidden=True)]

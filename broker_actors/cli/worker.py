@@ -2,64 +2,76 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any, Final
 
 import typer
 
-from broker_actors.actor.spec import spec_of
-from broker_actors.cli import loading, options, running
-from broker_actors.cli.output import ERR, show_logs
-from broker_actors.worker.worker import Worker
+from broker_actors.cli import options, running
+from broker_actors.cli.daemon import Options, serve
+from broker_actors.cli.output import stop
+from broker_actors.cli.reporting import reported
+from broker_actors.cli.supervising import supervise
+from broker_actors.core.errors import ConfigurationError
+from broker_actors.observability.daemon import LogFormat, daemon_logs
+from broker_actors.worker.listening import Tcp, tcp
+
+#: More processes than that on one machine are a typing error.
+PROCESSES_MAX: Final = 256
 
 
-def worker(
+def worker(  # noqa: PLR0913 - each parameter is an argument or option of the command
     targets: Annotated[
         list[str],
         typer.Argument(metavar="MODULE[:CLASS]", help="Where the actors are, as in my.actors:Counter."),
     ],
     *,
+    processes: Annotated[
+        int, typer.Option(min=1, max=PROCESSES_MAX, help="Run so many, each with all the actors.")
+    ] = 1,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Start anew when a Python file changes; for development.")
+    ] = False,
+    health: options.Health = None,
+    log_format: options.LogFormatOption = LogFormat.TEXT,
     amqp: options.Amqp = None,
     redis: options.Redis = None,
+    lifeline: options.Lifeline = None,
+    control: options.Control = None,
 ) -> None:
     """Run actors until SIGTERM or SIGINT.
 
     Imports each module, looking in the current directory first, and runs the actors it
     defines or lists in __all__. When asked to stop, it finishes what runs
     (BROKER_ACTORS_DRAIN_TIMEOUT_SECONDS at most), gives the rest back to the broker and
-    exits with 0; asked twice, it stops at once.
+    exits with 0; asked twice, it stops at once. SIGUSR1 has it write to stderr what it
+    does, with stacks; `broker-actors debug dump` asks for the same.
 
-    Example: broker-actors worker my.actors
+    With several processes, a parent starts those anew that die.
+
+    Example: broker-actors worker my.actors --processes 4 --health 127.0.0.1:8080
     """
-    if logging.getLogger("broker_actors").level > logging.INFO:
-        show_logs(logging.INFO)
-    running.run(_run(targets, amqp, redis))
+    verbose = logging.getLogger("broker_actors").level <= logging.DEBUG
+    with daemon_logs(log_format, logging.DEBUG if verbose else logging.INFO):
+        wanted = Options(targets, amqp, redis, log_format, _place(health), lifeline, control)
+        running.run(reported(_chosen(wanted, processes, watch=watch), log_format))
 
 
-async def _run(targets: Sequence[str], amqp: str | None, redis: str | None) -> None:
-    actors = loading.load(targets)
-    stopping = asyncio.Event()
-    async with running.connect(amqp, redis) as system:
-        # Before the first message arrives: a worker told to stop while it starts still stops in order.
-        _on_signals(stopping)
-        async with Worker(system, *actors) as running_worker:
-            ERR.print(f"ready: {', '.join(spec_of(cls).type for cls in actors)}")
-            await running_worker.run(stopping)
-            ERR.print("stopping")
-    ERR.print("stopped")
+def _place(health: str | None) -> Tcp | None:
+    try:
+        return tcp(health) if health else None
+    except ConfigurationError as error:
+        raise stop(running.in_one_line(error)) from None
 
 
-def _on_signals(stopping: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        stopping.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # What Python did before: whoever asks twice does not want to wait for the drain.
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+def _chosen(wanted: Options, processes: int, *, watch: bool) -> Coroutine[Any, Any, None]:
+    if watch:
+        try:
+            from broker_actors.cli.reloading import reload  # noqa: PLC0415 - who does not watch needs no watchfiles
+        except ModuleNotFoundError as error:
+            if error.name != "watchfiles":
+                raise
+            raise stop("--watch needs watchfiles: pip install 'broker-actors[cli]'") from None
+        return reload(wanted, processes)
+    return supervise(wanted, processes) if processes > 1 else serve(wanted)
