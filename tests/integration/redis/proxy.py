@@ -49,6 +49,21 @@ class Pipe:
         self.asked = hold
         return held
 
+    def copies(self) -> tuple[bytearray, bytearray]:
+        """Return where what both sides say from now on is copied to."""
+        asked, answered = bytearray(), bytearray()
+
+        def ask(data: bytes) -> bytes:
+            asked.extend(data)
+            return data
+
+        def answer(data: bytes) -> bytes:
+            answered.extend(data)
+            return data
+
+        self.asked, self.answered = ask, answer
+        return asked, answered
+
     def cut_at_answer(self) -> None:
         """Close the connection instead of passing on the next answer."""
         self.answered = _cut
