@@ -77,13 +77,12 @@ def _show(findings: Sequence[Finding]) -> None:
         if one.fix:
             OUT.print(Text(f"{'':<9}{'':<{width}}  fix: {printable(one.fix)}", "dim"))
     count = Counter(one.severity for one in findings)
-    names = {
-        Severity.ERROR: "errors",
-        Severity.WARNING: "warnings",
-        Severity.NOTE: "notes",
-        Severity.OK: "ok",
-    }
-    ERR.print(", ".join(f"{count[severity]} {name}" for severity, name in names.items()))
+    ERR.print(", ".join(_counted(count[severity], severity) for severity in reversed(Severity)))
+
+
+def _counted(number: int, severity: Severity) -> str:
+    name = severity.name.lower()
+    return f"{number} {name}" if number == 1 or severity is Severity.OK else f"{number} {name}s"
 
 
 def _document(finding: Finding) -> dict[str, str]:

@@ -17,6 +17,7 @@ from broker_actors.core.topology import DEAD, Queue
 
 #: Whose value, if it is lower than that of the argument, changes what the queue does.
 _LIMITS: Final = frozenset({"delivery-limit", "expires", "max-length", "max-length-bytes", "message-ttl"})
+_NO_LIMIT: Final = -1
 _LENGTHS: Final = frozenset({"max-length", "max-length-bytes"})
 #: Kinds of things a policy says it is for that include quorum queues.
 _FOR_QUEUES: Final = frozenset({"all", "queues", "quorum_queues"})
@@ -115,8 +116,7 @@ def consumer_timeout_ms(queue: Queue, policies: Sequence[Policy]) -> int | None:
 
 def _changes(queue: Queue, key: str, value: object) -> bool:
     if key in _LIMITS:
-        argument = queue.arguments.get(f"x-{key}")
-        return argument is None or _is_lower(value, argument)
+        return _is_lower(value, queue.arguments.get(f"x-{key}", _NO_LIMIT))
     return key == "delayed-retry-type" and value != "disabled"
 
 
