@@ -31,7 +31,7 @@ check: $(VENV)/.dev ## Check format, lint, types (mypy and pyright) and layers
 # NEWER_REDIS start, each in the foreground on {port}; tests/servers/command.py has the details.
 PATIENT := --timeout=600 -o faulthandler_timeout=1200
 
-verify: $(VENV)/.dev servers ## Run what does not fit in test, and all on NEWER_RABBITMQ and NEWER_REDIS
+verify: $(VENV)/.dev $(VENV)/.node servers ## Run what does not fit in test, and all on NEWER_RABBITMQ and NEWER_REDIS
 	$(PYTEST) -m "verify and not benchmark" --hypothesis-profile=verify $(PATIENT) $(ARGS)
 	@if [ -z "$$NEWER_RABBITMQ" ] || [ -z "$$NEWER_REDIS" ]; then \
 	  echo "Not verified on newer servers. Say how to start them, for example:" >&2; \
@@ -64,3 +64,7 @@ $(VENV)/.demo: $(VENV)/.made
 $(VENV)/.dev: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable '.[cli,dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.node: $(VENV)/.dev infra/install-node-client infra/node-client/package-lock.json
+	infra/install-node-client $(VENV)
+	@touch $@
