@@ -30,12 +30,16 @@ def invoke(*words: str) -> Result:
 def test_the_help_says_what_there_is_and_where_to_begin() -> None:
     result = invoke("--help")
     assert result.exit_code == 0
-    for name in ("demo", "worker", "ask", "tell", "dead", "BROKER_ACTORS_URL"):
+    for name in ("demo", "worker", "ask", "tell", "mailboxes", "dead", "BROKER_ACTORS_URL"):
         assert name in result.stdout
 
 
 @pytest.mark.parametrize(
-    "words", [("ask",), ("tell",), ("worker",), ("demo",), ("dead", "list"), ("dead", "show")]
+    "words",
+    [
+        *[("ask",), ("tell",), ("worker",), ("demo",), ("mailboxes",)],
+        *[("dead", "list"), ("dead", "show"), ("dead", "redrive"), ("dead", "purge")],
+    ],
 )
 def test_every_command_has_a_help(words: tuple[str, ...]) -> None:
     result = invoke(*words, "--help")
@@ -44,14 +48,33 @@ def test_every_command_has_a_help(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("nothing",), ("ask", "Counter"), ("worker",), ("dead", "list", "T", "--limit", "0")]
+    "words",
+    [
+        ("nothing",),
+        ("ask", "Counter"),
+        ("worker",),
+        ("dead", "list", "T", "--limit", "0"),
+        ("dead", "list", "T", "--reason", "bad luck"),
+        ("dead", "list", "T", "--older-than", "yesterday"),
+        ("dead", "redrive", "T"),
+        ("dead", "redrive", "T", "--all", "--rate", "0"),
+        ("dead", "purge", "T", "--all"),
+    ],
 )
 def test_a_wrong_command_line_is_2(words: tuple[str, ...]) -> None:
     assert invoke(*words).exit_code == 2
 
 
 @pytest.mark.parametrize(
-    "words", [("ask", "Counter", "c1", "get"), ("tell", "Counter", "c1", "get"), ("dead", "list", "Counter")]
+    "words",
+    [
+        ("ask", "Counter", "c1", "get"),
+        ("tell", "Counter", "c1", "get"),
+        ("mailboxes",),
+        ("dead", "list", "Counter"),
+        ("dead", "redrive", "Counter", "--all"),
+        ("dead", "purge", "Counter", "--all", "--yes"),
+    ],
 )
 def test_without_a_broker_the_advice_is_to_name_one(words: tuple[str, ...]) -> None:
     result = invoke(*words)
@@ -79,6 +102,8 @@ def test_a_worker_without_a_broker_is_told_so() -> None:
         (("ask", "not a type", "c1", "get", *CLOSED), "actor type"),
         (("tell", "Counter", "", "get", *CLOSED), "actor id"),
         (("dead", "list", "not a type", *CLOSED), "actor type"),
+        (("dead", "redrive", "not a type", "--all", *CLOSED), "actor type"),
+        (("dead", "purge", "not a type", "--all", "--yes", *CLOSED), "actor type"),
         (("demo", "--amqp", "http://x"), "amqp://"),
     ],
 )
