@@ -26,6 +26,7 @@ class Subscription:
         "_quiet",
         "_running",
         "actor_type",
+        "delivered",
         "mailbox",
         "orderly",
     )
@@ -36,6 +37,8 @@ class Subscription:
         #: Whether whoever was served from the mailbox before gave it back in order. None until the
         #: broker has delivered something: then this side is the active consumer.
         self.orderly: asyncio.Future[bool] | None = None
+        #: How many messages the broker has delivered to it.
+        self.delivered = 0
         self._is_lost = False
         self._is_finishing = False
         self._on_abandon = on_abandon

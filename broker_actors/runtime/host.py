@@ -85,6 +85,7 @@ class Host:
             return
         if not subscription.is_served:
             self._holding.served(subscription)
+        subscription.delivered += 1
         try:
             envelope = self._envelope(delivery.message)
         except UndecodableError as error:

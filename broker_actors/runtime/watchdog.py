@@ -28,13 +28,22 @@ PROBE_SECONDS_MAX: Final = 10.0
 class Watchdog:
     """The probes of one worker. A tenant of its own mailbox."""
 
-    def __init__(self, name: str, transport: Transport, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        clock: Clock,
+        observer: Observer,
+        *,
+        patience_seconds: float = PROBE_SECONDS_MAX,
+    ) -> None:
         self.mailbox = topology.probe_queue(name)
         self._declarations: tuple[Declaration, ...] = tuple(topology.probe(name))
         self._route = topology.probe_route(name)
         self._transport = transport
         self._clock = clock
         self._observer = observer
+        self._patience_seconds = patience_seconds
         self._awaited = ""
         self._returned = asyncio.Event()
         #: Why the last probe did not come back; empty if it did.
@@ -49,11 +58,11 @@ class Watchdog:
         self._awaited = self._clock.token()
         self._returned.clear()
         try:
-            async with asyncio.timeout(PROBE_SECONDS_MAX):
+            async with asyncio.timeout(self._patience_seconds):
                 await self._send(WireMessage(type="probe", headers={"ba-probe": self._awaited}))
                 await self._returned.wait()
         except TimeoutError:
-            self._failed(f"a probe did not come back from the broker within {PROBE_SECONDS_MAX:g} s")
+            self._failed(f"a probe did not come back from the broker within {self._patience_seconds:g} s")
         except PlatformError as error:
             self._failed(f"a probe could not be sent: {error}")
         else:

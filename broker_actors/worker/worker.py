@@ -29,6 +29,7 @@ from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.sharing import Sharing
+from broker_actors.runtime.stalls import LOOK_SECONDS, Stalls
 from broker_actors.runtime.watchdog import PROBE_SECONDS, Watchdog
 from broker_actors.worker.status import Status
 
@@ -243,6 +244,7 @@ class Worker:
                 tasks.create_task(self._watch())
                 tasks.create_task(self._share())
                 tasks.create_task(self._probe())
+                tasks.create_task(self._look_for_stalls())
         except Exception as error:
             # A worker that is half dead must not look alive: its mailboxes go to others.
             self._failure = error
@@ -262,6 +264,14 @@ class Worker:
         while True:
             await self._watchdog.probe()
             await self._services.clock.sleep(PROBE_SECONDS)
+
+    async def _look_for_stalls(self) -> None:
+        stalls = Stalls(self._system.backend.transport, self._services.observer)
+        while True:
+            await self._services.clock.sleep(LOOK_SECONDS)
+            held = self._host.held()
+            open_ones = self._mailboxes.subscriptions
+            await stalls.look(one for one in open_ones if one.mailbox not in held and self.owns(one.mailbox))
 
     async def _tick(self) -> None:
         while True:
