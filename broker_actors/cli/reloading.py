@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,7 +28,9 @@ async def reload(wanted: Options, count: int) -> None:
     """
     changes = awatch(*watched(wanted.targets), watch_filter=PythonFilter())
     with planned(wanted, count) as plan:
-        parent = Parent(wanted, plan)
+        # Two edits within a second that leave the size as it is would find the bytecode of the first.
+        environment = {**plan.environment, "PYTHONDONTWRITEBYTECODE": "1"}
+        parent = Parent(wanted, replace(plan, environment=environment))
         with parent.observed():
             stop = asyncio.create_task(parent.stopping.wait())
             change = asyncio.create_task(_next(changes))
@@ -34,17 +38,16 @@ async def reload(wanted: Options, count: int) -> None:
             while not parent.stopping.is_set():
                 supervisor, ending = parent.start()
                 await asyncio.wait((stop, change, ending), return_when=asyncio.FIRST_COMPLETED)
-                if change.done():
-                    announce(f"changed: {change.result()}", wanted.log_format)
-                supervisor.stop()
-                try:
-                    in_order = await ending
-                except StartFailedError:
+                if ending.done() and isinstance(ending.exception(), StartFailedError):
                     # Half a line typed, most likely. What is wrong with it, the process has said.
                     announce("waiting for a change", wanted.log_format)
                     await asyncio.wait((stop, change), return_when=asyncio.FIRST_COMPLETED)
                 if change.done():
+                    announce(f"changed: {change.result()}", wanted.log_format)
                     change = asyncio.create_task(_next(changes))
+                supervisor.stop()
+                with suppress(StartFailedError):
+                    in_order = await ending
             for task in (stop, change):
                 task.cancel()
             await asyncio.wait((stop, change))

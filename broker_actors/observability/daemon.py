@@ -16,8 +16,8 @@ from broker_actors.observability.formats import JsonFormatter, TextFormatter
 from broker_actors.observability.logs import LOGGER
 from broker_actors.observability.turns import TurnFilter
 
-#: Loggers of drivers: they report a lost connection several times, with tracebacks.
-_DRIVERS: Final = ("aiormq", "aio_pika", "redis")
+#: Loggers of what we use: they report what we report, a lost connection several times and with tracebacks.
+_QUIET: Final = ("aiormq", "aio_pika", "redis", "watchfiles")
 
 
 class LogFormat(StrEnum):
@@ -42,7 +42,7 @@ def daemon_logs(log_format: LogFormat, level: int) -> Generator[None]:
     levels = {logging.getLogger(): logging.INFO, LOGGER: level}
     # Above all there is. Whoever debugs a connection sees the warnings.
     quiet = logging.WARNING if level <= logging.DEBUG else logging.CRITICAL + 1
-    levels |= {logging.getLogger(name): quiet for name in _DRIVERS}
+    levels |= {logging.getLogger(name): quiet for name in _QUIET}
     before = {logger: logger.level for logger in levels}
     ours, LOGGER.handlers = LOGGER.handlers, []
     for logger, wanted in levels.items():

@@ -8,6 +8,7 @@ their time and what they may send are bounded, and nothing they say is acted on.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ class HealthServer:
         try:
             self._server = _Server(listener(self._place), self._probe)
         except OSError as error:
-            raise ConfigurationError(f"cannot listen on {self._place}: {error.strerror or error}") from error
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise ConfigurationError(f"cannot listen on {self._place}: {why}") from error
         serve = self._server.serve_forever
         threading.Thread(target=serve, args=(POLL_SECONDS,), name="broker-actors-health", daemon=True).start()
         return self

@@ -87,3 +87,31 @@ async def test_a_worker_asked_twice_does_not_wait(
         process.terminate()
         async with asyncio.timeout(HANG_SECONDS):
             assert await process.wait() == -signal.SIGTERM
+
+
+async def test_confirmed_tells_survive_a_stop_under_load(
+    servers: list[str], system: ActorSystem, napper: Path
+) -> None:
+    """Workers that are told to stop while messages stream in lose none of them, and run none twice."""
+    actors = [system.ref("Napper", f"a{n}") for n in range(5)]
+    stop = asyncio.Event()
+    told = 0
+
+    async def tell() -> None:
+        nonlocal told
+        while not stop.is_set():
+            await asyncio.gather(*(actor.nap.tell(0.001) for actor in actors))
+            told += 1
+
+    async with worker("napper", *servers, cwd=napper) as first:
+        telling = asyncio.create_task(tell())
+        assert first.stdout is not None
+        for _ in range(20):
+            assert await first.stdout.readline() == b"napping\n"
+        first.terminate()
+        _out, err = await first.communicate()
+        assert first.returncode == 0, err
+    stop.set()
+    await telling
+    async with worker("napper", *servers, cwd=napper):
+        assert [await actor.call("count") for actor in actors] == [told] * len(actors)
