@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from broker_actors.cli import calls, dead, debug, doctor, mailboxes, worker
+from broker_actors.cli import actors, calls, dead, debug, doctor, mailboxes, worker
 from broker_actors.cli.demo.command import demo
 from broker_actors.cli.dev.command import dev
 from broker_actors.cli.output import OUT, show_logs
@@ -55,5 +55,6 @@ app.command()(calls.ask)
 app.command()(calls.tell)
 app.command()(mailboxes.mailboxes)
 app.command()(doctor.doctor)
+app.add_typer(actors.app)
 app.add_typer(dead.app)
 app.add_typer(debug.app)

@@ -20,6 +20,8 @@ from rich.table import Table
 #: No markup: what is printed comes from actors and brokers, and may well have brackets in it.
 OUT: Final = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
 ERR: Final = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+#: Rows of a table that are worth a frame: drawing one takes a second for a thousand.
+FRAMED_MAX: Final = 200
 
 
 class Code(IntEnum):
@@ -40,7 +42,7 @@ def stop(text: str, code: Code = Code.PLATFORM) -> typer.Exit:
 
 def show_json(value: object) -> None:
     """Print *value* as one JSON document."""
-    OUT.out(json.dumps(jsonable(value), ensure_ascii=False, indent=2), highlight=False)
+    _write(json.dumps(jsonable(value), ensure_ascii=False, indent=2))
 
 
 def jsonable(value: object) -> object:
@@ -74,9 +76,9 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: framed on a terminal, aligned plain text elsewhere, so that grep and awk can read it."""
+    """Print a table: aligned plain text, so that grep and awk can read it; framed on a terminal if short."""
     rows = [[printable(cell) for cell in row] for row in rows]
-    if OUT.is_terminal:
+    if OUT.is_terminal and len(rows) <= FRAMED_MAX:
         table = Table(*columns, header_style="bold")
         for row in rows:
             table.add_row(*row)
@@ -84,8 +86,13 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         return
     lines = [columns, *rows]
     widths = [max(len(line[n]) for line in lines) for n in range(len(columns))]
-    for line in lines:
-        OUT.print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    aligned = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
+    _write("\n".join("  ".join(cells).rstrip() for cells in aligned))
+
+
+def _write(text: str) -> None:
+    # Not by the console: it looks at every character, a second for ten thousand lines.
+    OUT.file.write(f"{text}\n")
 
 
 def show_logs(level: int) -> None:

@@ -1,0 +1,159 @@
+"""What is printed of an actor as the store holds it, also when nobody can read its state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from broker_actors.cli import ages
+from broker_actors.cli.output import jsonable
+from broker_actors.core import codec, outgoing
+from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
+from broker_actors.core.member import Member
+from broker_actors.core.sharing import ranking
+from broker_actors.core.topology import Layout
+from broker_actors.core.wire import text
+from broker_actors.ports.store import OutboxKey, Snapshot, Summary
+
+COLUMNS: Final = ("id", "version", "claimed", "bytes", "undispatched", "mailbox", "worker")
+OUTBOX_COLUMNS: Final = ("item", "to", "actor", "method", "due", "bytes")
+
+
+class Places:
+    """Where the actors of one type are: their mailboxes, and who consumes those."""
+
+    def __init__(self, layout: Layout, members: Iterable[Member]) -> None:
+        self._layout = layout
+        self._consuming: dict[str, list[str]] = {}
+        self._shown: dict[str, str] = {}
+        for member in members:
+            self._shown[member.name] = member.place or member.name
+            for mailbox in member.consuming:
+                self._consuming.setdefault(mailbox, []).append(member.name)
+        #: The first of those who consume it, by their rank.
+        self._first: dict[str, str] = {}
+
+    def mailbox(self, actor_id: str) -> str:
+        """Return the mailbox of *actor_id*."""
+        return self._layout.mailbox_of(actor_id)
+
+    def worker(self, actor_id: str) -> str:
+        """Return who consumes the mailbox of *actor_id*: host and process; empty for nobody."""
+        mailbox = self.mailbox(actor_id)
+        if mailbox not in self._first:
+            ranked = ranking(mailbox, self._consuming.get(mailbox, ()))
+            self._first[mailbox] = self._shown[ranked[0]] if ranked else ""
+        return self._first[mailbox]
+
+
+def row(summary: Summary, places: Places) -> tuple[str, ...]:
+    """Return *summary* as a line of a table of `COLUMNS`."""
+    actor_id = summary.address.id
+    numbers = (str(summary.state_bytes), str(summary.undispatched))
+    place = (places.mailbox(actor_id), places.worker(actor_id) or "-")
+    return (actor_id, str(summary.version), moment(summary.epoch), *numbers, *place)
+
+
+def document(summary: Summary, places: Places) -> dict[str, object]:
+    """Return *summary* for a machine."""
+    return {
+        "id": summary.address.id,
+        "version": summary.version,
+        "claimed_ms": summary.epoch,
+        "state_bytes": summary.state_bytes,
+        "undispatched": summary.undispatched,
+        **_place(summary.address.id, places),
+    }
+
+
+def fields(snapshot: Snapshot, places: Places, now_ms: int) -> Mapping[str, str]:
+    """Return what there is to know of *snapshot* but its state and outbox, by name, for a person."""
+    actor_id = snapshot.address.id
+    age = ages.shown(max(0, now_ms - snapshot.epoch) / 1000)
+    state = "none yet" if snapshot.state is None else f"{len(snapshot.state)} bytes"
+    return {
+        "actor": str(snapshot.address),
+        "version": str(snapshot.version),
+        "claimed": f"{moment(snapshot.epoch)} ({age} ago)",
+        "mailbox": places.mailbox(actor_id),
+        "worker": places.worker(actor_id) or "-",
+        "state": state,
+        "outbox": f"{len(snapshot.outbox)} undispatched",
+    }
+
+
+def full_document(snapshot: Snapshot, places: Places) -> dict[str, object]:
+    """Return *snapshot* for a machine."""
+    return {
+        "type": snapshot.address.type,
+        "id": snapshot.address.id,
+        "version": snapshot.version,
+        "claimed_ms": snapshot.epoch,
+        "state_bytes": len(snapshot.state or b""),
+        "state": state_of(snapshot),
+        "outbox": [_item(key, data) for key, data in snapshot.outbox.items()],
+        **_place(snapshot.address.id, places),
+    }
+
+
+def state_text(snapshot: Snapshot) -> str:
+    """Return the state for a person, over several lines."""
+    return json.dumps(jsonable(state_of(snapshot)), ensure_ascii=False, indent=2)
+
+
+def state_of(snapshot: Snapshot) -> Plain:
+    """Return the durable attributes by name; what else the bytes say if they are no state; else the bytes."""
+    if snapshot.state is None:
+        return None
+    try:
+        plain = codec.decode(snapshot.state, bytes_max=len(snapshot.state))
+    except UndecodableError:
+        return snapshot.state
+    match plain:
+        case {"v": 1, "s": dict(values)}:
+            return values
+        case _:
+            return plain
+
+
+def outbox_row(key: OutboxKey, data: bytes) -> tuple[str, ...]:
+    """Return one item of an outbox as a line of a table of `OUTBOX_COLUMNS`."""
+    item = _item(key, data)
+    due_ms = item["due_ms"]
+    due = moment(due_ms) if isinstance(due_ms, int) else "-"
+    shown = (str(item[name] or "-") for name in ("destination", "actor", "method"))
+    return (f"{key.version}:{key.index}", *shown, due, str(len(data)))
+
+
+def moment(ms: int) -> str:
+    """Return Unix milliseconds as a date and time, or as they are if they are none."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+    except (OSError, OverflowError, ValueError):
+        return str(ms)
+
+
+def _place(actor_id: str, places: Places) -> dict[str, object]:
+    return {"mailbox": places.mailbox(actor_id), "worker": places.worker(actor_id) or None}
+
+
+def _item(key: OutboxKey, data: bytes) -> dict[str, object]:
+    found: dict[str, object] = {"version": key.version, "index": key.index, "bytes": len(data)}
+    try:
+        item = outgoing.unpack(data)
+        target = "/".join(_header(item, name) for name in ("ba-type", "ba-id"))
+    except (UndecodableError, PayloadTooLargeError):
+        # Of another release, or broken: somebody should know that it is there.
+        return found | {"destination": None, "actor": None, "method": None, "due_ms": None}
+    return found | {
+        "destination": item.destination.value,
+        "actor": target,
+        "method": item.message.type,
+        "due_ms": item.due_ms or None,
+    }
+
+
+def _header(item: outgoing.Outgoing, name: str) -> str:
+    return text(item.message.headers, name)
