@@ -141,12 +141,24 @@ async def test_a_missing_permission_is_named_with_the_command_that_gives_it(
     assert f"rabbitmqctl set_permissions -p {deployment.vhost} limited" in found.fix
 
 
-async def test_a_permission_that_forgets_the_exchange_itself_is_found(deployment: Deployment) -> None:
+@pytest.mark.parametrize(
+    ("rights", "text"),
+    [
+        ({"write": r"^actors\."}, "no write permission on actors:"),
+        ({"write": r"^actors(\.dead|\.delay.*)?$"}, "no write permission on actors.doctor-"),
+        ({"read": r"^actors\."}, "no read permission on actors:"),
+        ({"read": "^actors$"}, "no read permission on actors.doctor-"),
+        ({"configure": r"^actors$"}, "no configure permission on actors.doctor-"),
+    ],
+)
+async def test_a_permission_on_a_part_of_the_names_is_not_enough(
+    rights: dict[str, str], text: str, deployment: Deployment
+) -> None:
     with deployment.managed("users/limited", password="limited", tags=""):  # noqa: S106 - a user of this test
-        rights = {"configure": ".*", "write": r"^actors\.", "read": ".*"}
-        deployment.manage("PUT", f"permissions/{deployment.vhost}/limited", **rights)
+        every = {"configure": ".*", "write": ".*", "read": ".*"}
+        deployment.manage("PUT", f"permissions/{deployment.vhost}/limited", **every | rights)
         (found,) = await deployment.errors(url=deployment.as_user("limited"), managed=False)
-    assert "no write permission on actors:" in found.text
+    assert text in found.text
 
 
 async def test_another_delivery_limit_is_named(deployment: Deployment) -> None:
