@@ -24,6 +24,8 @@ from broker_actors.worker.status import Status
 #: Turns, and lanes without a running turn, that are shown; of the rest the number.
 ENTRIES_MAX: Final = 1_000
 THREADS_MAX: Final = 100
+#: What is less is how a busy loop is.
+HELD_SECONDS_MIN: Final = 0.1
 #: How the names of our own threads begin, which are of no interest.
 OWN_THREADS: Final = "broker-actors-"
 #: How often a snapshot is taken again that the loop has changed under our eyes.
@@ -94,7 +96,8 @@ def _lines(subject: Subject | None, pulse: Pulse, interrupted: FrameType | None)
     when = datetime.fromtimestamp(time(), UTC).isoformat(timespec="seconds")
     yield f"worker process {os.getpid()} at {when}"
     held = pulse.held_seconds
-    yield f"event loop: held up for {held:.1f} s" if held else "event loop: turns"
+    is_held = held > HELD_SECONDS_MIN
+    yield f"event loop: held up for {held:.1f} s" if is_held else "event loop: turns"
     current, frames = _current(pulse), _loop_frames(pulse, interrupted)
     if subject is None:
         yield "the worker is starting or has stopped"
@@ -107,7 +110,7 @@ def _lines(subject: Subject | None, pulse: Pulse, interrupted: FrameType | None)
         yield from _lanes(turns, waiting)
         if any(turn.task is current for turn in turns):
             frames = []
-    if frames and held:
+    if frames and is_held:
         yield from ("", "what holds the event loop:", *as_lines(frames))
     yield from _threads(pulse)
 

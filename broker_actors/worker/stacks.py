@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Final, cast
 
@@ -80,7 +80,25 @@ def _walk(awaited: object) -> Iterator[FrameType]:
             frame = inspect.getattr_static(here, frame_name, None) and getattr(here, frame_name)
             if isinstance(frame, FrameType):
                 yield frame
+                todo += _waited_for(frame)
                 todo.append(getattr(here, next_name))
+
+
+def _waited_for(frame: FrameType) -> list[object]:
+    """Return the tasks that asyncio waits for in *frame*, by a future that does not lead to them."""
+    if not str(frame.f_globals.get("__name__", "")).startswith("asyncio."):
+        return []
+    found: list[object] = []
+    for value in frame.f_locals.values():
+        # `wait_for` has a future, `wait` a set of them, a task group its own.
+        held: object = getattr(value, "_tasks", ()) if isinstance(value, asyncio.TaskGroup) else value
+        several = (
+            tuple(cast("Iterable[object]", held))
+            if isinstance(held, set | frozenset | list | tuple)
+            else (held,)
+        )
+        found += [one for one in several if isinstance(one, asyncio.Task)]
+    return found
 
 
 def _coroutine_of(future: object) -> object:
