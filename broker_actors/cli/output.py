@@ -93,6 +93,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _write(text: str) -> None:
     # Not by the console: it looks at every character, a second for ten thousand lines.
     OUT.file.write(f"{text}\n")
+    # Before what may follow on stderr.
+    OUT.file.flush()
 
 
 def show_logs(level: int) -> None:

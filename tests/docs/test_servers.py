@@ -24,8 +24,10 @@ _ON_SERVERS: Final = {
     for page in PAGES
     if (found := [c for c in commands(page) if c.on_servers and not c.line.startswith("export ")])
 }
-#: What differs from run to run: ids and ages of dead letters.
-_CHANGING: Final = re.compile(r"\b[0-9a-f]{24}\b|\b\d+s\b| +")
+#: What differs from run to run: ids and ages of dead letters, times; at the end of a line, host and process.
+_CHANGING: Final = re.compile(
+    r"\b[0-9a-f]{24}\b|\b\d+s\b|\b\d{4}-\d\d-\d\dT[\d:+]+|\b[\w.-]+:\d{2,}$| +", re.MULTILINE
+)
 
 
 class Terminal:

@@ -46,6 +46,17 @@ async def test_actors_somebody_deleted_do_not_end_the_list(store: RedisStore, re
     assert await listed(store) == [IDS[0], *IDS[4:]]
 
 
+async def test_an_actor_that_is_not_in_the_index_gets_there_when_claimed_again(
+    store: RedisStore, redis_url: str
+) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        await redis.zrem("ba:{Counter:7}:ids", IDS[1])
+    assert IDS[1] not in await listed(store)
+    assert await store.peek(actor(IDS[1])) is not None
+    await store.claim(actor(IDS[1]), "next")
+    assert await listed(store) == IDS
+
+
 async def test_a_full_server_still_shows_its_actors(redis_server: RedisServer) -> None:
     store = await RedisStore.connect(redis_server.url, Events())
     await store.claim(actor(), "mine")
