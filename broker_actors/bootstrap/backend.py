@@ -112,7 +112,10 @@ async def _open_real(settings: Settings, observer: Observer) -> Backend:
         )
         opened.push_async_callback(replies.close)
         members = await RedisMembers.connect(
-            settings.redis_url, observer, timeout_seconds=store_timeout_seconds
+            settings.redis_url,
+            observer,
+            timeout_seconds=store_timeout_seconds,
+            max_loop_block_seconds=settings.max_loop_block_seconds,
         )
         opened.pop_all()
     return Backend(transport, store, replies, members, SystemClock(), observer)
