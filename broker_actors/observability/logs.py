@@ -19,17 +19,43 @@ _QUIET_OUTCOMES: Final = frozenset({"ok", "duplicate", "business_error", "expire
 
 
 class LoggingObserver:
-    """Writes events to the logger `broker_actors`."""
+    """Writes events to the logger `broker_actors`.
+
+    A server that goes away is one warning, however many connections and consumers it takes along.
+    """
+
+    def __init__(self) -> None:
+        #: Why each server that is away was lost.
+        self._away: dict[str, str] = {}
 
     def observe(self, event: Event) -> None:
         """Log *event*."""
-        level = _level(event)
+        level = logging.DEBUG if self._is_known(event) else _level(event)
         if LOGGER.isEnabledFor(level):
             values = {field.name: getattr(event, field.name) for field in fields(event)}
             text = " ".join(f"{name}={value}" for name, value in values.items() if value not in {"", None})
             LOGGER.log(
                 level, "%s %s", type(event).__name__, text, extra={"event": type(event).__name__, **values}
             )
+
+    def _is_known(self, event: Event) -> bool:
+        """Return whether *event* says no more than that a server is away, which has been logged."""
+        match event:
+            case events.ConnectionLost(server=server, reason=reason):
+                known = self._away.get(server) == reason
+                self._away[server] = reason
+                return known
+            case events.Connected(server=server):
+                self._away.pop(server, None)
+                return False
+            case events.ConsumerLost(reason=reason):
+                # It lost its channel with the connection, or could not be opened again since.
+                return any(
+                    (why and reason.endswith(why)) or reason.startswith(server)
+                    for server, why in self._away.items()
+                )
+            case _:
+                return False
 
 
 def _level(event: Event) -> int:

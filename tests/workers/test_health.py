@@ -12,6 +12,7 @@ import pytest
 
 from broker_actors import ActorSystem, PlatformError
 from broker_actors.worker.listening import Place, tcp
+from tests.servers import RabbitServer
 from tests.servers.ports import free_port
 from tests.workers.conftest import Run
 from tests.workers.daemons import Daemon, daemon, http
@@ -107,3 +108,29 @@ async def test_an_address_that_is_taken_is_one_line_and_2(run: Run, place: Place
     async with taken, run("--health", str(place)) as worker:
         assert await worker.ended() == 2
         assert worker.lines[-1] == f"error: cannot listen on {place}: Address already in use"
+
+
+async def test_a_lost_broker_is_said_once_and_seen_by_those_who_ask(
+    run: Run, rabbit_server: RabbitServer, place: Place
+) -> None:
+    async with run("--health", str(place)) as worker:
+        await worker.line("ready: Sleeper")
+        await answers(place, "/ready", 200)
+        seen = len(worker.lines)
+        rabbit_server.kill()
+        text = await answers(place, "/ready", 503)
+        assert json.loads(text)["reasons"]
+        # Restarting the worker would not bring the broker back.
+        assert (await http(place, "/alive"))[0] == 200
+        rabbit_server.restart()
+        await answers(place, "/ready", 200)
+        lost = [line for line in worker.lines[seen:] if "INFO Connected" not in line]
+        assert len([line for line in lost if "ConnectionLost" in line]) == 1
+        assert not [line for line in lost if "ConsumerLost" in line or "Traceback" in line]
+
+
+async def answers(place: Place, path: str, status: int) -> str:
+    """Ask until the answer is *status*; a test that waits for ever is ended from outside."""
+    while (answer := await http(place, path))[0] != status:
+        pass
+    return answer[1]

@@ -9,7 +9,7 @@ import pytest
 
 from broker_actors import ActorSystem, Worker, actor, method
 from broker_actors.core.address import Address
-from broker_actors.core.events import ConnectionLost, TurnEnded
+from broker_actors.core.events import Connected, ConnectionLost, ConsumerLost, TurnEnded
 from broker_actors.observability.daemon import LogFormat, daemon_logs
 from broker_actors.observability.logs import LoggingObserver
 
@@ -106,6 +106,26 @@ def test_only_we_report_a_lost_connection(log_format: LogFormat, lines: Lines) -
         logging.getLogger("aiormq.connection").error("Server connection unexpectedly closed")
         LoggingObserver().observe(ConnectionLost("broker", "reset"))
     assert len(lines()) == 1
+
+
+def test_a_lost_connection_is_one_line_whatever_it_takes_along(lines: Lines) -> None:
+    observer, reset = LoggingObserver(), "Server connection reset"
+    with daemon_logs(LogFormat.TEXT, logging.INFO):
+        for _ in range(2):
+            observer.observe(ConnectionLost("amqp://a", reset))
+            observer.observe(ConsumerLost("m1", f"the channel ended: {reset}"))
+        observer.observe(ConsumerLost("m1", "amqp://a: m1 not consumed within 10 s: refused"))
+        assert len(lines()) == 1
+        observer.observe(ConsumerLost("m1", "cancelled by the server"))
+        observer.observe(ConnectionLost("redis b", reset))
+        observer.observe(Connected("amqp://a"))
+        observer.observe(ConnectionLost("amqp://a", reset))
+        assert [line.split()[3] for line in lines()] == [
+            "ConsumerLost",
+            "ConnectionLost",
+            "Connected",
+            "ConnectionLost",
+        ]
 
 
 def test_afterwards_logging_is_as_it_was(lines: Lines) -> None:
