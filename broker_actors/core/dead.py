@@ -40,6 +40,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     UNKNOWN_TARGET = "unknown_target"
     CRASHED = "crashed"
+    DEDUP_WINDOW = "dedup_window"
     UNROUTABLE = "unroutable"
     GIVEN_UP = "given_up"
 

@@ -15,6 +15,7 @@ it the event that results, until the command is final:
                                   > Commit                  (the retry or dead letter is what is sent)
            > Duplicate > Answer
            > Conflict > Commit                              (answered like a business error)
+           > Unknowable > Commit                            (kept as a dead letter)
            > Lost > Abandon
     Commit > Fenced > Abandon
            > Lost > Abandon
@@ -38,228 +39,81 @@ Four rules, checked by tests/unit/core/test_turn.py over every mix of outcomes:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final, TypeAlias
-
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import BrokerActorsError, ErrorRecord
-from broker_actors.core.outgoing import Outgoing
-from broker_actors.core.reply import Reply
+from broker_actors.core.protocol import (
+    ANSWERS,
+    Abandon,
+    Ack,
+    Answer,
+    Answered,
+    Charge,
+    Charged,
+    Command,
+    Commit,
+    Committed,
+    Conflict,
+    Dispatch,
+    Duplicate,
+    Event,
+    Fenced,
+    Fresh,
+    LookUp,
+    Lost,
+    Pause,
+    Paused,
+    Raised,
+    Received,
+    Refused,
+    Returned,
+    Run,
+    Sent,
+    Unknowable,
+)
 from broker_actors.core.verdict import (
     CRASHES_MAX,
     Failure,
     Settled,
     Terms,
     WaitHere,
+    buried,
     conflict,
     crash,
-    crashed,
     judge,
+    unknowable,
 )
 
-# --- events: what the outside world reports ---------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """The broker delivered the envelope."""
-
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """No record of this key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """The envelope has run; this is what it was answered."""
-
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """The key was used for another method or body."""
-
-    now_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Charged:
-    """The run of a suspect is noted; so many before it began and never ended."""
-
-    crashes: int
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """The method returned; its result is encoded."""
-
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The method, or reading its arguments, raised.
-
-    Attributes:
-        error: what.
-        now_ms: when, in Unix milliseconds.
-        chance: uniform in [0, 1), for the jitter of the retry.
-
-    """
-
-    error: ErrorRecord
-    now_ms: int
-    chance: float
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """The short wait is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """State, dedup record and outbox are durable, in one write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fenced:
-    """Somebody else holds the actor now; the write was refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The broker has confirmed everything the turn sends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The reply was given to the caller's channel, or there is nobody to give it to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Something the turn sends cannot be sent, and waiting will not cure it. Attributes as of `Raised`."""
-
-    error: ErrorRecord
-    now_ms: int
-    chance: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The store or the broker did not answer in time: it may or may not have happened."""
-
-
-Event: TypeAlias = (
-    Received
-    | Fresh
-    | Duplicate
-    | Conflict
-    | Charged
-    | Returned
-    | Raised
-    | Paused
-    | Committed
-    | Fenced
-    | Sent
-    | Answered
-    | Refused
-    | Lost
-)
-
-# --- commands: what the outside world must do --------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class LookUp:
-    """Ask the store for a record of the envelope's key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """Note that a suspect is about to run, so that a crash will be charged to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Run the method against the last committed state."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Hold the lane for a moment, then run again."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Make the outcome durable, in one fenced write.
-
-    Attributes:
-        keep: whether the run's own state and tells belong to it.
-        reply: what a record of the key must replay; None if no record is to be kept.
-        outgoing: what the protocol itself sends: a retry or a dead letter.
-
-    """
-
-    keep: bool
-    reply: Reply | None
-    outgoing: tuple[Outgoing, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """Publish what was committed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Give the caller the reply."""
-
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """Final. The broker may forget the delivery."""
-
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class Abandon:
-    """Final. Drop the activation and give the mailbox back: whoever owns the actor answers."""
-
-
-Command: TypeAlias = LookUp | Charge | Run | Pause | Commit | Dispatch | Answer | Ack | Abandon
-
-
-#: The answers each command may get. The diagram above, the tests and the docs are
-#: checked against this table, so change the protocol here first.
-ANSWERS: Final[Mapping[type[Command], tuple[type[Event], ...]]] = MappingProxyType(
-    {
-        LookUp: (Fresh, Duplicate, Conflict, Lost),
-        Charge: (Charged, Lost),
-        Run: (Returned, Raised),
-        Pause: (Paused,),
-        Commit: (Committed, Fenced, Lost),
-        Dispatch: (Sent, Refused, Lost),
-        Answer: (Answered, Lost),
-        Ack: (),
-        Abandon: (),
-    }
-)
+__all__ = [
+    "ANSWERS",
+    "Abandon",
+    "Ack",
+    "Answer",
+    "Answered",
+    "Charge",
+    "Charged",
+    "Command",
+    "Commit",
+    "Committed",
+    "Conflict",
+    "Dispatch",
+    "Duplicate",
+    "Event",
+    "Fenced",
+    "Fresh",
+    "LookUp",
+    "Lost",
+    "Pause",
+    "Paused",
+    "ProtocolError",
+    "Raised",
+    "Received",
+    "Refused",
+    "Returned",
+    "Run",
+    "Sent",
+    "Turn",
+    "Unknowable",
+]
 
 
 class ProtocolError(BrokerActorsError):
@@ -310,6 +164,8 @@ class Turn:
                 return self._answer()
             case Conflict(now_ms=now_ms):
                 return self._settle(conflict(self._envelope, self._terms, now_ms))
+            case Unknowable(now_ms=now_ms):
+                return self._buried(unknowable(self._envelope), now_ms)
             case Returned(reply=reply):
                 self.error = None
                 self._settled = Settled("ok", reply, record=True)
@@ -347,7 +203,7 @@ class Turn:
     def _received(self, now_ms: int) -> Command:
         if self._envelope.expired(now_ms):
             return Ack("expired")
-        if self._envelope.key and self._terms.durable:
+        if self._terms.durable and (self._envelope.key or self._envelope.seq):
             return LookUp()
         return self._begin()
 
@@ -357,9 +213,12 @@ class Turn:
     def _charged(self, crashes: int, now_ms: int) -> Command:
         if crashes < CRASHES_MAX:
             return Run(self.attempt)
-        self.error = crash(self._envelope, crashes)
-        failure = Failure(self._envelope, self.attempt, self._history, self.error, now_ms)
-        return self._settle(crashed(failure, self._terms))
+        return self._buried(crash(self._envelope, crashes), now_ms)
+
+    def _buried(self, error: ErrorRecord, now_ms: int) -> Command:
+        self.error = error
+        failure = Failure(self._envelope, self.attempt, self._history, error, now_ms)
+        return self._settle(buried(failure, self._terms))
 
     def _raised(self, event: Raised) -> Command:
         self.error = event.error
@@ -377,7 +236,8 @@ class Turn:
     def _commit(self, *, keep: bool) -> Command:
         settled = self._settled
         record = settled.reply if settled.record and self._envelope.key else None
-        return Commit(keep, record, settled.outgoing)
+        answer = settled.reply if self._envelope.is_ask else None
+        return Commit(keep, record, settled.outgoing, answer)
 
     def _answer(self) -> Command:
         if self._envelope.is_ask and self._settled.reply is not None:

@@ -137,14 +137,21 @@ def crash(envelope: Envelope, crashes: int) -> ErrorRecord:
     return ErrorRecord("SystemFaultError", "CrashLoopError", text)
 
 
-def crashed(failure: Failure, terms: Terms) -> Settled:
-    """Settle what is not run again because it has crashed too often.
+def unknowable(envelope: Envelope) -> ErrorRecord:
+    """Return the error of an envelope of which nobody can tell whether it has run."""
+    text = (
+        f"number {envelope.seq} of sender {envelope.sender} to {envelope.address}: what was accepted of this "
+        "sender is no longer known, so it may have run; redrive it if running it twice does no harm"
+    )
+    return ErrorRecord("SystemFaultError", "DedupWindowError", text)
 
-    Its letter is kept also when somebody waits for the answer: an operator must see it.
-    """
-    settled = _ended(failure, terms, "dead_lettered", Reason.CRASHED)
+
+def buried(failure: Failure, terms: Terms) -> Settled:
+    """Settle what is not run: its letter is kept also when somebody waits, for an operator must see it."""
+    reason = Reason.CRASHED if failure.error.type == "CrashLoopError" else Reason.DEDUP_WINDOW
+    settled = _ended(failure, terms, "dead_lettered", reason)
     letter = dead.of_envelope(
-        failure.envelope, Reason.CRASHED, failure.error, origin=terms.mailbox, now_ms=failure.now_ms
+        failure.envelope, reason, failure.error, origin=terms.mailbox, now_ms=failure.now_ms
     )
     return replace(settled, outgoing=(letter,))
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
+from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
@@ -23,6 +24,8 @@ SPAWNED_MAX: Final = 10_000
 #: A suspect that was not delivered again for this long is none any more.
 CHARGES_KEPT_SECONDS: Final = 86_400
 CHARGES_MAX: Final = 1_000_000
+#: Senders of one actor that a claim returns; of more than these it returns some.
+SENDERS_MAX: Final = 1_024
 #: Actors listed at once.
 PAGE_MAX: Final = 10_000
 
@@ -46,6 +49,9 @@ class Claim:
         version: commits so far.
         state: the last committed state; None if it never had one.
         outbox: what earlier commits left undispatched, in order.
+        senders: by sender, what was accepted of it; all there are, or some.
+        has_all_senders: whether these are all.
+        forgotten_ms: what was accepted up to then may have been forgotten, Unix milliseconds.
 
     """
 
@@ -55,6 +61,9 @@ class Claim:
     version: int
     state: bytes | None = None
     outbox: Mapping[OutboxKey, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    senders: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    has_all_senders: bool = True
+    forgotten_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,32 @@ class KeyedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """That a numbered envelope was accepted.
+
+    Attributes:
+        sender: who numbered it.
+        seq: its number.
+        accepted: what is accepted of that sender, this number included.
+        reply: what its duplicates are answered; None for nothing.
+        retention_seconds: how long replies are kept after the last one of that sender.
+        dropped: replies to forget, from this number up to and without that one.
+        forget: other senders to forget, unheard of for long.
+        forgotten_ms: when the last one of all those forgotten was heard of, Unix milliseconds.
+
+    """
+
+    sender: str
+    seq: int
+    accepted: Accepted
+    reply: Reply | None = None
+    retention_seconds: int = 86_400
+    dropped: tuple[int, int] = (0, 0)
+    forget: tuple[str, ...] = ()
+    forgotten_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """What one turn asks the store to make durable, all or nothing.
 
@@ -85,6 +120,7 @@ class Commit:
         state: the new state; None if unchanged.
         record: the dedup record; None for an envelope without a key.
         outbox: encoded outgoing items, in order.
+        acceptance: of a numbered envelope; None for another.
 
     """
 
@@ -93,6 +129,12 @@ class Commit:
     state: bytes | None = None
     record: KeyedRecord | None = None
     outbox: Sequence[bytes] = ()
+    acceptance: Acceptance | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to write; it is a fence check otherwise."""
+        return self.state is not None or self.record is not None or bool(self.outbox) or bool(self.acceptance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +264,28 @@ class Store(Protocol):
         """
         ...
 
+    async def accepted(self, address: Address, sender: str) -> Accepted | None:
+        """Return what *address* has accepted of *sender*; None if it never heard of it.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
+    async def answered(self, address: Address, sender: str, seq: int) -> Reply | None:
+        """Return what the numbered ask was answered; None if nothing, or if that was given up.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one.
 
-        Writing anything (state, record or outbox) raises the version by one: the next commit
+        Writing anything (state, record, outbox or acceptance) raises the version by one: the next commit
         under this claim starts from `claim.version + 1`, which is also the version in the
         keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.

@@ -104,7 +104,7 @@ class Directory:
         claim = await self._services.store.claim(address, self._services.clock.token())
         if claim.outbox:
             await self._dispatch_leftovers(claim)
-        ledger: Ledger = StoreLedger(self._services.store, claim)
+        ledger: Ledger = StoreLedger(self._services.store, claim, self._services.clock)
         return Activation(address, spec, ledger, claim.state, mailbox)
 
     async def _dispatch_leftovers(self, claim: Claim) -> None:

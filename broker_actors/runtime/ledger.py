@@ -7,13 +7,39 @@ store holds; after anything else the ledger must not be used again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply
-from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
+from broker_actors.ports.clock import Clock
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
+from broker_actors.runtime.numbers import Numbers
+
+Found = Fresh | Duplicate | Conflict | Unknowable
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a turn leaves behind.
+
+    Attributes:
+        envelope: what ran, or was settled without running.
+        state: the new state; None if unchanged.
+        reply: what a record of its key replays; None for no record.
+        answer: what duplicates of its number are answered; None for nothing.
+        outbox: encoded outgoing items, in order.
+        retention_seconds: how long both replies are kept.
+
+    """
+
+    envelope: Envelope
+    state: bytes | None
+    reply: Reply | None
+    answer: Reply | None
+    outbox: Sequence[bytes]
+    retention_seconds: int
 
 
 class Ledger(Protocol):
@@ -24,13 +50,11 @@ class Ledger(Protocol):
         """The fencing token of this activation; 0 without a store."""
         ...
 
-    async def look_up(self, envelope: Envelope) -> Fresh | Duplicate | Conflict:
-        """Return whether the keyed *envelope* has run."""
+    async def look_up(self, envelope: Envelope) -> Found:
+        """Return whether the keyed or numbered *envelope* has run."""
         ...
 
-    async def commit(
-        self, nonce: str, state: bytes | None, record: KeyedRecord | None, outbox: Sequence[bytes]
-    ) -> Committed | Fenced:
+    async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Make a turn durable."""
         ...
 
@@ -38,38 +62,62 @@ class Ledger(Protocol):
         """Forget these outbox items of the last commit."""
         ...
 
+    def close(self, envelope: Envelope) -> None:
+        """Take note that *envelope* will never run."""
+        ...
+
 
 class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
-    __slots__ = ("_claim", "_store")
+    __slots__ = ("_claim", "_clock", "_numbers", "_store")
 
-    def __init__(self, store: Store, claim: Claim) -> None:
+    def __init__(self, store: Store, claim: Claim, clock: Clock) -> None:
         self._store = store
         self._claim = claim
+        self._clock = clock
+        self._numbers = Numbers(store, claim, clock.now_ms())
 
     @property
     def epoch(self) -> int:
         """The fencing token of this activation."""
         return self._claim.epoch
 
-    async def look_up(self, envelope: Envelope) -> Fresh | Duplicate | Conflict:
-        """Return whether the keyed *envelope* has run; raises `StoreUnavailableError`."""
-        return await self._store.look_up(self._claim.address, envelope.key, envelope.digest())
+    async def look_up(self, envelope: Envelope) -> Found:
+        """Return whether the *envelope* has run; raises `StoreUnavailableError`."""
+        if envelope.key:
+            return await self._store.look_up(self._claim.address, envelope.key, envelope.digest())
+        return await self._numbers.look_up(envelope, self._clock.now_ms())
 
-    async def commit(
-        self, nonce: str, state: bytes | None, record: KeyedRecord | None, outbox: Sequence[bytes]
-    ) -> Committed | Fenced:
+    async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn if this claim still holds; raises `StoreUnavailableError`."""
-        outcome = await self._store.commit(Commit(self._claim, nonce, state, record, outbox))
-        if isinstance(outcome, Committed) and (state is not None or record is not None or outbox):
-            self._claim = replace(self._claim, version=self._claim.version + 1)
-        return outcome
+        envelope, retention_seconds = outcome.envelope, outcome.retention_seconds
+        # A keyed envelope is answered by its record; its number is accepted all the same.
+        answer = None if envelope.key else outcome.answer
+        commit = Commit(
+            self._claim,
+            self._clock.token(),
+            outcome.state,
+            _record_of(outcome),
+            outcome.outbox,
+            await self._numbers.acceptance(envelope, answer, retention_seconds, self._clock.now_ms()),
+        )
+        result = await self._store.commit(commit)
+        if isinstance(result, Committed):
+            if commit.writes:
+                self._claim = replace(self._claim, version=self._claim.version + 1)
+            if commit.acceptance is not None:
+                self._numbers.committed(commit.acceptance)
+        return result
 
     async def dispatched(self, indices: Sequence[int]) -> None:
         """Forget these items of the last commit; raises `StoreUnavailableError`."""
         version = self._claim.version
         await self._store.dispatched(self._claim.address, [OutboxKey(version, index) for index in indices])
+
+    def close(self, envelope: Envelope) -> None:
+        """Take note that *envelope* will never run."""
+        self._numbers.close(envelope)
 
 
 class NoLedger:
@@ -79,26 +127,23 @@ class NoLedger:
 
     epoch = 0
 
-    async def look_up(self, envelope: Envelope) -> Fresh | Duplicate | Conflict:  # noqa: ARG002 - the protocol's shape
+    async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape
         """Return `Fresh`: nothing is remembered."""
         return Fresh()
 
-    async def commit(
-        self,
-        nonce: str,  # noqa: ARG002 - the protocol's shape
-        state: bytes | None,  # noqa: ARG002 - the protocol's shape
-        record: KeyedRecord | None,  # noqa: ARG002 - the protocol's shape
-        outbox: Sequence[bytes],  # noqa: ARG002 - the protocol's shape
-    ) -> Committed | Fenced:
+    async def commit(self, outcome: Outcome) -> Committed | Fenced:  # noqa: ARG002 - the protocol's shape
         """Return `Committed`: nothing is written."""
         return Committed()
 
     async def dispatched(self, indices: Sequence[int]) -> None:
         """Do nothing: there is no outbox."""
 
+    def close(self, envelope: Envelope) -> None:
+        """Do nothing: nothing is remembered."""
 
-def record_of(envelope: Envelope, reply: Reply | None, retention_seconds: int) -> KeyedRecord | None:
-    """Return the record that replays *reply* to duplicates of *envelope*; None if none is to be kept."""
-    if reply is None or not envelope.key:
+
+def _record_of(outcome: Outcome) -> KeyedRecord | None:
+    envelope = outcome.envelope
+    if outcome.reply is None or not envelope.key:
         return None
-    return KeyedRecord(envelope.key, envelope.digest(), reply, retention_seconds)
+    return KeyedRecord(envelope.key, envelope.digest(), outcome.reply, outcome.retention_seconds)

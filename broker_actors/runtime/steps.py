@@ -31,7 +31,7 @@ from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.context import TurnContext
 from broker_actors.runtime.invoke import failure_of, invoke
-from broker_actors.runtime.ledger import record_of
+from broker_actors.runtime.ledger import Outcome
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.suspects import Trial
 
@@ -132,18 +132,18 @@ class Steps:
         own = self._context.outgoing if self._context is not None and commit.keep else []
         self._outgoing = [*own, *commit.outgoing]
         spec, ledger = self._activation.spec, self._activation.ledger
+        outbox = [pack(item) for item in self._outgoing] if spec.durable else ()
+        retention_seconds = spec.options.key_retention_seconds
+        outcome = Outcome(
+            self._arrival.envelope, self._state, commit.reply, commit.answer, outbox, retention_seconds
+        )
         try:
-            outcome = await ledger.commit(
-                self._services.clock.token(),
-                self._state,
-                record_of(self._arrival.envelope, commit.reply, spec.options.key_retention_seconds),
-                [pack(item) for item in self._outgoing] if spec.durable else (),
-            )
+            result = await ledger.commit(outcome)
         except PlatformError as error:
             return self._lost("commit", error)
-        if isinstance(outcome, t.Committed):
+        if isinstance(result, t.Committed):
             self._activation.committed(self._state)
-        return outcome
+        return result
 
     async def dispatch(self) -> t.Event:
         """Publish what the turn sends, in order and without waiting between."""
@@ -191,6 +191,8 @@ class Steps:
 
     def ack(self, outcome: str, turn: t.Turn) -> None:
         """End: let the broker forget the delivery."""
+        if outcome == "expired":
+            self._activation.ledger.close(self._arrival.envelope)
         self._arrival.delivery.ack()
         self._observe(outcome, turn)
 

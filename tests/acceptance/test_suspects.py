@@ -60,14 +60,14 @@ async def test_a_message_that_kills_its_workers_ends_and_nobody_else_pays_for_it
     system = await real.system()
     neighbours = [system.ref(CrasherRef, f"c{n}") for n in range(NEIGHBOURS)]
 
-    async def tell_neighbours(when: str) -> None:
-        await asyncio.gather(*(c.with_options(idempotency_key=when).run.tell() for c in neighbours))
+    async def tell_neighbours() -> None:
+        await asyncio.gather(*(c.run.tell() for c in neighbours))
 
-    await tell_neighbours("before")
+    await tell_neighbours()
     done = asyncio.Event()
     async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as tasks:
         asking = tasks.create_task(_crash(system))
-        await tell_neighbours("after")
+        await tell_neighbours()
         workers = tasks.create_task(run_workers_until(real, done))
         [letter] = await dead_letters.take(system.backend.transport, "Crasher", 1)
         answers = [await c.with_options(timeout=HANG_SECONDS).run() for c in neighbours]

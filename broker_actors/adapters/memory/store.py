@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
 from broker_actors.core.address import Address, bucket_number
+from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
@@ -17,7 +19,9 @@ from broker_actors.ports.clock import Clock
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
     CHARGES_MAX,
+    SENDERS_MAX,
     SPAWNED_MAX,
+    Acceptance,
     Claim,
     Commit,
     OutboxKey,
@@ -50,6 +54,22 @@ class _Actor:
     dirty_since_ms: int = 0
     #: In the order in which they were written, which is about that in which they expire.
     records: dict[str, _Record] = field(default_factory=dict[str, _Record])
+    senders: dict[str, Accepted] = field(default_factory=dict[str, Accepted])
+    answers: dict[str, dict[int, Reply]] = field(default_factory=dict[str, dict[int, Reply]])
+    forgotten_ms: int = 0
+
+    def accept(self, acceptance: Acceptance) -> None:
+        """Remember that a numbered envelope was accepted."""
+        self.senders[acceptance.sender] = acceptance.accepted
+        answers = self.answers.setdefault(acceptance.sender, {})
+        for seq in range(*acceptance.dropped):
+            answers.pop(seq, None)
+        if acceptance.reply is not None:
+            answers[acceptance.seq] = acceptance.reply
+        for sender in acceptance.forget:
+            self.senders.pop(sender, None)
+            self.answers.pop(sender, None)
+        self.forgotten_ms = max(self.forgotten_ms, acceptance.forgotten_ms)
 
     def forget_expired(self, now_ms: int) -> None:
         """Drop the oldest records as far as they have expired."""
@@ -119,7 +139,13 @@ class MemoryStore:
         if actor.nonce != nonce:
             actor.epoch = max(actor.epoch + 1, self._clock.now_ms())
             actor.nonce = nonce
-        claim = Claim(address, actor.epoch, nonce, actor.version, actor.state, _copy(actor))
+        senders = dict(islice(actor.senders.items(), SENDERS_MAX))
+        claim = Claim(
+            *(address, actor.epoch, nonce, actor.version, actor.state, _copy(actor)),
+            senders=MappingProxyType(senders),
+            has_all_senders=len(senders) == len(actor.senders),
+            forgotten_ms=actor.forgotten_ms,
+        )
         await self._step()
         return claim
 
@@ -127,6 +153,20 @@ class MemoryStore:
         """Return whether the keyed envelope has run, with its recorded reply if so."""
         await self._step()
         found = self._found(address, key, digest)
+        await self._step()
+        return found
+
+    async def accepted(self, address: Address, sender: str) -> Accepted | None:
+        """Return what *address* has accepted of *sender*."""
+        await self._step()
+        found = self._actors[address].senders.get(sender)
+        await self._step()
+        return found
+
+    async def answered(self, address: Address, sender: str, seq: int) -> Reply | None:
+        """Return what the numbered ask was answered."""
+        await self._step()
+        found = self._actors[address].answers.get(sender, {}).get(seq)
         await self._step()
         return found
 
@@ -232,7 +272,7 @@ class MemoryStore:
             return Committed()
         if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
             return Fenced()
-        if commit.state is None and record is None and not commit.outbox:
+        if not commit.writes:
             return Committed()
         now_ms = self._clock.now_ms()
         actor.version += 1
@@ -244,6 +284,8 @@ class MemoryStore:
             actor.forget_expired(now_ms)
             actor.records.pop(record.key, None)
             actor.records[record.key] = _Record(record.digest, record.reply, expires_ms)
+        if commit.acceptance is not None:
+            actor.accept(commit.acceptance)
         if commit.outbox and not actor.outbox:
             actor.dirty_since_ms = now_ms
         for index, item in enumerate(commit.outbox):

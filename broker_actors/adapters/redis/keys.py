@@ -3,9 +3,11 @@
 Invariants: two things never share a name, whatever characters ids and keys contain; and
 everything of one actor has its bucket's hash tag, so that one script may touch it.
 
-    ba:{Counter:17}:a:c1          hash     epoch, nonce, version, commit, state of Counter/c1
+    ba:{Counter:17}:a:c1          hash     epoch, nonce, version, commit, state, forgotten of Counter/c1
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
+    ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it
+    ba:{Counter:17}:r:2:c1:<sender> hash   number -> reply, of asks its sender still awaits (expires)
     ba:{Counter:17}:c:2:c1:<what> string   charges of a suspect, by what tells it from others (expires)
     ba:{Counter:17}:ids           zset     ids of all actors of the bucket, from their first claim on
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
@@ -58,6 +60,14 @@ class Keys:
     def outbox(self, address: Address) -> str:
         """Return the key of the actor's outbox."""
         return f"{self.prefix}:{bucket_of(address)}:o:{address.id}"
+
+    def senders(self, address: Address) -> str:
+        """Return the key of what the actor has accepted, by sender."""
+        return f"{self.prefix}:{bucket_of(address)}:n:{address.id}"
+
+    def answers(self, address: Address, sender: str) -> str:
+        """Return the key of the replies to the numbered asks of *sender*."""
+        return f"{self.prefix}:{bucket_of(address)}:r:{len(address.id.encode())}:{address.id}:{sender}"
 
     def record(self, address: Address, key: str) -> str:
         """Return the key of a keyed record. The id's length tells where the id ends."""

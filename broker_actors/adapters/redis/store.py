@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
+from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_pairs
 from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.connection import Arg
 from broker_actors.adapters.redis.keys import Keys
@@ -13,7 +13,9 @@ from broker_actors.adapters.redis.looking import Looking
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.turns import args_of, keys_of, read_claim, read_reply
 from broker_actors.core.address import Address
+from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
@@ -22,10 +24,10 @@ from broker_actors.ports.observer import Observer
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
     CHARGES_MAX,
+    SENDERS_MAX,
     SPAWNED_MAX,
     Claim,
     Commit,
-    KeyedRecord,
     OutboxKey,
     Snapshot,
     Summary,
@@ -120,10 +122,10 @@ class RedisStore:
 
     async def claim(self, address: Address, nonce: str) -> Claim:
         """Take the actor: every older claim is fenced from now on."""
-        keys = (self._keys.actor(address), self._keys.outbox(address), self._keys.ids(address))
-        answer = await self._batcher.run(self._claim, keys, nonce, address.id)
-        epoch, version, state, outbox = to_list(answer, 4)
-        return Claim(address, to_int(epoch), nonce, to_int(version), to_optional(state), read_outbox(outbox))
+        keys = self._keys
+        touched = (keys.actor(address), keys.outbox(address), keys.ids(address), keys.senders(address))
+        answer = await self._batcher.run(self._claim, touched, nonce, address.id, SENDERS_MAX)
+        return read_claim(address, nonce, answer)
 
     async def look_up(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
         """Return whether the keyed envelope has run, with its recorded reply if so."""
@@ -135,21 +137,18 @@ class RedisStore:
             return Conflict()
         return Duplicate(Reply(to_bytes(body), to_bytes(content_type).decode()))
 
+    async def accepted(self, address: Address, sender: str) -> Accepted | None:
+        """Return what *address* has accepted of *sender*."""
+        answer = await self._batcher.call("HGET", self._keys.senders(address), sender)
+        return None if answer is None else Accepted.unpack(to_bytes(answer))
+
+    async def answered(self, address: Address, sender: str, seq: int) -> Reply | None:
+        """Return what the numbered ask was answered."""
+        return read_reply(await self._batcher.call("HGET", self._keys.answers(address, sender), seq))
+
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one."""
-        claim, keys = commit.claim, self._keys
-        address = claim.address
-        touched = [keys.actor(address), keys.outbox(address), keys.dirty(address)]
-        if commit.record is not None:
-            touched.append(keys.record(address, commit.record.key))
-        answer = await self._batcher.run(
-            self._commit,
-            tuple(touched),
-            *(claim.epoch, claim.nonce, claim.version, commit.nonce, address.id),
-            *(int(commit.state is not None), commit.state or b""),
-            *_record(commit.record),
-            *commit.outbox,
-        )
+        answer = await self._batcher.run(self._commit, keys_of(commit, self._keys), *args_of(commit))
         return Committed() if to_bytes(answer) == b"COMMITTED" else Fenced()
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
@@ -195,9 +194,3 @@ class RedisStore:
     async def peek(self, address: Address) -> Snapshot | None:
         """Return *address* as it is, without claiming it."""
         return await self._looking.peek(address)
-
-
-def _record(record: KeyedRecord | None) -> tuple[Arg, ...]:
-    if record is None:
-        return ("", "", "", 0)
-    return (record.digest, record.reply.content_type, record.reply.body, record.retention_seconds * 1000)

@@ -9,19 +9,27 @@ from redis.asyncio import Redis
 
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import StoreUnavailableError
+from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Fresh
-from broker_actors.ports.store import Commit
+from broker_actors.ports.store import Acceptance, Commit
 from tests.conformance.stores import Events, actor, record_of
 
 
-@pytest.mark.parametrize("part", ["outbox", "dirty"])
+@pytest.mark.parametrize("part", ["outbox", "dirty", "senders", "answers"])
 async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url: str, part: str) -> None:
     store = await RedisStore.connect(redis_url, Events())
     claim = await store.claim(actor(), "mine")
     keys = Keys("ba")
-    in_the_way = {"outbox": keys.outbox(actor()), "dirty": keys.dirty(actor())}[part]
-    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",))
+    in_the_way = {
+        "outbox": keys.outbox(actor()),
+        "dirty": keys.dirty(actor()),
+        "senders": keys.senders(actor()),
+        "answers": keys.answers(actor(), "web"),
+    }[part]
+    accepted = Acceptance("web", 1, Accepted(1), Reply(b"reply"))
+    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",), accepted)
     async with Redis.from_url(redis_url) as redis:
         await redis.set(in_the_way, "not ours")
         with pytest.raises(StoreUnavailableError, match="WRONGTYPE"):
@@ -47,4 +55,5 @@ async def _is_untouched(store: RedisStore) -> None:
     assert dict(await store.outbox(actor())) == {}
     assert await store.look_up(actor(), "key", b"digest") == Fresh()
     after = await store.claim(actor(), "mine")
-    assert (after.version, after.state) == (0, None)
+    assert (after.version, after.state, dict(after.senders)) == (0, None, {})
+    assert await store.answered(actor(), "web", 1) is None

@@ -57,6 +57,7 @@ ENVELOPES = {
     "ask with a deadline": replace(ASK, deadline_ms=NOW_MS + 1_000),
     "ask past its deadline": replace(ASK, deadline_ms=NOW_MS),
     "tell past its deadline": replace(TELL, deadline_ms=NOW_MS - 1),
+    "foreign tell": Envelope(Address("Counter", "c1"), "increment", message_id="m"),
     "second attempt of an ask": replace(ASK, key="r:n:s:1:2", sender="", seq=0, attempt=2),
 }
 POLICY = Retry(attempts=2, min_backoff=2.0, max_backoff=2.0)
@@ -132,6 +133,9 @@ def answers_to(command: t.Command) -> Iterator[t.Event]:
                 yield t.Returned(RESULT)
             case t.Duplicate:
                 yield t.Duplicate(RECORDED)
+                yield t.Duplicate(None)
+            case t.Unknowable:
+                yield t.Unknowable(NOW_MS)
             case t.Conflict:
                 yield t.Conflict(NOW_MS)
             case t.Charged:
@@ -249,8 +253,11 @@ def test_an_ask_gets_exactly_one_answer_unless_there_is_none_to_give(every_walk:
     for walk in every_walk:
         answers = walk.commands(t.Answer)
         answerable = isinstance(walk.end, t.Ack) and walk.end.outcome not in {"retried", "expired"}
+        unanswered = t.Duplicate(None) in walk.events(t.Duplicate)
         untold = walk.envelope.is_ask and type(walk.steps[-1][0]) is t.Lost and bool(answers)
-        assert len(answers) == (1 if walk.envelope.is_ask and (answerable or untold) else 0)
+        assert len(answers) == (
+            1 if walk.envelope.is_ask and (answerable or untold) and not unanswered else 0
+        )
 
 
 def test_the_answer_is_what_was_decided(every_walk: list[Walk]) -> None:
@@ -287,9 +294,12 @@ def test_only_decisions_are_recorded_and_only_under_a_key(every_walk: list[Walk]
                 assert (command.reply is not None) == (decided and bool(walk.envelope.key))
 
 
-def test_only_keyed_envelopes_of_durable_actors_are_looked_up(every_walk: list[Walk]) -> None:
+def test_only_envelopes_of_durable_actors_with_a_key_or_a_number_are_looked_up(
+    every_walk: list[Walk],
+) -> None:
     for walk in every_walk:
-        expected = bool(walk.envelope.key) and walk.terms.durable and not walk.envelope.expired(NOW_MS)
+        is_known = bool(walk.envelope.key or walk.envelope.seq)
+        expected = is_known and walk.terms.durable and not walk.envelope.expired(NOW_MS)
         assert bool(walk.commands(t.LookUp)) == expected
 
 
@@ -319,6 +329,16 @@ def test_what_crashed_too_often_is_not_run_again_but_kept_and_answered(every_wal
         assert walk.error.type == "CrashLoopError"
 
 
+def test_what_may_have_run_is_kept_and_not_run(every_walk: list[Walk]) -> None:
+    unknowable = [walk for walk in every_walk if walk.events(t.Unknowable)]
+    assert unknowable
+    for walk in unknowable:
+        assert not walk.commands(t.Run)
+        [commit] = walk.commands(t.Commit)
+        assert isinstance(commit, t.Commit)
+        assert dead.read(commit.outgoing[0].message).reason == dead.Reason.DEDUP_WINDOW
+
+
 def test_what_is_past_its_deadline_does_not_run(every_walk: list[Walk]) -> None:
     expired = [walk for walk in every_walk if walk.envelope.expired(NOW_MS)]
     assert expired
@@ -343,16 +363,17 @@ def test_retries_keep_the_users_key_and_letters_the_history_of_all_runs(every_wa
         for item in walk.commit.outgoing:
             if item.destination is Destination.DELAY:
                 again = from_wire(item.message)
-                assert again.key == (walk.envelope.key or f"r:n:s:1:{again.attempt}")
+                assert again.key == (walk.envelope.key or f"r:{walk.envelope.identity}:{again.attempt}")
                 past = again.history
             else:
                 past = dead.read(item.message).history
-            assert len(history.read(past)) == len(walk.runs or walk.events(t.Conflict) or walk.events(t.Charged))
+            unrun = [e for kind in (t.Conflict, t.Charged, t.Unknowable) for e in walk.events(kind)]
+            assert len(history.read(past)) == len(walk.runs or unrun)
 
 
 def test_the_error_is_that_of_the_last_run_and_none_if_it_returned(every_walk: list[Walk]) -> None:
     for walk in every_walk:
-        if t.Charged(CRASHES_MAX, NOW_MS) in walk.events(t.Charged):
+        if not walk.runs and walk.events(t.Unknowable) + walk.events(t.Charged):
             continue
         last = walk.runs[-1] if walk.runs else None
         assert walk.error == (None if isinstance(last, t.Returned) else last)
@@ -443,9 +464,9 @@ def test_the_diagram_draws_what_happens(every_walk: list[Walk]) -> None:
 
 
 def _dispatching(envelope: Envelope, *, durable: bool) -> t.Turn:
-    turn, steps = walked(
-        envelope, Terms(POLICY, durable=durable), (t.Received(NOW_MS), t.Returned(RESULT), t.Committed())
-    )
+    looked_up = (t.Fresh(),) if durable else ()
+    events = (t.Received(NOW_MS), *looked_up, t.Returned(RESULT), t.Committed())
+    turn, steps = walked(envelope, Terms(POLICY, durable=durable), events)
     assert steps[-1][1] == t.Dispatch()
     return turn
 

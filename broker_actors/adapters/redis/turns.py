@@ -1,0 +1,75 @@
+"""What of a claim and a commit goes over the wire, as the scripts take and give it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
+from broker_actors.adapters.redis.connection import Answer, Arg
+from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.outboxes import read_outbox
+from broker_actors.core.address import Address
+from broker_actors.core.dedup import Accepted
+from broker_actors.core.reply import Reply
+from broker_actors.ports.store import Acceptance, Claim, Commit, KeyedRecord
+
+
+def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
+    """Return the keys *commit* touches, in the script's order."""
+    address = commit.claim.address
+    touched = [keys.actor(address), keys.outbox(address), keys.dirty(address), keys.senders(address)]
+    if commit.record is not None:
+        touched.append(keys.record(address, commit.record.key))
+    if commit.acceptance is not None:
+        touched.append(keys.answers(address, commit.acceptance.sender))
+    return tuple(touched)
+
+
+def args_of(commit: Commit) -> tuple[Arg, ...]:
+    """Return the arguments of *commit*, in the script's order."""
+    claim = commit.claim
+    return (
+        *(claim.epoch, claim.nonce, claim.version, commit.nonce, claim.address.id),
+        *(int(commit.state is not None), commit.state or b""),
+        *_record(commit.record),
+        *_acceptance(commit.acceptance),
+        *commit.outbox,
+    )
+
+
+def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
+    """Return the claim the script has answered."""
+    epoch, version, state, outbox, senders, count, forgotten_ms = to_list(answer, 7)
+    known = {sender.decode(): Accepted.unpack(numbers) for sender, numbers in to_pairs(senders)}
+    return Claim(
+        *(address, to_int(epoch), nonce, to_int(version), to_optional(state), read_outbox(outbox)),
+        senders=MappingProxyType(known),
+        has_all_senders=len(known) == to_int(count),
+        forgotten_ms=to_int(forgotten_ms),
+    )
+
+
+def read_reply(answer: Answer) -> Reply | None:
+    """Return the reply that was kept; None if there is none."""
+    if answer is None:
+        return None
+    content_type, _, body = to_bytes(answer).partition(b"\0")
+    return Reply(body, content_type.decode())
+
+
+def _record(record: KeyedRecord | None) -> tuple[Arg, ...]:
+    if record is None:
+        return (0, "", "", "", 0)
+    return (1, record.digest, record.reply.content_type, record.reply.body, record.retention_seconds * 1000)
+
+
+def _acceptance(one: Acceptance | None) -> tuple[Arg, ...]:
+    if one is None:
+        return ("", "", 0, 0, "", 0, 0, 0, 0, 0)
+    kept = b"" if one.reply is None else one.reply.content_type.encode() + b"\0" + one.reply.body
+    first, end = one.dropped
+    return (
+        *(one.sender, one.accepted.pack(), one.seq, int(one.reply is not None), kept),
+        *(one.retention_seconds * 1000, first, end, one.forgotten_ms, len(one.forget)),
+        *one.forget,
+    )

@@ -1,0 +1,103 @@
+"""What one activation has accepted of each sender, and what the next commit adds to that.
+
+Invariant: what is in here is what the store holds, and numbers that were closed without a
+turn. Those are written with the next commit of the same sender; if the activation is lost
+before, a hole remains that costs a few bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from broker_actors.core.address import Address
+from broker_actors.core.dedup import Accepted
+from broker_actors.core.envelope import Envelope
+from broker_actors.core.reply import Reply
+from broker_actors.core.turn import Duplicate, Fresh, Unknowable
+from broker_actors.ports.store import Acceptance, Claim, Store
+
+#: What was accepted of a sender is kept this long after it was last heard of.
+SENDER_KEPT_SECONDS: Final = 86_400
+#: How far the clocks of senders and workers may be apart.
+SKEW_MS: Final = 60_000
+#: Replies forgotten, and senders forgotten, with one commit.
+DROPPED_MAX: Final = 1_000
+FORGOTTEN_MAX: Final = 100
+
+
+class Numbers:
+    """The numbered envelopes of one activation."""
+
+    __slots__ = ("_address", "_forgotten_ms", "_has_all", "_known", "_stale", "_store")
+
+    def __init__(self, store: Store, claim: Claim, now_ms: int) -> None:
+        self._store = store
+        self._address: Address = claim.address
+        self._known: dict[str, Accepted] = dict(claim.senders)
+        self._has_all = claim.has_all_senders
+        self._forgotten_ms = claim.forgotten_ms
+        oldest_ms = now_ms - SENDER_KEPT_SECONDS * 1000
+        self._stale = [sender for sender, one in self._known.items() if one.last_ms < oldest_ms]
+
+    async def look_up(self, envelope: Envelope, now_ms: int) -> Fresh | Duplicate | Unknowable:
+        """Return whether the numbered *envelope* was accepted before; raises what the store raises."""
+        accepted = await self._accepted(envelope.sender)
+        if envelope.seq in accepted:
+            reply = None
+            if envelope.is_ask:
+                reply = await self._store.answered(self._address, envelope.sender, envelope.seq)
+            return Duplicate(reply)
+        was_forgotten = not accepted.high and envelope.sent_seconds * 1000 < self._forgotten_ms + SKEW_MS
+        if accepted.plus(envelope.seq) is None or (self._forgotten_ms and was_forgotten):
+            return Unknowable(now_ms)
+        return Fresh()
+
+    def close(self, envelope: Envelope) -> None:
+        """Take note that *envelope* will never run, so that its number is no hole."""
+        accepted = self._known.get(envelope.sender)
+        if accepted is not None and envelope.seq and (more := accepted.plus(envelope.seq)) is not None:
+            self._known[envelope.sender] = more
+
+    async def acceptance(
+        self, envelope: Envelope, answer: Reply | None, retention_seconds: int, now_ms: int
+    ) -> Acceptance | None:
+        """Return what the commit of *envelope* has to add; None if it has no number, or no room for it.
+
+        Raises what the store raises.
+        """
+        if not (envelope.sender and envelope.seq):
+            return None
+        before = await self._accepted(envelope.sender)
+        after = before.plus(envelope.seq)
+        if after is None:
+            return None
+        low = min(max(before.low, envelope.low), before.low + DROPPED_MAX)
+        stale = [sender for sender in self._stale[:FORGOTTEN_MAX] if sender != envelope.sender]
+        heard_ms = [self._known[sender].last_ms for sender in stale]
+        return Acceptance(
+            envelope.sender,
+            envelope.seq,
+            replace(after, low=low, last_ms=now_ms),
+            answer if envelope.is_ask else None,
+            retention_seconds,
+            dropped=(before.low, low),
+            forget=tuple(stale),
+            forgotten_ms=max([self._forgotten_ms, *heard_ms]),
+        )
+
+    def committed(self, acceptance: Acceptance) -> None:
+        """Take note that *acceptance* is in the store."""
+        self._known[acceptance.sender] = acceptance.accepted
+        self._forgotten_ms = acceptance.forgotten_ms
+        for sender in acceptance.forget:
+            self._known.pop(sender, None)
+        if acceptance.forget:
+            self._stale = [sender for sender in self._stale if sender in self._known]
+
+    async def _accepted(self, sender: str) -> Accepted:
+        accepted = self._known.get(sender)
+        if accepted is None:
+            found = None if self._has_all else await self._store.accepted(self._address, sender)
+            accepted = self._known[sender] = found or Accepted()
+        return accepted

@@ -1,0 +1,79 @@
+"""Calls without a key take effect once: senders number what they send, and actors know what they took."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from broker_actors.core.address import Address
+from broker_actors.core.body import encode
+from broker_actors.core.envelope import Envelope, to_wire
+from broker_actors.core.events import TurnEnded
+from broker_actors.core.reply import Reply, read
+from broker_actors.core.topology import Layout
+from tests.acceptance.conftest import Deployment
+from tests.acceptance.counter import Counter, CounterRef
+from tests.acceptance.watching import HANG_SECONDS
+
+ROUTES = Layout("Counter", partitions=2)
+
+
+def numbered(seq: int, *, low: int = 1, sender: str = "web") -> Envelope:
+    """Return one of the envelopes a client sends to increment c1."""
+    return Envelope(Address("Counter", "c1"), "increment", encode([1], {}), sender=sender, seq=seq, low=low)
+
+
+async def publish(deployment: Deployment, *envelopes: Envelope) -> None:
+    """Send *envelopes* as they are, one after the other."""
+    system = await deployment.system()
+    for one in envelopes:
+        await system.backend.transport.publish(ROUTES.route_to(one.address), to_wire(one))
+
+
+async def test_a_tell_that_arrives_again_has_no_effect_also_in_another_worker(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        await publish(deployment, numbered(1), numbered(2), numbered(1))
+        await deployment.watcher.wait_for(TurnEnded, lambda e: e.outcome == "duplicate")
+    async with deployment.worker(Counter):
+        await publish(deployment, numbered(2), numbered(3))
+        assert await system.ref(CounterRef, "c1").get() == 3
+
+
+async def test_a_number_that_comes_late_is_no_duplicate(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        await publish(deployment, numbered(1), numbered(3, low=3), numbered(2, low=3))
+        assert await system.ref(CounterRef, "c1").get() == 3
+
+
+async def test_an_ask_that_arrives_again_is_answered_as_it_was(deployment: Deployment) -> None:
+    system = await deployment.system()
+    replies: list[Reply] = []
+    enough = asyncio.Event()
+
+    def on_reply(_correlation_id: str, reply: Reply) -> None:
+        replies.append(reply)
+        if len(replies) == 2:
+            enough.set()
+
+    channel = await system.backend.replies.open("caller", on_reply, lambda: None)
+    asks = replace(numbered(1), reply_to=channel.name, correlation_id="1")
+    async with deployment.worker(Counter):
+        await publish(deployment, asks, numbered(2), asks)
+        async with asyncio.timeout(HANG_SECONDS):
+            await enough.wait()
+        assert await system.ref(CounterRef, "c1").get() == 2
+    assert [read(reply) for reply in replies] == [1, 1]
+    await channel.close()
+
+
+async def test_a_failing_tell_that_arrives_again_is_not_tried_again_beside_its_retry(
+    deployment: Deployment,
+) -> None:
+    failing = replace(numbered(1), method="fail_before", body=encode([3], {}))
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        await publish(deployment, failing, failing)
+        await deployment.watcher.wait_for(TurnEnded, lambda e: e.outcome == "duplicate")
+        assert await system.ref(CounterRef, "c1").get() == 1

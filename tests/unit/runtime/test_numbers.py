@@ -1,0 +1,113 @@
+"""What an activation remembers of its senders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from broker_actors.adapters.clock import SystemClock
+from broker_actors.adapters.memory.store import MemoryStore
+from broker_actors.core.address import Address
+from broker_actors.core.dedup import Accepted
+from broker_actors.core.envelope import Envelope
+from broker_actors.core.reply import Reply, of_result
+from broker_actors.core.turn import Duplicate, Fresh, Unknowable
+from broker_actors.ports.store import Commit
+from broker_actors.runtime.numbers import SENDER_KEPT_SECONDS, SKEW_MS, Numbers
+
+ACTOR = Address("Counter", "c1")
+NOW_MS = 1_790_000_000_000
+KEPT_MS = SENDER_KEPT_SECONDS * 1000
+
+
+def envelope(seq: int, *, low: int = 1, sender: str = "web", asks: bool = False) -> Envelope:
+    plain = Envelope(ACTOR, "increment", sender=sender, seq=seq, low=low, sent_seconds=NOW_MS // 1000)
+    return replace(plain, reply_to="channel", correlation_id="1") if asks else plain
+
+
+class Actor:
+    """An actor whose turns accept envelopes, over activations."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(SystemClock())
+
+    async def activation(self, now_ms: int = NOW_MS) -> Numbers:
+        return Numbers(self.store, await self.store.claim(ACTOR, "mine"), now_ms)
+
+    async def accept(
+        self, numbers: Numbers, one: Envelope, answer: Reply | None = None, now_ms: int = NOW_MS
+    ) -> None:
+        acceptance = await numbers.acceptance(one, answer, 3600, now_ms)
+        assert acceptance is not None
+        claim = await self.store.claim(ACTOR, "mine")
+        await self.store.commit(Commit(claim, f"{one.seq} {now_ms}", acceptance=acceptance))
+        numbers.committed(acceptance)
+
+
+async def test_what_was_accepted_is_a_duplicate_also_in_the_next_activation() -> None:
+    actor = Actor()
+    first = await actor.activation()
+    assert await first.look_up(envelope(1), NOW_MS) == Fresh()
+    await actor.accept(first, envelope(1))
+    for numbers in (first, await actor.activation()):
+        assert await numbers.look_up(envelope(1), NOW_MS) == Duplicate(None)
+        assert await numbers.look_up(envelope(2), NOW_MS) == Fresh()
+        assert await numbers.look_up(envelope(1, sender="other"), NOW_MS) == Fresh()
+
+
+async def test_a_number_below_the_highest_that_never_came_is_still_fresh() -> None:
+    actor = Actor()
+    numbers = await actor.activation()
+    await actor.accept(numbers, envelope(3, low=3))
+    assert await numbers.look_up(envelope(2, low=9), NOW_MS) == Fresh(), (
+        "it may have been held up by the broker"
+    )
+
+
+async def test_a_duplicate_ask_is_answered_as_it_was_until_its_sender_awaits_it_no_more() -> None:
+    actor, answer = Actor(), of_result(5)
+    numbers = await actor.activation()
+    await actor.accept(numbers, envelope(1, asks=True), answer)
+    assert await numbers.look_up(envelope(1, asks=True), NOW_MS) == Duplicate(answer)
+    await actor.accept(numbers, envelope(2, low=2, asks=True), answer)
+    assert await numbers.look_up(envelope(1, asks=True), NOW_MS) == Duplicate(None)
+    assert await numbers.look_up(envelope(2, asks=True), NOW_MS) == Duplicate(answer)
+
+
+async def test_a_number_that_never_runs_leaves_no_hole() -> None:
+    actor = Actor()
+    numbers = await actor.activation()
+    await actor.accept(numbers, envelope(1))
+    numbers.close(envelope(2))
+    await actor.accept(numbers, envelope(3))
+    assert await actor.store.accepted(ACTOR, "web") == Accepted(3, (), 1, NOW_MS)
+
+
+async def test_a_sender_unheard_of_is_forgotten_and_what_it_may_have_sent_is_not_run_again() -> None:
+    actor = Actor()
+    await actor.accept(await actor.activation(), envelope(1))
+    late_ms = NOW_MS + KEPT_MS + 1
+    numbers = await actor.activation(late_ms)
+    await actor.accept(numbers, envelope(1, sender="other"), now_ms=late_ms)
+    assert await actor.store.accepted(ACTOR, "web") is None
+    for activation in (numbers, await actor.activation(late_ms)):
+        assert await activation.look_up(envelope(1), late_ms) == Unknowable(late_ms)
+        fresh = replace(envelope(1), sent_seconds=(NOW_MS + SKEW_MS) // 1000 + 1)
+        assert await activation.look_up(fresh, late_ms) == Fresh(), "sent after the last of the forgotten"
+
+
+async def test_nothing_is_forgotten_before_its_time() -> None:
+    actor = Actor()
+    await actor.accept(await actor.activation(), envelope(1))
+    numbers = await actor.activation(NOW_MS + KEPT_MS)
+    await actor.accept(numbers, envelope(1, sender="other"))
+    assert await actor.store.accepted(ACTOR, "web") is not None
+
+
+async def test_more_missing_than_can_be_remembered_is_not_run() -> None:
+    actor = Actor()
+    numbers = await actor.activation()
+    for seq in range(2, 2_050, 2):
+        await actor.accept(numbers, envelope(seq))
+    assert await numbers.look_up(envelope(3_000), NOW_MS) == Unknowable(NOW_MS)
+    assert await numbers.acceptance(envelope(3_000), None, 3600, NOW_MS) is None
+    assert await numbers.look_up(envelope(3), NOW_MS) == Fresh()
