@@ -37,6 +37,9 @@ from broker_actors.ports.replies import Replies, ReplyChannel
 
 #: Addresses one incarnation numbers before it takes a new name, which bounds the table.
 ADDRESSES_MAX: Final = 100_000
+#: Envelopes that may be missing somewhere before a new incarnation numbers from 1: fewer than the
+#: holes an actor remembers of one sender.
+UNCONFIRMED_MAX: Final = 500
 ASK_TIMEOUT_SECONDS: Final = 30.0
 
 
@@ -70,6 +73,8 @@ class Client:
         self._opening: asyncio.Task[None] | None = None
         self._incarnation = clock.token()
         self._numbering = Numbering()
+        #: Envelopes that may never have arrived: their numbers are missing where they were to go.
+        self._unconfirmed = 0
         self._asked = 0
         self._publishing: set[asyncio.Task[None]] = set()
         self._under_way = UnderWay()
@@ -161,6 +166,9 @@ class Client:
         envelope = self._numbered(call, _deadline_ms(call.options.expires_seconds, self._clock.now_ms()))
         try:
             await self._dispatch.publish(layout.route_to(call.address), to_wire(envelope))
+        except BaseException:
+            self._unconfirmed += 1
+            raise
         finally:
             self._settle(envelope)
 
@@ -180,6 +188,9 @@ class Client:
         publishing = self._publish(layout.route_to(call.address), envelope)
         try:
             return await future
+        except BaseException:
+            self._unconfirmed += 1
+            raise
         finally:
             self._pending.remove(envelope.correlation_id)
             self._settle(envelope)
@@ -222,11 +233,11 @@ class Client:
     def _send_again(self) -> None:
         """Ask again what the lost channel may have swallowed, with the same identity.
 
-        Only keyed asks: an unkeyed one could run twice, so it waits for its deadline.
+        An actor that has answered answers the same again. One of `at_least_once` may run twice.
         """
         if self._under_way.closed:
             return
-        for envelope in self._pending.keyed():
+        for envelope in self._pending.envelopes():
             layout = self._dispatch.known(envelope.address.type)
             if layout is not None:
                 self._publish(layout.route_to(envelope.address), envelope)
@@ -254,8 +265,8 @@ class Client:
         # Encoded before it is numbered: what cannot travel must not leave a hole.
         content_type, encoded = self._encoded(call)
         now_ms = self._clock.now_ms()
-        if len(self._numbering) >= ADDRESSES_MAX:
-            self._incarnation, self._numbering = self._clock.token(), Numbering()
+        if len(self._numbering) >= ADDRESSES_MAX or self._unconfirmed >= UNCONFIRMED_MAX:
+            self._incarnation, self._numbering, self._unconfirmed = self._clock.token(), Numbering(), 0
         seq, low = self._numbering.take(call.address)
         try:
             return Envelope(

@@ -55,6 +55,6 @@ class Pending:
         if waiting is not None and not waiting.reply.done():
             waiting.reply.set_exception(error)
 
-    def keyed(self) -> list[Envelope]:
-        """Return the envelopes that may be sent again without running twice, oldest first."""
-        return [w.envelope for w in self._waiting.values() if w.envelope.key and not w.reply.done()]
+    def envelopes(self) -> list[Envelope]:
+        """Return the envelopes of the asks nobody has answered, oldest first."""
+        return [w.envelope for w in self._waiting.values() if not w.reply.done()]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from redis.asyncio import Redis
+
+from broker_actors import ActorSystem, AskTimeoutError, Settings
+from broker_actors.client.client import UNCONFIRMED_MAX
 from broker_actors.core.address import Address
 from broker_actors.core.body import encode
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.events import TurnEnded
 from broker_actors.core.reply import Reply, read
 from broker_actors.core.topology import Layout
+from broker_actors.ports.transport import Delivery
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef
 from tests.acceptance.watching import HANG_SECONDS
@@ -77,3 +83,52 @@ async def test_a_failing_tell_that_arrives_again_is_not_tried_again_beside_its_r
         await publish(deployment, failing, failing)
         await deployment.watcher.wait_for(TurnEnded, lambda e: e.outcome == "duplicate")
         assert await system.ref(CounterRef, "c1").get() == 1
+
+
+async def test_an_ask_whose_reply_channel_was_lost_is_sent_again_and_answered_as_it_was(
+    amqp_url: str, redis_url: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        deployment = Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
+        system = await deployment.system()
+        async with deployment.worker(Counter):
+            assert await system.ref(CounterRef, "c1").increment() == 1
+        asking = asyncio.ensure_future(system.ref(CounterRef, "c1").increment())
+        async with asyncio.timeout(HANG_SECONDS):
+            while not await waiting(system):  # noqa: ASYNC110 - a queue is asked for its length, it tells nobody
+                await asyncio.sleep(0.01)
+        async with Redis.from_url(redis_url) as redis:
+            assert await redis.delete(f"ba:reply:{system.client.reply_channel}") == 1
+        async with deployment.worker(Counter):
+            assert await asking == 2
+            assert await system.ref(CounterRef, "c1").get() == 2
+
+
+async def waiting(system: ActorSystem) -> int:
+    """Return how many messages wait for counters."""
+    transport = system.backend.transport
+    return sum([(await transport.depth(mailbox)).ready for mailbox in ROUTES.mailboxes()])
+
+
+async def test_a_client_with_too_much_unconfirmed_numbers_anew(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        pass
+    hasty = system.ref(CounterRef, "c1").with_options(timeout=1.0)
+    outcomes = await asyncio.gather(*(hasty.get() for _ in range(UNCONFIRMED_MAX)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {AskTimeoutError}
+    await system.ref(CounterRef, "c1").increment.tell()
+    senders: dict[object, int] = {}
+    arrived = asyncio.Event()
+
+    def keep(delivery: Delivery) -> None:
+        headers = delivery.message.headers
+        senders[headers["ba-sender"]] = int(str(headers["ba-seq"]))
+        if len(senders) == 2:
+            arrived.set()
+
+    consumer = await system.backend.transport.consume(ROUTES.mailbox_of("c1"), keep, prefetch=1000)
+    async with asyncio.timeout(HANG_SECONDS):
+        await arrived.wait()
+    await consumer.close()
+    assert list(senders.values())[-1] == 1
