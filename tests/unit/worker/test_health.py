@@ -63,10 +63,13 @@ def test_nothing_but_get_is_answered(place: Tcp, verb: str) -> None:
     connection.close()
 
 
-def test_a_silent_client_is_cut_off_and_no_other_waits_for_it(
-    place: Tcp, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", ["silence", "whole"])
+def test_a_slow_client_is_cut_off_and_no_other_waits_for_it(
+    bound: str, place: Tcp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "CONNECTION_SECONDS_MAX", 0.1)
+    # Either bound alone is enough: a client may also send a byte now and then.
+    monkeypatch.setattr(health._Handler, "timeout", 0.1 if bound == "silence" else None)
+    monkeypatch.setattr(health, "CONNECTION_SECONDS_MAX", 0.1 if bound == "whole" else HANG_SECONDS * 2)
     with socket.create_connection((place.host, place.port), timeout=HANG_SECONDS) as silent:
         silent.send(b"GET /ali")
         assert ask(place, "/alive", HANG_SECONDS)[0] == 200
