@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check verify bench clean servers
+.PHONY: help demo test check verify bench clean servers verifiers
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -31,7 +31,7 @@ check: $(VENV)/.dev ## Check format, lint, types (mypy and pyright) and layers
 # NEWER_REDIS start, each in the foreground on {port}; tests/servers/command.py has the details.
 PATIENT := --timeout=600 -o faulthandler_timeout=1200
 
-verify: $(VENV)/.dev $(VENV)/.node servers ## Run what does not fit in test, and all on NEWER_RABBITMQ and NEWER_REDIS
+verify: $(VENV)/.dev $(VENV)/.node servers verifiers ## Run what does not fit in test, and all on NEWER_RABBITMQ and NEWER_REDIS
 	$(PYTEST) -m "verify and not benchmark" --hypothesis-profile=verify $(PATIENT) $(ARGS)
 	@if [ -z "$$NEWER_RABBITMQ" ] || [ -z "$$NEWER_REDIS" ]; then \
 	  echo "Not verified on newer servers. Say how to start them, for example:" >&2; \
@@ -51,6 +51,9 @@ clean: ## Remove the environment and the caches
 
 servers:
 	@infra/install-servers
+
+verifiers:
+	@infra/install-verifiers
 
 # The environment is made anew when pyproject.toml changed, so that nothing it dropped lingers.
 $(VENV)/.made: pyproject.toml infra/make-venv

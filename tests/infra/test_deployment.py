@@ -7,12 +7,10 @@ the definitions.
 from __future__ import annotations
 
 import asyncio
-import json
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import nullcontext
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 import aiormq
 import pytest
@@ -21,6 +19,7 @@ import redis
 from broker_actors import ActorSystem
 from broker_actors.cli.demo.actors import InventoryRef, OrderRef
 from tests.infra import files
+from tests.infra.api import get_list
 from tests.infra.servers import DeployedRabbit, DeployedRedis
 from tests.servers import command
 from tests.servers.polling import until
@@ -111,8 +110,5 @@ def _moved(url: str, port: int) -> str:
 
 
 def _with_policy(rabbit: DeployedRabbit) -> set[str]:
-    credentials = b64encode(b"admin:change-me").decode()
-    url = f"http://127.0.0.1:{rabbit.management_port}/api/queues"
-    with urlopen(Request(url, headers={"authorization": f"Basic {credentials}"}), timeout=30) as answer:
-        queues: list[dict[str, object]] = json.load(answer)
+    queues = get_list(rabbit.management_port, "admin:change-me", "/api/queues")
     return {str(queue["name"]) for queue in queues if queue.get("policy") == "mailboxes"}
