@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from broker_actors.actor.spec import ActorSpec, actor, spec_of
@@ -40,9 +41,10 @@ class Passivate:
 class Directory:
     """Activations by address."""
 
-    def __init__(self, services: Services, specs: Mapping[str, ActorSpec]) -> None:
+    def __init__(self, services: Services, specs: Mapping[str, ActorSpec], residents_max: int) -> None:
         self._services = services
         self._specs = specs
+        self._residents_max = residents_max
         self._live: dict[Address, Activation] = {}
 
     def __len__(self) -> int:
@@ -87,6 +89,10 @@ class Directory:
             for address, activation in self._live.items()
             if now_seconds - activation.last_used_seconds >= activation.spec.options.idle_timeout_seconds
         ]
+
+    def surplus(self) -> list[Address]:
+        """Return the least recently used of what is live beyond the cap."""
+        return list(islice(self._live, max(0, len(self._live) - self._residents_max)))
 
     def of_mailbox(self, mailbox: str) -> list[Address]:
         """Return what is served from *mailbox*."""

@@ -8,7 +8,7 @@ that dies of a bug is noticed through `failed`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -34,6 +34,21 @@ from broker_actors.runtime.turn import run_turn
 BURST_MAX: Final = 50
 #: How long a method may take to end once it is cancelled; then it is left behind.
 CANCEL_SECONDS_MAX: Final = 5.0
+RESIDENTS_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What one worker takes on.
+
+    Attributes:
+        running_max: turns that run at a time; those that wait in an ask do not count.
+        residents_max: live actors; beyond it the least recently used leave memory as soon as they are idle.
+
+    """
+
+    running_max: int = RUNNING_MAX
+    residents_max: int = RESIDENTS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +76,14 @@ class Host:
         specs: Mapping[str, ActorSpec],
         holding: Holding,
         *,
-        running_max: int = RUNNING_MAX,
+        capacity: Capacity | None = None,
     ) -> None:
+        capacity = capacity or Capacity()
         self._services = services
         self._holding = holding
         self._suspects = Suspects(services, self.waits)
-        self._lanes: Lanes[Arrival | Passivate] = Lanes(running_max)
-        self._directory = Directory(services, specs)
+        self._lanes: Lanes[Arrival | Passivate] = Lanes(capacity.running_max)
+        self._directory = Directory(services, specs, capacity.residents_max)
         self._strays = Strays(services)
         self._runners: set[asyncio.Task[None]] = set()
         self._turns: dict[Address, Running] = {}
@@ -113,7 +129,10 @@ class Host:
 
     def passivate_idle(self) -> None:
         """Passivate the actors that have been idle for their type's `idle_timeout`."""
-        for address in self._directory.idle(self._services.clock.monotonic_seconds()):
+        self._passivate(self._directory.idle(self._services.clock.monotonic_seconds()))
+
+    def _passivate(self, addresses: Sequence[Address]) -> None:
+        for address in addresses:
             if self._lanes.is_idle(address):
                 self._lanes.arrive(address, Passivate(address))
         self._start_runner()
@@ -232,6 +251,7 @@ class Host:
         if activation is None:
             item.subscription.abandon()
             return
+        self._passivate(self._directory.surplus())
         task, now_seconds = asyncio.current_task(), self._services.clock.monotonic_seconds()
         assert task is not None
         self._turns[address] = Running(item, task, now_seconds)

@@ -23,7 +23,7 @@ from broker_actors.core.member import BEAT_SECONDS, Member, Report
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
 from broker_actors.runtime.holding import Holding
-from broker_actors.runtime.host import Host, Running
+from broker_actors.runtime.host import Capacity, Host, Running
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
 from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
@@ -78,7 +78,8 @@ class Worker:
         me = _member(frozenset(self._specs), clock)
         self.name = me.name
         self._holding = Holding(backend.members, me.name, observer)
-        self._host = Host(self._services, self._specs, self._holding, running_max=settings.running_max)
+        capacity = Capacity(settings.running_max, settings.residents_max)
+        self._host = Host(self._services, self._specs, self._holding, capacity=capacity)
         self._relay = Relay(self._services)
         self._watchdog = Watchdog(me.name, backend.transport, clock, observer)
         tuning = Tuning(settings.prefetch, settings.drain_timeout_seconds)
@@ -152,8 +153,11 @@ class Worker:
 
         """
         deadline_seconds = self._system.settings.drain_timeout_seconds
-        await self._said(self._sharing.leave())
-        if not await self._host.drain(deadline_seconds):
+        # Draining begins at once, also when the store takes its time to let the others know.
+        is_quiet, _ = await asyncio.gather(
+            self._host.drain(deadline_seconds), self._said(self._sharing.leave())
+        )
+        if not is_quiet:
             running = self._host.running
             text = f"{running} turns did not end within {deadline_seconds:g} s; they run again elsewhere"
             self._services.observer.observe(Trouble("drain", text))

@@ -386,3 +386,16 @@ async def test_a_business_error_of_another_actor_passes_through(deployment: Depl
     async with deployment.worker(Counter, Middle):
         with pytest.raises(BusinessError, match="11 is too much"):
             await system.ref("Middle", "m1").call("go")
+
+
+async def test_beyond_the_cap_the_least_recently_used_leave_memory_and_keep_their_state(
+    deployment: Deployment,
+) -> None:
+    system = await deployment.system()
+    refs = [system.ref(CounterRef, f"c{n}") for n in range(6)]
+    async with deployment.worker(Counter, residents_max=3) as worker:
+        for ref in refs:
+            await ref.increment()
+        await refs[0].increment()
+        assert worker.residents <= 4, "one more may be on its way out"
+        assert [await ref.increment() for ref in refs] == [3, 2, 2, 2, 2, 2]
