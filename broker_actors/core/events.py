@@ -15,6 +15,7 @@ class TurnEnded:
     Attributes:
         address: the actor.
         method: the method called.
+        message_id: what tells the envelope from all others of the actor.
         outcome: ok, business_error, retried, dead_lettered, fault, duplicate, conflict, expired or abandoned.
         attempt: which run it was, from 1.
         error: the error in one line; empty for none.
@@ -24,6 +25,7 @@ class TurnEnded:
 
     address: Address
     method: str
+    message_id: str
     outcome: str
     attempt: int
     error: str

@@ -64,7 +64,7 @@ def _level(event: Event) -> int:
             return logging.DEBUG if outcome in _QUIET_OUTCOMES else logging.WARNING
         case events.ConsumerOpened() | events.ReplyIgnored() | events.ReplyUndelivered():
             return logging.DEBUG
-        case events.Connected():
+        case events.Connected() | events.HandedOver():
             return logging.INFO
         case _:
             return logging.WARNING

@@ -222,7 +222,8 @@ class Steps:
         envelope = self._arrival.envelope
         error = summary(turn.error) if turn.error is not None and outcome != "ok" else ""
         seconds = self._services.clock.monotonic_seconds() - self._arrival.arrived_seconds
-        event = TurnEnded(envelope.address, envelope.method, outcome, turn.attempt, error, seconds)
+        known = (envelope.address, envelope.method, envelope.identity)
+        event = TurnEnded(*known, outcome, turn.attempt, error, seconds)
         self._services.observer.observe(event)
 
 

@@ -70,7 +70,7 @@ async def test_what_a_record_brings_along_is_kept_and_hides_nothing(lines: Lines
 def test_events_are_objects_with_their_fields(lines: Lines) -> None:
     with daemon_logs(LogFormat.JSON, logging.INFO):
         LoggingObserver().observe(
-            TurnEnded(Address("Talker", "t1"), "say", "retried", 2, "OSError: jam", 0.5)
+            TurnEnded(Address("Talker", "t1"), "say", "n:web:1", "retried", 2, "OSError: jam", 0.5)
         )
     (line,) = lines()
     fields = json.loads(line)
