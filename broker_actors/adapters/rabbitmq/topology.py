@@ -88,7 +88,7 @@ async def _send(channel: AbstractChannel, declaration: Declaration) -> None:
 
 
 def difference(refusal: str) -> str:
-    """Return what differs, from the broker's refusal of a declaration; the refusal if it says something else."""
+    """Return what differs, by the broker's *refusal* of a declaration; all of it if it says something else."""
     found = _MISMATCH.search(refusal)
     if found is None:
         return refusal
@@ -103,6 +103,7 @@ def _explained(reason: ChannelClosed) -> ConfigurationError:
         return TopologyMismatchError(f"the broker refused a declaration: {text}")
     kind, name = found["kind"], found["name"]
     return TopologyMismatchError(
-        f"{kind} {name} exists with other arguments: {difference(text)}. Settle which one is right; to change it, empty and delete "
-        f"the {kind} in the broker and start again, or use a new layout generation."
+        f"{kind} {name} exists with other arguments: {difference(text)}. Settle which one is right; "
+        f"to change it, empty and delete the {kind} in the broker and start again, or use a new layout "
+        "generation."
     )
