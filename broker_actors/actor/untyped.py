@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import Any, cast
 
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.handle import Handle, Target, new_handle, target_of
 from broker_actors.actor.plain import simplify
+from broker_actors.actor.stream import Stream, UnavailableStream
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import Plain
 from broker_actors.ports.calling import Call, Caller
@@ -45,6 +46,15 @@ class UntypedRemote:
         """
         delay_seconds = seconds(delay, "delay")
         await self._target.route().tell(self._call(args, kwargs), delay_seconds=delay_seconds)
+
+    def stream(self, *args: object, **kwargs: object) -> Stream[Plain]:  # noqa: ARG002 - what calling it will take
+        """Return a stream, which for now says that streams are not available yet.
+
+        Raises:
+            ConfigurationError: when it is first used.
+
+        """
+        return cast("Stream[Plain]", UnavailableStream(repr(self)))
 
     def __repr__(self) -> str:
         """Return `Counter/c1.increment`."""

@@ -83,6 +83,42 @@ def tell(  # noqa: PLR0913 - each parameter is an argument or option of the comm
         show_json({"ok": True})
 
 
+def stream(  # noqa: PLR0913 - each parameter is an argument or option of the command
+    actor_type: options.ActorType,
+    actor_id: options.ActorId,
+    method: options.MethodName,
+    args: options.Arguments = None,
+    *,
+    key: options.Key = None,
+    as_json: options.AsJson = False,
+    amqp: options.Amqp = None,
+    redis: options.Redis = None,
+) -> None:
+    """Call a generator method of an actor and print what it yields, a line each, as it comes.
+
+    Actors that yield cannot be run yet: until then this says so, with exit code 2.
+
+    Example: broker-actors stream Assistant a1 tokens "Hello"
+    """
+
+    async def call() -> None:
+        positional, named = _checked(actor_type, actor_id, args or ())
+        async with running.connect(amqp, redis) as system:
+            ref = system.ref(actor_type, actor_id).with_options(idempotency_key=key)
+            async for value in UntypedRemote(method, target_of(ref)).stream(*positional, **named):
+                _show_value(value, as_json=as_json)
+
+    running.run(call(), as_json=as_json)
+
+
+def _show_value(value: Plain, *, as_json: bool) -> None:
+    plain = jsonable(value)
+    if as_json:
+        OUT.out(json.dumps({"value": plain}, ensure_ascii=False), highlight=False)
+    else:
+        OUT.out(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False), highlight=False)
+
+
 def _checked(actor_type: str, actor_id: str, words: Sequence[str]) -> tuple[list[Plain], dict[str, Plain]]:
     """Return the arguments; refuse what cannot be before connecting, which may take its time."""
     check_type(actor_type)

@@ -88,7 +88,7 @@ async def _send(channel: AbstractChannel, declaration: Declaration) -> None:
 
 
 def difference(refusal: str) -> str:
-    """Return what differs, by the broker's *refusal* of a declaration; all of it if it says something else."""
+    """Return what differs, by the broker's *refusal* of a declaration; the refusal if it does not say."""
     found = _MISMATCH.search(refusal)
     if found is None:
         return refusal
