@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Awaitable
+from types import TracebackType
 from typing import Final, cast
 
 from broker_actors.actor.arguments import Bound
@@ -93,7 +94,19 @@ async def _until_deadline(running: Awaitable[object], envelope: Envelope, servic
 def failure_of(error: BaseException) -> ErrorRecord:
     """Return *error* as data, with as much of its traceback as a header holds."""
     try:
-        text = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(type(error), error, _from_user_code(error)))
     except BaseException:  # noqa: BLE001 - an exception may carry attributes that cannot be formatted
         text = "the traceback cannot be formatted"
     return describe(error, text[-TRACEBACK_CHARACTERS_MAX:])
+
+
+def _from_user_code(error: BaseException) -> TracebackType | None:
+    """Return the traceback of *error* without our own frames at its beginning: they are always the same."""
+    whole = frames = error.__traceback__
+    while frames is not None and _is_ours(frames):
+        frames = frames.tb_next
+    return frames or whole
+
+
+def _is_ours(frames: TracebackType) -> bool:
+    return str(frames.tb_frame.f_globals.get("__package__")) == __package__
