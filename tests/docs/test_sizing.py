@@ -1,0 +1,111 @@
+"""The figures of docs/how-to/sizing.md, measured again."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Mapping
+from statistics import mean
+from typing import Final
+
+import pytest
+import redis
+
+from broker_actors import ActorSystem
+from broker_actors.core.sharing import ranking
+from tests.benchmarks import footprint
+from tests.docs.tables import rows
+from tests.servers import RabbitServer
+from tests.servers.polling import until
+from tests.workers.shell import worker
+
+PAGE: Final = "sizing.md"
+#: Memory is not the same in every run and every version; what is off by more is another design.
+_OFF_MAX: Final = 1.6
+_TRIALS: Final = 60
+_STATISTICS_SECONDS: Final = 30
+_COUNT: Final = 1_000
+_OF_STORE: Final = {row[0]: row[2] for row in rows(PAGE, "What things take") if row[1] == "Redis"}
+_OF_BROKER: Final = {row[0]: row[2] for row in rows(PAGE, "What things take") if row[1] == "RabbitMQ"}
+
+
+@pytest.mark.verify
+async def test_the_store_needs_what_the_page_says(amqp_url: str, redis_url: str) -> None:
+    async with (
+        ActorSystem.connect(amqp_url, redis_url) as system,
+        worker(*footprint.words(system, "Small", "Large")),
+    ):
+        _compare(_OF_STORE, await footprint.of_store(system, redis_url, _COUNT))
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(300)
+async def test_the_broker_needs_what_the_page_says(redis_url: str) -> None:
+    with RabbitServer() as server:
+        async with ActorSystem.connect(server.url, redis_url) as system:
+            figures = await footprint.of_broker(system, server)
+    # How long a declaration takes is a matter of the disk, and of who else uses it.
+    del figures["declaring a mailbox"]
+    _compare({name: _OF_BROKER[name] for name in figures}, figures)
+
+
+@pytest.mark.parametrize("processes", [4, 8, 16])
+def test_the_busiest_process_has_as_much_as_the_page_says(processes: int) -> None:
+    for row in rows(PAGE, "Mailboxes of a type"):
+        mailboxes = int(row[0]) * processes
+        shown = float(row[{4: 1, 8: 2, 16: 3}[processes]])
+        assert mean(_busiest(processes, mailboxes, trial) for trial in range(_TRIALS)) == pytest.approx(
+            shown, abs=0.12
+        )
+
+
+@pytest.mark.verify
+async def test_a_worker_and_a_client_open_as_many_connections_as_the_page_says(
+    rabbit_server: RabbitServer, amqp_url: str, redis_url: str
+) -> None:
+    (of_worker, of_client) = (
+        [int(re.findall(r"\d+", cell)[0]) for cell in row[1:]] for row in rows(PAGE, "Connections")
+    )
+    with redis.Redis.from_url(redis_url) as operator:
+        async with ActorSystem.connect(amqp_url, redis_url) as system:
+            assert _clients(operator) == of_client[2]
+            await asyncio.to_thread(_until_connections, rabbit_server, amqp_url, of_client[0])
+            async with worker(*footprint.words(system, "Small")):
+                assert _clients(operator) == of_client[2] + of_worker[2]
+                both = of_client[0] + of_worker[0]
+                await asyncio.to_thread(_until_connections, rabbit_server, amqp_url, both)
+                await system.ref(footprint.SmallRef, "s").add()
+                assert _clients(operator) == of_client[2] + 1 + of_worker[2]
+
+
+def _compare(shown: Mapping[str, str], measured: Mapping[str, float]) -> None:
+    assert shown.keys() == measured.keys()
+    for name, value in measured.items():
+        on_page = float(re.sub(r"[^\d.]", "", shown[name].replace("KB", "")))
+        on_page *= 1000 if "KB" in shown[name] else 1
+        text = (
+            f"{name}: {value:.0f} bytes, and {shown[name]} on the page: python -m tests.benchmarks.footprint"
+        )
+        assert on_page / _OFF_MAX < value < on_page * _OFF_MAX, text
+
+
+def _busiest(processes: int, mailboxes: int, trial: int) -> float:
+    names = [f"web-{n}:{trial}:{trial * processes + n:08x}" for n in range(processes)]
+    owners = Counter(ranking(f"actors.Order.g1.{n}", names)[0] for n in range(mailboxes))
+    return max(owners.values()) * processes / mailboxes
+
+
+def _clients(operator: redis.Redis) -> int:
+    listed = operator.client_list()
+    assert isinstance(listed, list)
+    return sum(str(one["name"]).startswith("broker-actors") for one in listed)
+
+
+def _until_connections(server: RabbitServer, amqp_url: str, count: int) -> None:
+    path = f"/api/vhosts/{amqp_url.rpartition('/')[2]}/connections"
+    until(
+        lambda: footprint.answer(server, path).count(b'"node"') == count,
+        f"{count} connections",
+        _STATISTICS_SECONDS,
+    )
