@@ -110,6 +110,25 @@ class SlowTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreRolledBack:
+    """The store has lost commits it had confirmed: a backup was restored, or a failover lost writes.
+
+    The actor goes on from what the store has. What it did in the lost commits is undone in
+    its state, their messages do not come again, and calls that are sent again may run twice.
+
+    Attributes:
+        address: the actor.
+        version: commits this worker knows of.
+        found: commits the store knows of.
+
+    """
+
+    address: Address
+    version: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something failed in the background and will be tried again."""
 
@@ -128,5 +147,6 @@ Event: TypeAlias = (
     | ConnectionLost
     | Connected
     | SlowTurn
+    | StoreRolledBack
     | Trouble
 )

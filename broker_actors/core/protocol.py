@@ -7,7 +7,7 @@ come in is `broker_actors.core.turn`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -94,7 +94,14 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """Somebody else holds the actor now; the write was refused."""
+    """Somebody else holds the actor now, or the store is not where it was; the write was refused.
+
+    Attributes:
+        version: the version the store holds.
+
+    """
+
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,5 +66,7 @@ def _level(event: Event) -> int:
             return logging.DEBUG
         case events.Connected() | events.HandedOver():
             return logging.INFO
+        case events.StoreRolledBack():
+            return logging.ERROR
         case _:
             return logging.WARNING

@@ -290,6 +290,8 @@ class Store(Protocol):
         keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.
 
+        A store whose version is below the claim's has lost commits it had answered.
+
         Sending the same commit again after a lost answer, before the next one, returns what
         it returned, or would have; sent again later it is fenced. Commits of one loop pass leave together.
 

@@ -14,13 +14,16 @@ from typing import Final
 from broker_actors.actor.spec import ActorSpec, actor, spec_of
 from broker_actors.core.address import Address
 from broker_actors.core.errors import PlatformError, UndecodableError
-from broker_actors.core.events import Trouble
+from broker_actors.core.events import StoreRolledBack, Trouble
 from broker_actors.core.outgoing import unpack
 from broker_actors.ports.store import Claim
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
 from broker_actors.runtime.services import Services
+
+#: Actors that were live here of which the version is remembered, to know a store that has gone back.
+VERSIONS_MAX: Final = 100_000
 
 
 @actor(delivery="at_least_once")
@@ -46,6 +49,8 @@ class Directory:
         self._specs = specs
         self._residents_max = residents_max
         self._live: dict[Address, Activation] = {}
+        #: How many commits were known of actors that were live here, the latest last.
+        self._versions: dict[Address, int] = {}
 
     def __len__(self) -> int:
         """How many actors are live."""
@@ -73,6 +78,7 @@ class Directory:
         activation = self._live.pop(address, None)
         if activation is None:
             return
+        self._remember(activation)
         try:
             await activation.deactivate()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's hook may raise anything; the actor leaves
@@ -80,7 +86,9 @@ class Directory:
 
     def discard(self, address: Address) -> None:
         """Forget the activation of *address* without its hook: it is not what was last committed."""
-        self._live.pop(address, None)
+        activation = self._live.pop(address, None)
+        if activation is not None:
+            self._remember(activation)
 
     def idle(self, now_seconds: float) -> list[Address]:
         """Return what has been idle for the `idle_timeout` of its type."""
@@ -108,10 +116,22 @@ class Directory:
         if not spec.durable:
             return Activation(address, spec, NoLedger(), None, mailbox)
         claim = await self._services.store.claim(address, self._services.clock.token())
+        known = self._versions.pop(address, 0)
+        if claim.version < known:
+            self._services.observer.observe(StoreRolledBack(address, known, claim.version))
         if claim.outbox:
             await self._dispatch_leftovers(claim)
-        ledger: Ledger = StoreLedger(self._services.store, claim, self._services.clock)
+        services = self._services
+        ledger: Ledger = StoreLedger(services.store, claim, services.clock, services.observer)
         return Activation(address, spec, ledger, claim.state, mailbox)
+
+    def _remember(self, activation: Activation) -> None:
+        if not activation.ledger.version:
+            return
+        self._versions.pop(activation.address, None)
+        self._versions[activation.address] = activation.ledger.version
+        if len(self._versions) > VERSIONS_MAX:
+            del self._versions[next(iter(self._versions))]
 
     async def _dispatch_leftovers(self, claim: Claim) -> None:
         """Send what a predecessor committed and did not get confirmed, before anything newer."""

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from broker_actors.core.envelope import Envelope
+from broker_actors.core.events import StoreRolledBack
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.observer import Observer
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
 from broker_actors.runtime.numbers import Numbers
 
@@ -50,6 +52,11 @@ class Ledger(Protocol):
         """The fencing token of this activation; 0 without a store."""
         ...
 
+    @property
+    def version(self) -> int:
+        """How many commits this activation knows of; 0 without a store."""
+        ...
+
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether the keyed or numbered *envelope* has run."""
         ...
@@ -70,18 +77,24 @@ class Ledger(Protocol):
 class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
-    __slots__ = ("_claim", "_clock", "_numbers", "_store")
+    __slots__ = ("_claim", "_clock", "_numbers", "_observer", "_store")
 
-    def __init__(self, store: Store, claim: Claim, clock: Clock) -> None:
+    def __init__(self, store: Store, claim: Claim, clock: Clock, observer: Observer) -> None:
         self._store = store
         self._claim = claim
         self._clock = clock
+        self._observer = observer
         self._numbers = Numbers(store, claim, clock.now_ms())
 
     @property
     def epoch(self) -> int:
         """The fencing token of this activation."""
         return self._claim.epoch
+
+    @property
+    def version(self) -> int:
+        """How many commits this activation knows of."""
+        return self._claim.version
 
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether the *envelope* has run; raises `StoreUnavailableError`."""
@@ -103,12 +116,25 @@ class StoreLedger:
             await self._numbers.acceptance(envelope, answer, retention_seconds, self._clock.now_ms()),
         )
         result = await self._store.commit(commit)
-        if isinstance(result, Committed):
-            if commit.writes:
-                self._claim = replace(self._claim, version=self._claim.version + 1)
-            if commit.acceptance is not None:
-                self._numbers.committed(commit.acceptance)
+        match result:
+            case Committed():
+                self._committed(commit)
+            case Fenced(version=found):
+                self._fenced(found)
         return result
+
+    def _committed(self, commit: Commit) -> None:
+        if commit.writes:
+            self._claim = replace(self._claim, version=self._claim.version + 1)
+        if commit.acceptance is not None:
+            self._numbers.committed(commit.acceptance)
+
+    def _fenced(self, found: int) -> None:
+        known = self._claim.version
+        if found < known:
+            self._observer.observe(StoreRolledBack(self._claim.address, known, found))
+            # Said once: who claims the actor next starts from what there is.
+            self._claim = replace(self._claim, version=found)
 
     async def dispatched(self, indices: Sequence[int]) -> None:
         """Forget these items of the last commit; raises `StoreUnavailableError`."""
@@ -126,6 +152,7 @@ class NoLedger:
     __slots__ = ()
 
     epoch = 0
+    version = 0
 
     async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape
         """Return `Fresh`: nothing is remembered."""

@@ -143,7 +143,7 @@ async def test_of_two_commits_at_one_version_one_is_fenced(open_store: OpenStore
     outcomes = await asyncio.gather(
         one.commit(commit_of(claim, "turn a", b"a")), other.commit(commit_of(claim, "turn b", b"b"))
     )
-    assert sorted(map(repr, outcomes)) == ["Committed()", "Fenced()"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Committed", "Fenced"]
     assert (await one.claim(actor(), "next")).version == 1
 
 
@@ -194,3 +194,17 @@ async def test_actors_of_different_types_do_not_share_anything(store: Store) -> 
     await store.commit(commit_of(await store.claim(actor("x", "A"), "mine"), "turn", b"a", (b"item",)))
     assert (await store.claim(actor("x", "B"), "mine")).state is None
     assert await store.undispatched("B", older_than_seconds=0) == []
+
+
+async def test_a_refused_commit_says_which_version_the_store_holds(store: Store) -> None:
+    claim = await store.claim(actor(), "mine")
+    ahead = await store.commit(commit_of(replace(claim, version=5), "turn"))
+    assert isinstance(ahead, Fenced)
+    assert ahead.version == 0, "below the claim's: the store has lost commits"
+    await store.commit(commit_of(claim, "turn"))
+    behind = await store.commit(commit_of(claim, "another turn"))
+    assert isinstance(behind, Fenced)
+    assert behind.version == 1
+    nobody = await store.commit(commit_of(replace(claim, address=actor("unheard of"), version=3), "turn"))
+    assert isinstance(nobody, Fenced)
+    assert nobody.version == 0

@@ -271,7 +271,7 @@ class MemoryStore:
         if actor.commit == commit.nonce:
             return Committed()
         if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
-            return Fenced()
+            return Fenced(actor.version)
         if not commit.writes:
             return Committed()
         now_ms = self._clock.now_ms()

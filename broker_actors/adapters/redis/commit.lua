@@ -11,7 +11,7 @@
 --         19, 20 replies to forget: from this number, up to and without that one
 --         21 when the last of the forgotten senders was heard of, in ms   22 how many follow
 --         then the senders to forget, then the outbox items
--- Answer  COMMITTED or FENCED
+-- Answer  -1 for committed; the version the store holds for fenced
 --
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
 -- that also holds after the store lost writes), and only once per commit nonce. Writing
@@ -29,6 +29,7 @@ local drop_from, drop_to, forgotten_ms = tonumber(ARGV[19]), tonumber(ARGV[20]),
 local FIRST_FORGOTTEN = 23
 local FIRST_ITEM = FIRST_FORGOTTEN + tonumber(ARGV[22])
 local POSITIVE = '^[1-9]%d*$'
+local COMMITTED = -1
 
 local accepts = sender ~= ''
 local record = has_record and KEYS[5]
@@ -43,13 +44,13 @@ end
 
 local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'commit')
 if held[4] == nonce then
-  return 'COMMITTED'
+  return COMMITTED
 end
 if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
-  return 'FENCED'
+  return tonumber(held[3] or '0')
 end
 if not has_state and not record and not accepts and #ARGV < FIRST_ITEM then
-  return 'COMMITTED'
+  return COMMITTED
 end
 
 if accepts then
@@ -93,4 +94,4 @@ if accepts then
     redis.call('HSET', actor, 'forgotten', forgotten_ms)
   end
 end
-return 'COMMITTED'
+return COMMITTED

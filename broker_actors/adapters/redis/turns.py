@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Final
 
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
 from broker_actors.adapters.redis.connection import Answer, Arg
@@ -12,6 +13,9 @@ from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.reply import Reply
 from broker_actors.ports.store import Acceptance, Claim, Commit, KeyedRecord
+
+#: What the script answers when it has written; no version is below 0.
+COMMITTED: Final = -1
 
 
 def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
