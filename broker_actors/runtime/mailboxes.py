@@ -203,11 +203,11 @@ class Mailboxes:
             await asyncio.wait([ended, abandoned, moves], return_when=asyncio.FIRST_COMPLETED)
             if moves.done() and not ended.done() and not abandoned.done():
                 await self._finish(mailbox, subscription, ended)
-            if not ended.done():
-                # Not before: a consumer of ours that is still open must be closed by `close`.
-                await consumer.close()
+            reason = ended.result() if ended.done() else "given back to the broker"
+            await consumer.close()
+            # Not before: while it is open, `close` must know of it.
             self._consumers.discard(consumer)
-            return ended.result() if ended.done() else "given back to the broker"
+            return reason
         finally:
             for waiting in (ended, abandoned, moves):
                 waiting.cancel()
