@@ -104,14 +104,15 @@ class MemoryQueue:
 
     @property
     def held(self) -> int:
-        """How many messages it holds, ready or out."""
-        return len(self.ready) + sum(len(subscription.unacked) for subscription in self._subscriptions)
+        """How many messages it holds, ready, returned or out."""
+        out = sum(len(subscription.unacked) for subscription in self._subscriptions)
+        return len(self.ready) + len(self.returned) + out
 
     @property
     def entries(self) -> list[Entry]:
-        """What the queue holds: what is out and what is ready, in order of arrival."""
+        """What the queue holds: what is out, returned or ready, in order of arrival."""
         out = [entry for subscription in self._subscriptions for entry in subscription.unacked.values()]
-        return sorted([*out, *self.ready], key=lambda entry: entry.position)
+        return sorted([*out, *self.returned, *self.ready], key=lambda entry: entry.position)
 
     def put(self, message: WireMessage, key: str, now_seconds: float) -> None:
         """Append a message and hand out what may be handed out."""

@@ -73,7 +73,10 @@ class SingleActiveQueue(RuleBasedStateMachine):
         ready = [number_of(entry) for entry in self.queue.ready]
         returned = [number_of(entry) for entry in self.queue.returned]
         out = [number_of(entry) for reader in self.subscribed for entry in reader.held.values()]
-        assert sorted([*returned, *ready, *out]) == [n for n in range(self.put) if n not in self.acknowledged]
+        left = [n for n in range(self.put) if n not in self.acknowledged]
+        assert sorted([*returned, *ready, *out]) == left
+        assert [number_of(entry) for entry in self.queue.entries] == left
+        assert self.queue.held == len(left)
         assert ready == sorted(ready)
         assert max(returned, default=-1) < min(ready, default=self.put)
 
