@@ -104,9 +104,10 @@ class Mailboxes:
 
     def hand_over(self, name: str, *, stays: bool) -> None:
         """Finish what runs and give the mailbox *name* back; then stand by for it, or forget it."""
-        mailbox = self._mailboxes[name]
-        mailbox.stays = stays
-        mailbox.moves.set()
+        mailbox = self._mailboxes.get(name)
+        if mailbox is not None:
+            mailbox.stays = stays
+            mailbox.moves.set()
 
     def standing(self, name: str) -> Standing:
         """Return how this worker stands to the mailbox *name*."""

@@ -49,6 +49,11 @@ class Sharing:
         ranked = self._ranked(mailbox)
         return bool(ranked) and ranked[0] == self._me.name
 
+    def shared_with_others(self) -> list[str]:
+        """Return the mailboxes that somebody else consumes, too, by the latest word of each."""
+        others = [member.consuming for name, member in self._living.items() if name != self._me.name]
+        return [mailbox for mailbox in self._shared if any(mailbox in consuming for consuming in others)]
+
     @property
     def silent(self) -> str:
         """Why the store has not heard of this worker for too long; empty if it has."""

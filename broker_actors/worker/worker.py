@@ -89,6 +89,7 @@ class Worker:
         self._background: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self._entered = False
+        self._stopping = False
 
     async def __aenter__(self) -> Self:
         """Start: return once every mailbox is consumed.
@@ -153,6 +154,10 @@ class Worker:
 
         """
         deadline_seconds = self._system.settings.drain_timeout_seconds
+        self._stopping = True
+        # Each as soon as its own turns have ended: one long turn must not hold up all the others.
+        for mailbox in self._sharing.shared_with_others():
+            self._mailboxes.hand_over(mailbox, stays=False)
         # Draining begins at once, also when the store takes its time to let the others know.
         is_quiet, _ = await asyncio.gather(
             self._host.drain(deadline_seconds), self._said(self._sharing.leave())
@@ -167,6 +172,8 @@ class Worker:
         """Return whether this worker does its work now. Safe to call from any thread."""
         if self._background is None:
             return Status(ready=False, reasons=("the worker is not running",))
+        if self._stopping:
+            return Status(ready=False, reasons=("the worker is stopping",))
         missing = {**self._mailboxes.missing, **self._relayed.missing}
         reasons = [f"{mailbox} is not consumed: {why}" for mailbox, why in missing.items()]
         reasons += [why for why in (self._sharing.silent, self._watchdog.trouble) if why]

@@ -5,15 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import ClassVar
 
 import pytest
 
-from broker_actors import Worker
+from broker_actors import Ref, Worker, actor, method
 from broker_actors.core.events import ConsumerOpened, HandedOver, TurnEnded
+from broker_actors.core.topology import Layout
 from tests.acceptance import moving
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.moving import Sequence
 
+
+@actor(partitions=8)
+class Hall:
+    """Keeps whoever enters until it may leave."""
+
+    entered: ClassVar[asyncio.Event]
+    may_leave: ClassVar[asyncio.Event]
+
+    @method
+    async def wait(self) -> str:
+        Hall.entered.set()
+        await Hall.may_leave.wait()
+        return "left"
+
+
+class HallRef(Hall, Ref):
+    """Typed handle."""
+
+
+HALLS = Layout("Hall")
 MAILBOXES = frozenset(f"actors.Sequence.g1.{n}" for n in range(8))
 #: How long a mailbox may be without anybody who works, as promised.
 GAP_SECONDS_MAX = 2.0
@@ -95,3 +117,25 @@ async def test_a_mailbox_is_opened_once_by_each_of_its_consumers(deployment: Dep
         await settled(first, second)
         opened = [event.mailbox for event in deployment.watcher.of(ConsumerOpened)]
         assert {mailbox: opened.count(mailbox) for mailbox in MAILBOXES} == dict.fromkeys(MAILBOXES, 2)
+
+
+async def test_one_long_turn_of_a_stopping_worker_holds_up_no_other_mailbox(deployment: Deployment) -> None:
+    Hall.entered, Hall.may_leave = asyncio.Event(), asyncio.Event()
+    system = await deployment.system()
+    both = (Sequence, Hall)
+    async with deployment.worker(*both) as stays, deployment.worker(*both) as joins:
+        await settled(stays, joins)
+        # One of those that never moved, so the worker that was there first runs it.
+        hall_id = next(f"h{n}" for n in range(99) if stays.owns(HALLS.mailbox_of(f"h{n}")))
+        waiting = asyncio.ensure_future(
+            system.ref(HallRef, hall_id).with_options(timeout=HANG_SECONDS).wait()
+        )
+        await Hall.entered.wait()
+        stopping = asyncio.ensure_future(stays.stop())
+        answers = [system.ref(moving.SequenceRef, f"s{n}").take(0) for n in range(moving.ACTORS)]
+        assert await asyncio.gather(*answers) == [0] * moving.ACTORS
+        assert not stopping.done()
+        assert stays.status().reasons == ("the worker is stopping",)
+        Hall.may_leave.set()
+        assert await waiting == "left"
+        await stopping
