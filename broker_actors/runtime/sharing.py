@@ -49,11 +49,6 @@ class Sharing:
         ranked = self._ranked(mailbox)
         return bool(ranked) and ranked[0] == self._me.name
 
-    def shared_with_others(self) -> list[str]:
-        """Return the mailboxes that somebody else consumes, too, by the latest word of each."""
-        others = [member.consuming for name, member in self._living.items() if name != self._me.name]
-        return [mailbox for mailbox in self._shared if any(mailbox in consuming for consuming in others)]
-
     @property
     def silent(self) -> str:
         """Why the store has not heard of this worker for too long; empty if it has."""
@@ -76,10 +71,10 @@ class Sharing:
         for mailbox in self._shared:
             self._move(mailbox)
 
-    async def leave(self) -> None:
-        """Tell the others to take over; raises what the store raises."""
+    async def leave(self, observer: Observer) -> None:
+        """Have the others take over what they can: each mailbox moves as soon as its own turns have ended."""
         self._me = replace(self._me, leaving=True)
-        await self._members.beat(replace(self._me, consuming=self._consuming()), Report())
+        await self.beat(Report(), observer)
 
     async def left(self) -> None:
         """End this worker's lease; raises what the store raises."""

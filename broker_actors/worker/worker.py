@@ -155,13 +155,9 @@ class Worker:
         """
         deadline_seconds = self._system.settings.drain_timeout_seconds
         self._stopping = True
-        # Each as soon as its own turns have ended: one long turn must not hold up all the others.
-        for mailbox in self._sharing.shared_with_others():
-            self._mailboxes.hand_over(mailbox, stays=False)
         # Draining begins at once, also when the store takes its time to let the others know.
-        is_quiet, _ = await asyncio.gather(
-            self._host.drain(deadline_seconds), self._said(self._sharing.leave())
-        )
+        leaving = self._said(self._sharing.leave(self._services.observer))
+        is_quiet, _ = await asyncio.gather(self._host.drain(deadline_seconds), leaving)
         if not is_quiet:
             running = self._host.running
             text = f"{running} turns did not end within {deadline_seconds:g} s; they run again elsewhere"
