@@ -16,7 +16,7 @@ from broker_actors import ActorSystem
 from broker_actors.core.sharing import ranking
 from tests.benchmarks import footprint
 from tests.docs.tables import rows
-from tests.servers import RabbitServer
+from tests.servers import RabbitServer, command
 from tests.servers.polling import until
 from tests.workers.shell import worker
 
@@ -41,7 +41,9 @@ async def test_the_store_needs_what_the_page_says(amqp_url: str, redis_url: str)
 
 @pytest.mark.verify
 @pytest.mark.timeout(300)
-async def test_the_broker_needs_what_the_page_says(redis_url: str) -> None:
+async def test_the_broker_needs_what_the_page_says(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of the release that the page names.
+    monkeypatch.delenv(command.RABBITMQ, raising=False)
     with RabbitServer() as server:
         async with ActorSystem.connect(server.url, redis_url) as system:
             figures = await footprint.of_broker(system, server)
