@@ -1,0 +1,123 @@
+"""What is sent, and what must come of it whatever died on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from broker_actors import ActorSystem
+from broker_actors.core import dead, topology
+from broker_actors.core.address import Address
+from broker_actors.ports.transport import Delivery, Transport
+from tests.crash.actors import BackRef, FrontRef
+from tests.crash.points import Form, Point, Scene
+from tests.crash.worker import HANG_SECONDS, LOOK_SECONDS
+
+ACTOR: Final = "a1"
+_PLANS: Final = {Form.TELL: "", Form.ASK: "", Form.CHAIN: "tell", Form.NESTED: "ask"}
+_MORE: Final = {Scene.RETRY: "fail", Scene.DEAD: "reject", Scene.MOVE: "linger", Scene.STOP: "linger"}
+_PREFETCH: Final = 100
+#: Delay levels a retry of `Front` may come by: of 1, 2 and 4 seconds.
+LEVELS_USED: Final = 3
+
+
+@dataclass
+class Story:
+    """Two messages to one actor, of which the first has all the trouble."""
+
+    point: Point
+    form: Form
+    asks: dict[int, asyncio.Task[str]] = field(default_factory=dict[int, asyncio.Task[str]])
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for answers. Of what is to be a dead letter nobody does."""
+        return self.form in {Form.ASK, Form.CHAIN} and self.point.scene is not Scene.DEAD
+
+    async def send(self, system: ActorSystem, number: int) -> None:
+        """Send message *number* and return when it is in the mailbox, or on its way there."""
+        scene, plan = self.point.scene, _PLANS[self.form]
+        if number == 1:
+            plan = f"{plan} {_MORE.get(scene, '')}"
+        key = f"key {number}" if scene is Scene.KEYED else None
+        front = system.ref(FrontRef, ACTOR).with_options(timeout=HANG_SECONDS, idempotency_key=key)
+        if self.is_asked:
+            self.asks[number] = asyncio.ensure_future(front.take(number, plan))
+            await asyncio.sleep(0)
+        else:
+            await front.take.tell(number, plan)
+
+    @property
+    def taken(self) -> list[int]:
+        """The messages that have an effect at `Front`."""
+        return [2] if self.point.scene is Scene.DEAD else [1, 2]
+
+    @property
+    def notes(self) -> list[str]:
+        """The notes at `Back`: one of a turn that failed is there only if it was asked for, and not told."""
+        scene, asked = self.point.scene, self.form is Form.NESTED
+        runs = {Scene.RETRY: ["1#1", "1#2", "2#1"]}.get(scene, ["1#1", "2#1"])
+        if asked:
+            return [f"{run} asked" for run in runs]
+        if self.form is not Form.CHAIN:
+            return []
+        kept = {Scene.RETRY: runs[1:], Scene.DEAD: runs[1:]}.get(scene, runs)
+        return [f"{run} {which}" for run in kept for which in ("first", "second")]
+
+    async def check(self, system: ActorSystem) -> None:
+        """Wait until everything has come to rest, and fail if that is not what it must be."""
+        front = system.ref(FrontRef, ACTOR).with_options(timeout=HANG_SECONDS)
+        back = system.ref(BackRef, ACTOR).with_options(timeout=HANG_SECONDS)
+        answers = {number: await ask for number, ask in self.asks.items()}
+        while len(await front.read()) < len(self.taken) or len(await back.read()) < len(self.notes):  # noqa: ASYNC110 - actors tell nobody outside
+            await asyncio.sleep(LOOK_SECONDS)
+        await _rest(system.backend.transport)
+        taken, notes = await front.read(), await back.read()
+        if self.point.scene is Scene.RETRY:
+            # What waits for its retry lets others pass.
+            assert (sorted(taken), sorted(notes)) == (self.taken, self.notes)
+            assert [note for note in notes if note[0] == "1"] == [
+                note for note in self.notes if note[0] == "1"
+            ]
+        else:
+            assert (taken, notes) == (self.taken, self.notes)
+        assert answers == {number: f"{number} is {taken.index(number) + 1}" for number in self.asks}
+
+    async def check_nothing_is_left(self, system: ActorSystem) -> None:
+        """Fail if a mailbox or an outbox is not empty, or a dead letter is there that should not be."""
+        transport, store = system.backend.transport, system.backend.store
+        for actor_type in ("Front", "Back"):
+            assert (await transport.depth(f"actors.{actor_type}.g1.0")).ready == 0
+            found = await store.peek(Address(actor_type, ACTOR))
+            assert found is None or not found.outbox
+        assert (await transport.depth(topology.dead_queue("Back"))).ready == 0
+        assert (await transport.depth(topology.DEAD)).ready == 0
+        letters = await _letters(transport)
+        expected = (
+            {f"{dead.Reason.REJECTED}: BusinessError: 1"} if self.point.scene is Scene.DEAD else set[str]()
+        )
+        assert {f"{letter.reason}: {letter.error}" for letter in letters} == expected
+        # The copies of one letter have one id.
+        assert len({letter.id for letter in letters}) == len(expected)
+
+
+async def _rest(transport: Transport) -> None:
+    """Return when nothing waits in a delay level or to be forwarded."""
+    queues = [topology.DUE, *(f"actors.delay.{level:02}" for level in range(LEVELS_USED))]
+    while any([(await transport.depth(queue)).ready for queue in queues]):  # noqa: ASYNC110 - a queue sends no event
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _letters(transport: Transport) -> list[dead.DeadLetter]:
+    queue = topology.dead_queue("Front")
+    count = (await transport.depth(queue)).ready
+    found: asyncio.Queue[Delivery] = asyncio.Queue()
+    consumer = await transport.consume(queue, found.put_nowait, prefetch=_PREFETCH)
+    letters: list[dead.DeadLetter] = []
+    for _ in range(count):
+        delivery = await found.get()
+        delivery.ack()
+        letters.append(dead.read(delivery.message))
+    await consumer.close()
+    return letters
