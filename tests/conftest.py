@@ -45,6 +45,17 @@ def rabbit_server(private_rabbit: RabbitServer) -> RabbitServer:
     return private_rabbit
 
 
+@pytest.fixture(scope="module")
+def vhosts(request: pytest.FixtureRequest) -> VirtualHosts:
+    """Makes empty brokers, for a module whose tests share one."""
+    running = os.environ.get("BROKER_ACTORS_TEST_AMQP")
+    if running:
+        return _vhosts_of(running)
+    server: RabbitServer = request.getfixturevalue("private_rabbit")
+    server.repair()
+    return server.vhosts
+
+
 @pytest.fixture
 def amqp_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty broker: a virtual host of the test's own, removed at its end."""

@@ -1,14 +1,18 @@
 """A worker process that dies at the spot its environment names: `python -m tests.crash.doomed`.
 
-It runs the real adapters behind `ports`, on a clock that does not wait between rounds.
+It loads everything, then reads from stdin a JSON map of what else belongs into its
+environment. It runs the real adapters behind `ports`, on a clock that does not wait between rounds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, cast
 
 from broker_actors import ActorSystem, Settings, Worker
@@ -26,6 +30,8 @@ from tests.integration.redis.proxy import proxy_to
 
 #: Set where the tells of `Front` are refused at first.
 REFUSES: Final = "CRASH_REFUSES"
+#: The file that takes what it says.
+LOG: Final = "CRASH_LOG"
 ROUNDS: Final = frozenset({BEAT_SECONDS, TICK_SECONDS, SWEEP_SECONDS})
 ROUND_SECONDS: Final = 0.05
 
@@ -67,4 +73,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    os.environ.update(json.loads(sys.stdin.readline()))
+    with Path(os.environ[LOG]).open("ab") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
     asyncio.run(main())

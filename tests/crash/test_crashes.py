@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from broker_actors import ActorSystem, Settings, Worker
 from broker_actors.actor.spec import spec_of
 from broker_actors.core.sharing import ranking
 from tests.crash.actors import Back, Front
+from tests.crash.conftest import Shelf
 from tests.crash.points import POINTS, Form, Point, Scene
 from tests.crash.story import Story
-from tests.crash.worker import HANG_SECONDS, Doomed, doomed
+from tests.crash.worker import HANG_SECONDS, Doomed, Ward
 
 MAILBOX = "actors.Front.g1.0"
 #: Chances are even each time.
@@ -29,25 +32,50 @@ CASES = [
 ]
 
 
-@pytest.mark.timeout(2 * HANG_SECONDS)
-@pytest.mark.parametrize(("point", "form"), CASES)
-async def test_a_worker_that_dies_costs_nothing(
-    amqp_url: str, redis_url: str, tmp_path: Path, point: Point, form: Form
-) -> None:
-    settings, story = Settings(url=amqp_url, redis_url=redis_url), Story(point, form)
-    async with asyncio.timeout(HANG_SECONDS), AsyncExitStack() as stack:
-        # Whoever asks goes after the death, if the scene wants it.
-        caller = await stack.enter_async_context(ActorSystem(settings))
-        system = await stack.enter_async_context(ActorSystem(settings))
+@dataclass
+class Case:
+    """What one case has to itself.
+
+    Attributes:
+        caller: the system of whoever sends, who may go before everything is done.
+        system: that of who looks at the outcome, and of the worker that lives.
+        shelf: where its broker comes from.
+        ward: where its workers come from that are to die.
+        folder: where those leave their marks.
+
+    """
+
+    caller: ActorSystem
+    system: ActorSystem
+    shelf: Shelf
+    ward: Ward
+    folder: Path
+
+
+@pytest.fixture
+async def case(shelf: Shelf, ward: Ward, redis_url: str, tmp_path: Path) -> AsyncIterator[Case]:
+    settings = Settings(url=shelf.take(), redis_url=redis_url)
+    async with ActorSystem(settings) as caller, ActorSystem(settings) as system:
         for cls in (Front, Back):
             await caller.dispatch.layout(cls.__name__, spec_of(cls).layout)
+        yield Case(caller, system, shelf, ward, tmp_path)
+
+
+@pytest.mark.timeout(2 * HANG_SECONDS)
+@pytest.mark.parametrize(("point", "form"), CASES)
+async def test_a_worker_that_dies_costs_nothing(case: Case, point: Point, form: Form) -> None:
+    caller, system, story = case.caller, case.system, Story(point, form)
+    async with asyncio.timeout(HANG_SECONDS), AsyncExitStack() as stack:
         await story.send(caller, 1)
         if point.scene is not Scene.IDLE:
             await story.send(caller, 2)
+        survivor = None
         for spot in point.spots:
-            async with doomed(settings, point.scene, spot, tmp_path) as dying:
+            with case.ward.doomed(system.settings, point.scene, spot, case.folder) as dying:
                 survivor = await _provoke(point.scene, dying, system, stack)
                 await dying.died()
+            if spot is not point.spots[-1]:
+                await _expire_leases(system)
         if point.scene is Scene.GIVEN_UP:
             await _give_up(story, caller)
         if point.scene is Scene.IDLE:
@@ -57,6 +85,14 @@ async def test_a_worker_that_dies_costs_nothing(
         await story.check(system)
         await survivor.stop()
         await story.check_nothing_is_left(system)
+    case.shelf.give_back()
+
+
+async def _expire_leases(system: ActorSystem) -> None:
+    """Make the others know at once who is dead: of two dead ones a third worker would wait for one to expire."""
+    members = system.backend.members
+    for member, _ in await members.everyone():
+        await members.leave(member.name)
 
 
 async def _provoke(scene: Scene, dying: Doomed, system: ActorSystem, stack: AsyncExitStack) -> Worker | None:
