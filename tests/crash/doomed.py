@@ -1,7 +1,8 @@
-"""A worker process that dies at the spot its environment names: `python -m tests.crash.doomed`.
+"""Worker processes that die at the spot their environment names: `python -m tests.crash.doomed`.
 
-It loads everything, then reads from stdin a JSON map of what else belongs into its
-environment. It runs the real adapters behind `ports`, on a clock that does not wait between rounds.
+Loading an interpreter takes longer than most deaths, so one is loaded and forks for each
+line of its stdin. The worker runs the real adapters behind `ports`, on a clock that does
+not wait between rounds.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import json
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from broker_actors import ActorSystem, Settings, Worker
 from broker_actors.adapters.clock import SystemClock
@@ -34,6 +37,7 @@ REFUSES: Final = "CRASH_REFUSES"
 LOG: Final = "CRASH_LOG"
 ROUNDS: Final = frozenset({BEAT_SECONDS, TICK_SECONDS, SWEEP_SECONDS})
 ROUND_SECONDS: Final = 0.05
+ALARM_SECONDS: Final = 120
 
 
 class HastyClock(SystemClock):
@@ -72,8 +76,36 @@ async def main() -> None:
             fuse.reach("stop", "after")
 
 
+def serve() -> None:
+    """Run a worker process for each line of stdin, a map of what else belongs into its environment.
+
+    Says its pid, then its exit code.
+    """
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            _become(json.loads(line))
+        print(pid, flush=True)  # noqa: T201 - to the test
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - to the test
+
+
+def _become(environment: Mapping[str, str]) -> NoReturn:
+    """Be such a worker process, and nothing after that."""
+    os.environ.update(environment)
+    # However the test ends.
+    signal.alarm(ALARM_SECONDS)
+    try:
+        with Path(os.environ[LOG]).open("ab") as log:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(log.fileno(), stream.fileno())
+        asyncio.run(main())
+    except BaseException:  # noqa: BLE001 - the process ends here; the test finds why in its log
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
+
+
 if __name__ == "__main__":
-    os.environ.update(json.loads(sys.stdin.readline()))
-    with Path(os.environ[LOG]).open("ab") as log:
-        os.dup2(log.fileno(), sys.stderr.fileno())
-    asyncio.run(main())
+    serve()

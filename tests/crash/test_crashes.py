@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ async def test_a_worker_that_dies_costs_nothing(case: Case, point: Point, form: 
             await story.send(caller, 2)
         survivor = None
         for spot in point.spots:
-            with case.ward.doomed(system.settings, point.scene, spot, case.folder) as dying:
+            async with case.ward.doomed(system.settings, point.scene, spot, case.folder) as dying:
                 survivor = await _provoke(point.scene, dying, system, stack)
                 await dying.died()
             if spot is not point.spots[-1]:
@@ -89,7 +90,7 @@ async def test_a_worker_that_dies_costs_nothing(case: Case, point: Point, form: 
 
 
 async def _expire_leases(system: ActorSystem) -> None:
-    """Make the others know at once who is dead: of two dead ones a third worker would wait for one to expire."""
+    """Have the dead forgotten at once: behind two of them a third worker would wait for a lease to end."""
     members = system.backend.members
     for member, _ in await members.everyone():
         await members.leave(member.name)
@@ -99,7 +100,7 @@ async def _provoke(scene: Scene, dying: Doomed, system: ActorSystem, stack: Asyn
     """Make happen what the scene is about; return the worker that had to be there for it."""
     if scene is Scene.STOP:
         await dying.marked("lingering")
-        dying.stop()
+        dying.signal(signal.SIGTERM)
     if scene is not Scene.MOVE:
         return None
     await dying.marked("lingering")

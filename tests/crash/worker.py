@@ -1,8 +1,4 @@
-"""Worker processes that are to die, seen from the test that waits for it.
-
-Starting an interpreter takes longer than most deaths, so the next one loads while the
-last one dies.
-"""
+"""Worker processes that are to die, seen from the test that waits for it."""
 
 from __future__ import annotations
 
@@ -10,10 +6,9 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Final
@@ -31,30 +26,30 @@ LOOK_SECONDS: Final = 0.01
 class Doomed:
     """A worker process that is to die at a spot."""
 
-    def __init__(self, process: Popen[bytes], spot: str, folder: Path) -> None:
-        self._process = process
+    def __init__(self, pid: int, ended: asyncio.Future[int], spot: str, folder: Path) -> None:
+        self._pid = pid
+        self._ended = ended
         self._spot = spot
         self._folder = folder
 
     async def marked(self, name: str) -> None:
         """Return when it got as far as *name*."""
         while not (self._folder / name).exists():
-            assert self._process.poll() is None, f"{self._spot}: it died before {name}: {self._log()}"
+            assert not self._ended.done(), f"{self._spot}: it died before {name}: {self._log()}"
             await asyncio.sleep(LOOK_SECONDS)
 
-    def stop(self) -> None:
-        """Ask it to stop in order."""
-        self._process.terminate()
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it still runs."""
+        if not self._ended.done():
+            os.kill(self._pid, number)
 
     async def died(self) -> None:
         """Return when it is dead; fail if that was not at its spot, or not by SIGKILL."""
-        try:
-            code = await asyncio.to_thread(self._process.wait, HANG_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self._spot} was never reached: {self._log()}") from None
+        await asyncio.wait([self._ended], timeout=HANG_SECONDS)
+        assert self._ended.done(), f"{self._spot} was never reached: {self._log()}"
         mark = self._folder / "died"
         found = mark.read_text() if mark.exists() else "nowhere by itself"
-        assert (code, found) == (-signal.SIGKILL, self._spot), self._log()
+        assert (self._ended.result(), found) == (-signal.SIGKILL, self._spot), self._log()
         mark.unlink()
 
     def _log(self) -> str:
@@ -62,15 +57,18 @@ class Doomed:
 
 
 class Ward:
-    """Starts worker processes, one of them ahead."""
+    """Starts worker processes, one at a time; see `doomed.serve`."""
 
     def __init__(self) -> None:
-        self._spare = _start()
+        known = {name: value for name, value in os.environ.items() if not name.startswith("BROKER_ACTORS_")}
+        command = (sys.executable, "-m", "tests.crash.doomed")
+        self._server = Popen(command, env=known, stdin=PIPE, stdout=PIPE, text=True)  # noqa: S603 - this very Python
 
-    @contextmanager
-    def doomed(self, settings: Settings, scene: Scene, spot: str, folder: Path) -> Iterator[Doomed]:
-        """Run a worker process that is to die at *spot*; nothing of it outlives the block."""
-        process, self._spare = self._spare, _start()
+    @asynccontextmanager
+    async def doomed(
+        self, settings: Settings, scene: Scene, spot: str, folder: Path
+    ) -> AsyncIterator[Doomed]:
+        """Run a worker process that is to die at *spot*; it does not outlive the block."""
         orders = {
             "BROKER_ACTORS_URL": settings.url,
             "BROKER_ACTORS_REDIS_URL": settings.redis_url,
@@ -80,30 +78,25 @@ class Ward:
         }
         if scene is Scene.REFUSED:
             orders[REFUSES] = "yes"
+        pid = await asyncio.to_thread(self._start, json.dumps(orders))
+        ended = asyncio.ensure_future(asyncio.to_thread(self._answer))
+        one = Doomed(pid, ended, spot, folder)
         try:
-            _order(process, orders)
-            yield Doomed(process, spot, folder)
+            yield one
         finally:
-            _end(process)
+            one.signal(signal.SIGKILL)
+            await ended
 
     def close(self) -> None:
-        """End the spare one."""
-        _end(self._spare)
+        """End the one that starts them."""
+        with self._server as server:
+            server.kill()
 
+    def _start(self, orders: str) -> int:
+        assert self._server.stdin is not None
+        print(orders, file=self._server.stdin, flush=True)
+        return self._answer()
 
-def _start() -> Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BROKER_ACTORS_")}
-    return Popen((sys.executable, "-m", "tests.crash.doomed"), env=environment, stdin=PIPE)
-
-
-def _order(process: Popen[bytes], orders: Mapping[str, str]) -> None:
-    assert process.stdin is not None
-    with process.stdin as stdin:
-        stdin.write(json.dumps(orders).encode() + b"\n")
-
-
-def _end(process: Popen[bytes]) -> None:
-    process.kill()
-    process.wait(HANG_SECONDS)
-    if process.stdin is not None:
-        process.stdin.close()
+    def _answer(self) -> int:
+        assert self._server.stdout is not None
+        return int(self._server.stdout.readline())
