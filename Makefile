@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check verify bench clean servers verifiers
+.PHONY: help demo test check verify bench simulate clean servers verifiers
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -44,6 +44,11 @@ verify: $(VENV)/.dev $(VENV)/.node servers verifiers ## Run what does not fit in
 
 bench: $(VENV)/.dev servers ## Measure, beside raw aio-pika and raw aiormq
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Replay one that failed: .venv/bin/python -m tests.simulation --seed N
+SEEDS := 20000
+simulate: $(VENV)/.dev ## Run SEEDS=n simulated deployments in trouble, on all cores
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 clean: ## Remove the environment and the caches
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,69 @@
+"""The actors of the simulation: each keeps the list of what it did, which is all there is to check.
+
+A message names itself and brings a plan: what its turn does beside noting the message. A
+note is `<id>#<attempt>`, and what a turn sends is named after its own note, so that the
+final lists tell which turns committed and what left them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from broker_actors import BusinessError, Ref, Retry, actor, method, turn
+from broker_actors.core.errors import AskTimeoutError, PlatformError, SystemFaultError
+
+#: Of asks inside turns.
+INNER_TIMEOUT_SECONDS: Final = 4.0
+#: More attempts than any plan fails, and than a seed has faults for.
+RETRY: Final = Retry(attempts=12, min_backoff=0.4, max_backoff=3.0)
+
+
+@actor(partitions=2, idle_timeout=2.0, retry=RETRY)
+class Book:
+    """Notes every message once, if the platform keeps its promises."""
+
+    notes: tuple[str, ...] = ()
+
+    @method
+    async def note(self, name: str, plan: list[str]) -> int:
+        """Note *name* and return its place in the list, from 1.
+
+        Args:
+            name: of the message.
+            plan: `tell:b1`, `ask:b1`, `wait:0.1`, `fail:2` (the first two attempts), `reject`.
+
+        """
+        entry = f"{name}#{turn.current().attempt}"
+        self.notes = (*self.notes, entry)
+        place = len(self.notes)
+        for number, step in enumerate(plan):
+            verb, _, rest = step.partition(":")
+            match verb:
+                case "tell":
+                    await turn.current().ref(BookRef, rest).note.tell(f"{entry}>{number}", [])
+                case "ask":
+                    answer = await _asked(rest, f"{entry}?{number}")
+                    self.notes = (*self.notes[:-1], f"{self.notes[-1]}={answer}")
+                case "wait":
+                    await asyncio.sleep(float(rest))
+                case "fail" if turn.current().attempt <= int(rest):
+                    raise SystemFaultError(f"{entry} was to fail")
+                case "reject":
+                    raise BusinessError("rejected", f"{entry} was to be rejected")
+                case _:
+                    continue
+        return place
+
+
+class BookRef(Book, Ref):
+    """Typed handle."""
+
+
+async def _asked(target: str, name: str) -> int:
+    """Return where the other one noted it; 0 if it did not say in time."""
+    ref = turn.current().ref(BookRef, target).with_options(timeout=INNER_TIMEOUT_SECONDS)
+    try:
+        return await ref.note(name, [])
+    except (AskTimeoutError, PlatformError):
+        return 0

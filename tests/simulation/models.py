@@ -1,0 +1,134 @@
+"""The models of broker and store: the memory adapters, with ears, and with a broker's bad days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from random import Random
+
+from broker_actors.adapters.memory.broker import MemoryBroker
+from broker_actors.adapters.memory.queue import MemoryQueue, Subscription
+from broker_actors.adapters.memory.store import MemoryStore, _Actor
+from broker_actors.core.address import Address
+from broker_actors.core.topology import Declaration, Queue, Route
+from broker_actors.core.turn import Committed, Fenced
+from broker_actors.core.wire import WireMessage
+from broker_actors.ports.clock import Clock
+from broker_actors.ports.store import Claim, Commit
+
+Note = Callable[..., None]
+
+
+class SimQueue(MemoryQueue):
+    """A queue that may give back to its end, as RabbitMQ to 3.13 does without a delivery limit."""
+
+    #: Whether it does.
+    requeues_to_back = False
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Remove a consumer; what it has not acknowledged returns."""
+        if not self.requeues_to_back:
+            super().unsubscribe(subscription)
+            return
+        back = list(subscription.unacked.values())
+        subscription.unacked.clear()
+        super().unsubscribe(subscription)
+        self.ready.extend(replace(entry, redelivered=True) for entry in back)
+        self._hand_out()
+
+
+class SimBroker(MemoryBroker):
+    """The broker, noting what it does."""
+
+    def __init__(self, clock: Clock, note: Note, random: Random) -> None:
+        super().__init__(clock)
+        self._note = note
+        self._random = random
+        self.requeues_to_back = False
+        self._declared: dict[int, Declaration] = {}
+
+    def connect(self, connection: object) -> None:
+        """Take note of *connection*; once is enough."""
+        if connection not in self._connections:
+            super().connect(connection)
+
+    def declare(self, declaration: Declaration) -> None:
+        """Make sure that *declaration* exists; the same object is looked at once."""
+        if self._declared.get(id(declaration)) is declaration:
+            return
+        self._declared[id(declaration)] = declaration
+        if isinstance(declaration, Queue) and declaration.name not in self._queues:
+            queue = SimQueue(declaration.name, declaration.arguments)
+            queue.requeues_to_back = self.requeues_to_back
+            self._queues[declaration.name] = queue
+        super().declare(declaration)
+
+    def publish(self, route: Route, message: WireMessage) -> None:
+        """Put *message* into its queues."""
+        super().publish(route, message)
+        self._note("arrived", route.key, Shown(message))
+
+    def settle(self, queue: MemoryQueue, subscription: Subscription, tags: Iterable[int]) -> None:
+        """Forget what was acknowledged."""
+        for tag in (tags := list(tags)):
+            entry = subscription.unacked.get(tag)
+            if entry is not None:
+                self._note("acknowledged", queue.name, Shown(entry.message))
+        super().settle(queue, subscription, tags)
+
+
+class SimStore(MemoryStore):
+    """The store, noting what it does and whether it should have."""
+
+    def __init__(self, clock: Clock, note: Note) -> None:
+        super().__init__(clock)
+        self._note = note
+        self.problems: list[str] = []
+        self.commits = 0
+        self.fenced = 0
+
+    async def claim(self, address: Address, nonce: str) -> Claim:
+        """Take the actor."""
+        claim = await super().claim(address, nonce)
+        self._note("claimed", address, claim.epoch, f"at version {claim.version}")
+        return claim
+
+    def has_committed(self, actor_id: str, text: str) -> bool:
+        """Return whether *text* is in the state of one of the actors."""
+        state = self._actors[Address("Book", actor_id)].state
+        return state is not None and text.encode() in state
+
+    def _committed(self, actor: _Actor, commit: Commit) -> Committed | Fenced:
+        claim, epoch, nonce, repeated = commit.claim, actor.epoch, actor.nonce, actor.commit == commit.nonce
+        result = super()._committed(actor, commit)
+        if isinstance(result, Fenced):
+            self.fenced += 1
+            self._note("fenced", claim.address, claim.epoch, f"at version {claim.version}")
+            return result
+        if not repeated:
+            self.commits += 1
+            if (claim.epoch, claim.nonce) != (epoch, nonce):
+                self.problems.append(
+                    f"a stale commit to {claim.address}: {claim.epoch} while {epoch} holds it"
+                )
+        self._note("committed", claim.address, claim.epoch, f"version {actor.version}", commit.state)
+        return result
+
+
+class Shown:
+    """A message as the history shows it, made only if somebody reads it."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: WireMessage) -> None:
+        self._message = message
+
+    def __str__(self) -> str:
+        """Return who is told what, by whom."""
+        headers, message = self._message.headers, self._message
+        said = " ".join(
+            f"{name[3:]}={headers[name]!s:.12}"
+            for name in ("ba-seq", "ba-key", "ba-attempt")
+            if name in headers
+        )
+        return f"{headers.get('ba-type')}/{headers.get('ba-id')}.{message.type} {said} {message.body!r:.80}"

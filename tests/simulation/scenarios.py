@@ -1,0 +1,152 @@
+"""Which kinds of trouble there are, and what a seed makes of them.
+
+A seed is of one class, by its number, so that every class and every crash point has its
+share of any range of seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from random import Random
+from types import MappingProxyType
+from typing import Any, Final
+
+from tests.simulation.faults import POINTS, Fate
+from tests.simulation.world import Target
+
+
+class Trouble(StrEnum):
+    """What happens to a whole node or connection, at some step."""
+
+    CRASH_WORKER = "crash worker"
+    CRASH_CLIENT = "crash client"
+    FREEZE = "freeze worker"
+    FREEZE_DROPPED = "freeze worker, and drop it"
+    DISCONNECT = "disconnect"
+    CANCEL = "cancel a consumer"
+    START = "start a worker"
+    STOP = "stop a worker"
+    LOSE_REPLIES = "lose a reply channel"
+
+
+_NO_RATES: Final[Mapping[Fate, float]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One class of trouble.
+
+    Attributes:
+        name: of the class.
+        rates: what becomes of calls.
+        troubles: what happens to nodes, each as likely as the others.
+        troubles_max: how often, at the most.
+        points: whether each seed has a crash point to crash at.
+        prefetch: of the workers: windows.
+        running_max: of the workers.
+        inner: how likely a message makes its actor ask another one.
+        sends: how likely a message makes its actor tell another one.
+        requeues_to_back: whether the broker gives back to the end of a mailbox.
+        layouts: mailboxes of the actor type.
+
+    """
+
+    name: str
+    rates: Mapping[Fate, float] = field(default_factory=lambda: _NO_RATES)
+    troubles: tuple[Trouble, ...] = ()
+    troubles_max: int = 0
+    points: bool = False
+    prefetch: int = 8
+    running_max: int = 8
+    inner: float = 0.15
+    sends: float = 0.35
+    requeues_to_back: bool = False
+
+
+_BROKER: Final = MappingProxyType(
+    {
+        Fate.REFUSED: 0.02,
+        Fate.LOST: 0.03,
+        Fate.LATE: 0.02,
+        Fate.TWICE: 0.04,
+        Fate.RESENT: 0.05,
+        Fate.FULL: 0.04,
+    }
+)
+_STORE: Final = MappingProxyType({Fate.REFUSED: 0.01, Fate.LOST: 0.03, Fate.LATE: 0.03, Fate.TWICE: 0.02})
+_SLOW: Final = MappingProxyType({Fate.SLOW: 0.06})
+_CRASHES: Final = (Trouble.CRASH_WORKER, Trouble.CRASH_WORKER, Trouble.CRASH_CLIENT, Trouble.START)
+_MOVES: Final = (Trouble.START, Trouble.STOP, Trouble.START, Trouble.STOP, Trouble.CRASH_WORKER)
+_CUTS: Final = (Trouble.DISCONNECT, Trouble.CANCEL, Trouble.CANCEL, Trouble.LOSE_REPLIES)
+_FREEZES: Final = (Trouble.FREEZE, Trouble.FREEZE_DROPPED, Trouble.FREEZE_DROPPED)
+
+SCENARIOS: Final = (
+    Scenario("crash points", points=True, troubles=(Trouble.CANCEL, Trouble.CRASH_WORKER), troubles_max=1),
+    Scenario("crash at any step", troubles=_CRASHES, troubles_max=3),
+    Scenario("broker", rates=_BROKER, troubles=_CUTS, troubles_max=1),
+    Scenario("store", rates=_STORE, troubles=_CUTS, troubles_max=1),
+    Scenario("cut connections", troubles=_CUTS, troubles_max=4),
+    Scenario("requeue to the back", troubles=(*_CUTS, *_CRASHES), troubles_max=3, requeues_to_back=True),
+    Scenario("frozen workers", troubles=_FREEZES, troubles_max=2, rates=_SLOW),
+    Scenario("rebalancing", troubles=_MOVES, troubles_max=4),
+    Scenario("relay against clear", rates={**_SLOW, Fate.FULL: 0.1, Fate.LOST: 0.03}, sends=0.9),
+    Scenario("windows full of asks", prefetch=3, running_max=2, inner=0.7, troubles=_CRASHES, troubles_max=1),
+    Scenario(
+        "everything",
+        rates={fate: 0.01 for fate in Fate if fate is not Fate.FINE},
+        troubles=tuple(Trouble),
+        troubles_max=3,
+    ),
+)
+#: Steps of a quiet seed in which something happens.
+BUSY_STEPS: Final = 700
+
+
+#: What makes a call happen that a calm seed never makes.
+_TWICE: Final = {"rates": {Fate.TWICE: 0.5}, "troubles": _CUTS, "troubles_max": 3}
+_LEFTOVERS: Final = {"rates": {Fate.FULL: 0.3}, "sends": 0.9}
+_GOODBYES: Final = {"troubles": (Trouble.STOP, Trouble.START, Trouble.CANCEL), "troubles_max": 5}
+_SUSPECTS: Final = {"troubles": (Trouble.CRASH_WORKER, Trouble.START), "troubles_max": 4}
+PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "store.accepted": _TWICE,
+        "store.answered": _TWICE,
+        "store.outbox": _LEFTOVERS,
+        "store.undispatched": _LEFTOVERS,
+        "store.dispatched": _LEFTOVERS,
+        "broker.close": _GOODBYES,
+        "members.leave": _GOODBYES,
+        "members.release": _GOODBYES,
+        "store.charge": _SUSPECTS,
+        "store.discharge": _SUSPECTS,
+        "store.recorded_layout": {},
+        "broker.depth": {},
+    }
+)
+
+
+def scenario_of(seed: int) -> Scenario:
+    """Return the class of *seed*."""
+    scenario = SCENARIOS[seed % len(SCENARIOS)]
+    target = target_of(seed)
+    return scenario if target is None else replace(scenario, **PROVOKED.get(target.call, {}))
+
+
+def target_of(seed: int) -> Target | None:
+    """Return where *seed* crashes by plan, if it does."""
+    if not SCENARIOS[seed % len(SCENARIOS)].points:
+        return None
+    n = seed // len(SCENARIOS)
+    call, phase = POINTS[n % len(POINTS)]
+    # The first call of a kind may be far from any trouble; of some kinds there is hardly another.
+    return Target(call, phase, 1 if call in PROVOKED else 1 + n // len(POINTS) % 6)
+
+
+def troubles_of(scenario: Scenario, random: Random) -> list[tuple[int, Trouble]]:
+    """Return what happens at which step."""
+    if not scenario.troubles_max:
+        return []
+    number = random.randint(1, scenario.troubles_max)
+    return [(random.randrange(BUSY_STEPS), random.choice(scenario.troubles)) for _ in range(number)]

@@ -1,0 +1,70 @@
+"""Thousands of seeds of every class of trouble hold every promise; one that did not would replay exactly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulation.command import hurried_collection
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.run import run
+from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.summary import Summary
+
+#: 240 of each class: what one core runs in about 90 seconds.
+SEEDS = 240 * len(SCENARIOS)
+#: Above any machine's time for one class, and below what makes the interpreter give up.
+PATIENT = pytest.mark.timeout(110)
+
+
+@pytest.fixture(autouse=True)
+def seldom_collected() -> Iterator[None]:
+    with hurried_collection():
+        yield
+
+
+@PATIENT
+@pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=[scenario.name for scenario in SCENARIOS])
+def test_every_promise_holds(number: int) -> None:
+    summary = Summary()
+    for seed in range(number, SEEDS, len(SCENARIOS)):
+        summary.add(run(seed))
+    assert not summary.failed, "\n".join(summary.lines(1.0))
+    # Or it would have shown nothing.
+    assert summary.commits > 1_000
+    if SCENARIOS[number].points:
+        assert not summary.never_crashed_at
+    if SCENARIOS[number].name == "frozen workers":
+        assert summary.fenced
+
+
+@PATIENT
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_caught(name: str) -> None:
+    with MUTANTS[name]():
+        assert any(run(seed).problems for seed in range(SEEDS)), f"{name} goes unnoticed in {SEEDS} seeds"
+
+
+@PATIENT
+def test_a_seed_replays_exactly_alone_and_as_the_500th_whatever_texts_hash_to() -> None:
+    alone = _digests("--first", "489", "--seeds", "11", hash_seed="1")
+    among_others = _digests("--first", "0", "--seeds", "500", hash_seed="2")
+    assert alone == among_others
+    assert len(alone) == len(SCENARIOS)
+
+
+def test_the_history_of_a_seed_can_be_read() -> None:
+    history = run(1, tells=True).history
+    assert any("committed Book/" in line for line in history)
+    assert any("confirmed" in line for line in history)
+
+
+def _digests(*arguments: str, hash_seed: str) -> list[str]:
+    command = [sys.executable, "-m", "tests.simulation", *arguments, "--digests", "11"]
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    return ended.stdout.splitlines()

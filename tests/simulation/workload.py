@@ -1,0 +1,187 @@
+"""What clients do in a seed, and what they learn."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from random import Random
+from typing import Final, cast
+
+from broker_actors import ActorSystem
+from broker_actors.core.errors import ActorError, AskTimeoutError, PlatformError
+from tests.simulation.actors import BookRef
+from tests.simulation.scenarios import Scenario
+from tests.simulation.world import World
+
+ACTORS: Final = ("b1", "b2", "b3", "b4")
+ASK_TIMEOUT_SECONDS: Final = 8.0
+#: How often a client calls with the same key before it gives up.
+KEYED_TRIES: Final = 3
+
+
+class Form(StrEnum):
+    """How a call is made."""
+
+    TELL = "tell"
+    ASK = "ask"
+    KEYED_TELL = "keyed tell"
+    KEYED_ASK = "keyed ask"
+    DELAYED = "delayed tell"
+
+
+class Outcome(StrEnum):
+    """What the caller knows at the end."""
+
+    NOT_CALLED = "not called"
+    UNKNOWN = "unknown"
+    CONFIRMED = "confirmed"
+    ANSWERED = "answered"
+    #: The actor answered with an error: the call has no effect.
+    FAILED = "failed"
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of one client.
+
+    Attributes:
+        name: of the message.
+        line: who makes it, one call after the other.
+        actor: its target.
+        form: how it is made.
+        plan: what its turn does.
+        burst: calls of one line with the same number are under way together.
+        outcome: what the caller knows.
+        value: what was answered.
+        began: when, by the history.
+        ended: when, by the history.
+        began_seconds: virtual time.
+        ended_seconds: virtual time.
+
+    """
+
+    name: str
+    line: str
+    actor: str
+    form: Form
+    plan: list[str]
+    burst: int = 0
+    outcome: Outcome = Outcome.NOT_CALLED
+    value: int = 0
+    began: int = 0
+    ended: int = 0
+    began_seconds: float = 0.0
+    ended_seconds: float = 0.0
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the actor refuses it for good."""
+        return "reject" in self.plan
+
+    @property
+    def in_order(self) -> bool:
+        """Whether its place among the others of its line is promised, if it was confirmed at once."""
+        is_plain = self.form in {Form.TELL, Form.ASK} and not any(
+            step.startswith("fail") for step in self.plan
+        )
+        return is_plain and self.outcome in {Outcome.CONFIRMED, Outcome.ANSWERED}
+
+
+@dataclass(slots=True)
+class Workload:
+    """The calls of one seed, by client and line."""
+
+    clients: dict[str, list[list[Call]]] = field(default_factory=dict[str, list[list[Call]]])
+
+    @property
+    def calls(self) -> list[Call]:
+        """All of them."""
+        return [call for lines in self.clients.values() for line in lines for call in line]
+
+
+def drawn(scenario: Scenario, random: Random) -> Workload:
+    """Return what the clients of a seed will do."""
+    workload = Workload()
+    for client in ("c1", "c2"):
+        lines = workload.clients[client] = []
+        for n in range(random.randint(1, 2)):
+            name = f"{client}.{n}"
+            count = random.randint(3, 6)
+            # Mostly one and the same actor, so that there is order to keep.
+            favourite = random.choice(ACTORS)
+            line = [_call(f"{name}.{i}", name, favourite, scenario, random) for i in range(count)]
+            _join(line, random)
+            lines.append(line)
+    return workload
+
+
+def _join(line: list[Call], random: Random) -> None:
+    """Let some tells that follow each other be published without waiting between."""
+    for before, call in pairwise(line):
+        are_tells = before.form is Form.TELL and call.form is Form.TELL
+        call.burst = before.burst + (0 if are_tells and random.random() < 0.6 else 1)
+
+
+def _call(name: str, line: str, favourite: str, scenario: Scenario, random: Random) -> Call:
+    forms, weights = tuple(Form), (10, 6, 2, 2, 1)
+    actor = favourite if random.random() < 0.7 else random.choice(ACTORS)
+    plan: list[str] = []
+    others = [one for one in ACTORS if one != actor]
+    asked = random.choice(others) if random.random() < scenario.inner else ""
+    if asked:
+        plan.append(f"ask:{asked}")
+    if random.random() < scenario.sends:
+        plan += [f"tell:{random.choice(others)}" for _ in range(random.randint(1, 2))]
+    # An ask must not overtake a tell to the same actor.
+    plan = [step for step in plan if step != f"tell:{asked}"]
+    if random.random() < 0.15:
+        plan.append(f"wait:{random.choice((0.01, 0.3))}")
+    chance = random.random()
+    if chance < 0.10:
+        plan.append(f"fail:{random.randint(1, 2)}")
+    elif chance < 0.14:
+        plan.append("reject")
+    return Call(name, line, actor, random.choices(forms, weights)[0], plan)
+
+
+async def make(call: Call, system: ActorSystem, world: World) -> None:
+    """Make *call* and write down what comes of it."""
+    call.outcome = Outcome.UNKNOWN
+    world.note("calls", f"{call.form} {call.name} to {call.actor}", call.plan)
+    call.began, call.began_seconds = len(world.history), world.loop.now_seconds
+    for _ in range(KEYED_TRIES if call.form in {Form.KEYED_ASK, Form.KEYED_TELL} else 1):
+        await _try(call, system, world)
+        if call.outcome is not Outcome.UNKNOWN:
+            break
+    world.note(f"{call.outcome}", call.name, call.value)
+    call.ended, call.ended_seconds = len(world.history), world.loop.now_seconds
+
+
+async def _try(call: Call, system: ActorSystem, world: World) -> None:
+    # Who knows no class asks the store for the layout.
+    untyped = system.ref("Book", call.actor) if call.line.endswith(".1") else None
+    ref = cast("BookRef", untyped) if untyped else system.ref(BookRef, call.actor)
+    keyed = ref.with_options(idempotency_key=call.name, timeout=ASK_TIMEOUT_SECONDS)
+    try:
+        match call.form:
+            case Form.TELL:
+                await ref.note.tell(call.name, call.plan)
+            case Form.KEYED_TELL:
+                await keyed.note.tell(call.name, call.plan)
+            case Form.DELAYED:
+                await ref.note.tell_after(1, call.name, call.plan)
+            case Form.ASK:
+                call.value = await ref.with_options(timeout=ASK_TIMEOUT_SECONDS).note(call.name, call.plan)
+            case Form.KEYED_ASK:
+                call.value = await keyed.note(call.name, call.plan)
+        call.outcome = Outcome.ANSWERED if call.value else Outcome.CONFIRMED
+        if call.value and not world.store.has_committed(call.actor, f"{call.name}#"):
+            world.problems.append(f"{call.form} {call.name} was answered before its turn was committed")
+    except ActorError as error:
+        world.note("answered", call.name, repr(error))
+        call.outcome = Outcome.FAILED
+    except (PlatformError, AskTimeoutError) as error:
+        world.note("failed", call.name, repr(error))
+        await asyncio.sleep(0.1)

@@ -1,0 +1,213 @@
+"""One simulated deployment: its servers, its nodes, what happened.
+
+Invariant: a node that crashed does nothing any more: its steps do not run, its calls are
+refused, and the broker has its messages back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from broker_actors.adapters.memory.members import MemoryMembers
+from broker_actors.adapters.memory.replies import MemoryChannels
+from broker_actors.adapters.memory.transport import MemoryTransport
+from broker_actors.core.errors import PlatformError
+from broker_actors.core.wire import WireMessage
+from tests.simulation.faults import Fate, Faults
+from tests.simulation.loop import NODE, SimLoop
+from tests.simulation.models import SimBroker, SimStore
+
+#: Where the servers' own steps run.
+SERVERS: Final = "servers"
+#: The wall clock at virtual time zero.
+EPOCH_MS: Final = 1_700_000_000_000
+#: How long a call takes that is slow, or that takes effect after its caller has given up.
+SLOW_SECONDS_MAX: Final = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Crash whoever is the n-th to come here."""
+
+    call: str
+    phase: str
+    nth: int
+
+
+def dice(seed: str) -> Random:
+    """Return chance that is the same for the same *seed*, whatever text hashes to in this process."""
+    return Random(seed)  # noqa: S311 - nobody is to be kept from guessing it
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of the publishes of one message of a turn."""
+
+    body: bytes
+    fates: list[str] = field(default_factory=list[str])
+
+
+class SimClock:
+    """Implements `ports.clock.Clock` on virtual time and seeded chance."""
+
+    def __init__(self, loop: SimLoop, random: Random) -> None:
+        self._loop = loop
+        self._random = random
+
+    def now_ms(self) -> int:
+        """Return the wall clock."""
+        return EPOCH_MS + int(self._loop.now_seconds * 1000)
+
+    def monotonic_seconds(self) -> float:
+        """Return virtual seconds."""
+        return self._loop.now_seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after *seconds*."""
+        self._loop.check()
+        await asyncio.sleep(max(0.0, seconds))
+
+    def chance(self) -> float:
+        """Return the next number of the seed."""
+        return self._random.random()
+
+    def token(self) -> str:
+        """Return the next token of the seed."""
+        return f"{self._random.getrandbits(128):032x}"
+
+
+class ServerClock(SimClock):
+    """The clock of the servers: where an adapter yields to the loop, a call is on its way."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after *seconds*, or after the time a message needs."""
+        if seconds <= 0 and (chance := self._random.random()) > 0.6:
+            seconds = (chance - 0.6) ** 2 / 4
+        await asyncio.sleep(max(0.0, seconds))
+
+
+class World:
+    """Everything of one seed."""
+
+    def __init__(self, seed: int, faults: Faults, target: Target | None = None) -> None:
+        self.seed = seed
+        self.random = dice(f"steps of {seed}")
+        self.loop = SimLoop(self.random)
+        self.faults = faults
+        self.clock = SimClock(self.loop, self.random)
+        clock = ServerClock(self.loop, self.random)
+        self.broker = SimBroker(clock, self.note, self.random)
+        self.store = SimStore(clock, self.note)
+        self.channels = MemoryChannels()
+        self.members = MemoryMembers(clock)
+        #: Connections to the broker, by node.
+        self.transports: dict[str, MemoryTransport] = {}
+        #: Virtual time, node, step, what happened, details.
+        self.history: list[tuple[float, str, int, str, tuple[object, ...]]] = []
+        self.problems: list[str] = []
+        #: Crashes by place, and faults by call and kind.
+        self.crashes: Counter[tuple[str, str]] = Counter()
+        self.fates: Counter[tuple[str, str]] = Counter()
+        self.troubles: Counter[str] = Counter()
+        #: Calls that will still take effect although nobody waits for them.
+        self.pending = 0
+        #: What turns sent, by key.
+        self.sent: dict[str, Sent] = {}
+        #: Bodies that arrived later than those published after them.
+        self.resent: list[bytes] = []
+        self._target = target
+        self._target_left = 0 if target is None else target.nth
+
+    def note(self, what: str, *details: object) -> None:
+        """Write *what* into the history; texts are made only if somebody reads it."""
+        loop = self.loop
+        self.history.append((loop.now_seconds, NODE.get(), loop.steps, what, details))
+
+    def lines(self) -> list[str]:
+        """Return the history as text."""
+        return [
+            f"{seconds:8.3f} {step:6} {node:<9} {what} {' '.join(map(str, details))}"
+            for seconds, node, step, what, details in self.history
+        ]
+
+    def note_sent(self, message: WireMessage, fate: Fate) -> None:
+        """Remember what becomes of a publish of a turn's message."""
+        sent = self.sent.setdefault(str(message.headers["ba-key"]), Sent(message.body))
+        sent.fates.append(fate)
+
+    def later(self, seconds: float, act: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Let the effect of a call happen, although its caller has given up."""
+        self.pending += 1
+        self.loop.spawn(SERVERS, self._later(seconds, act))
+
+    async def _later(self, seconds: float, act: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        try:
+            await asyncio.sleep(seconds)
+            self.note("late effect")
+            await act()
+        except PlatformError as error:
+            self.note("late effect", "failed", repr(error))
+        finally:
+            self.pending -= 1
+
+    def slow_seconds(self) -> float:
+        """Return how long a slow call takes."""
+        return self.random.random() ** 2 * SLOW_SECONDS_MAX
+
+    def crashes_here(self, call: str, phase: str) -> bool:
+        """Return whether the calling node crashes at this point; then it has."""
+        target = self._target
+        if target is None or not self._target_left or (target.call, target.phase) != (call, phase):
+            return False
+        self._target_left -= 1
+        if self._target_left:
+            return False
+        self.crashes[call, phase] += 1
+        self.crash(NODE.get(), f"{phase} {call}")
+        return True
+
+    @property
+    def has_target(self) -> bool:
+        """Whether somebody is still to crash by plan."""
+        return self._target_left > 0
+
+    def spare(self) -> None:
+        """Let nobody crash by plan from now on, and no call fail."""
+        self.faults.active = False
+        self._target_left = 0
+
+    def crash(self, node: str, where: str) -> None:
+        """Let *node* die."""
+        if self.loop.is_gone(node):
+            return
+        self.note("crash", node, where)
+        self.loop.crash(node)
+        # The broker may need a moment to notice.
+        delay_seconds = self.random.choice((0.0, 0.0, 1.0, 3.0))
+        self.loop.call_as(SERVERS, delay_seconds, lambda: self.disconnect(node, "its process died"))
+
+    def disconnect(self, node: str, why: str) -> None:
+        """Let *node* lose its connection to the broker."""
+        transport = self.transports.get(node)
+        if transport is not None:
+            self.note("disconnect", node, why)
+            transport.lose_connection(why)
+
+    def freeze(self, node: str, seconds: float) -> None:
+        """Stop *node* for *seconds*."""
+        if self.loop.is_gone(node) or self.loop.is_frozen(node):
+            return
+        self.note("freeze", node, f"for {seconds:.1f} s")
+        self.loop.freeze(node)
+        self.loop.call_as(SERVERS, seconds, lambda: self.thaw(node))
+
+    def thaw(self, node: str) -> None:
+        """Let *node* go on."""
+        if self.loop.is_frozen(node):
+            self.note("thaw", node)
+            self.loop.thaw(node)
