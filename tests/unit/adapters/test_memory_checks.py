@@ -12,7 +12,7 @@ from broker_actors.core.wire import WireMessage
 from tests.unit.core import strategies as some
 
 
-@pytest.mark.parametrize("value", [1e300, 2**63, "\ud800", [1e300], {"a": object()}, object()], ids=repr)
+@pytest.mark.parametrize("value", [1e300, 2**63, "\ud800", [1e300], {"a": object()}, object()])
 def test_a_header_that_cannot_be_written_is_refused(value: object) -> None:
     message = WireMessage({"note": value})
     for refusing in (check, to_properties):
