@@ -8,7 +8,7 @@ knows of it. Publishes leave one at a time, so that there is a moment between tw
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
@@ -219,9 +219,9 @@ class _WatchedConsumer:
         self._about = about
         self._fuse = fuse
 
-    def closed(self) -> Awaitable[str]:
+    async def closed(self) -> str:
         """Return why it ended."""
-        return self._consumer.closed()
+        return await self._consumer.closed()
 
     async def close(self) -> None:
         """End it."""
