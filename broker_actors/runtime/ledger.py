@@ -84,7 +84,7 @@ class StoreLedger:
         self._claim = claim
         self._clock = clock
         self._observer = observer
-        self._numbers = Numbers(store, claim, clock.now_ms())
+        self._numbers = Numbers(store, claim)
 
     @property
     def epoch(self) -> int:
@@ -98,20 +98,26 @@ class StoreLedger:
 
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether the *envelope* has run; raises `StoreUnavailableError`."""
-        if envelope.key:
-            return await self._store.look_up(self._claim.address, envelope.key, envelope.digest())
-        return await self._numbers.look_up(envelope, self._clock.now_ms())
+        if not envelope.key:
+            return await self._numbers.look_up(envelope, self._clock.now_ms())
+        found = await self._store.look_up(self._claim.address, envelope.key, envelope.digest())
+        if isinstance(found, Fresh) and envelope.sender and envelope.seq:
+            # A retry or a fault is not recorded under the key, and still it settled this very envelope.
+            by_number = await self._numbers.look_up(envelope, self._clock.now_ms())
+            return by_number if isinstance(by_number, Duplicate) else found
+        return found
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn if this claim still holds; raises `StoreUnavailableError`."""
         envelope, retention_seconds = outcome.envelope, outcome.retention_seconds
-        # A keyed envelope is answered by its record; its number is accepted all the same.
-        answer = None if envelope.key else outcome.answer
+        record = _record_of(outcome)
+        # What has a record is answered by that; its number is accepted all the same.
+        answer = None if record is not None else outcome.answer
         commit = Commit(
             self._claim,
             self._clock.token(),
             outcome.state,
-            _record_of(outcome),
+            record,
             outcome.outbox,
             await self._numbers.acceptance(envelope, answer, retention_seconds, self._clock.now_ms()),
         )

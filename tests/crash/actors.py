@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from broker_actors import BusinessError, Ref, Retry, actor, method, turn
+from broker_actors import BusinessError, Ref, Retry, SystemFaultError, actor, method, turn
 from tests.crash.fuse import FOLDER, Fuse, mark
 
 #: So long that a retry waits in the broker, whatever the jitter of the worker under test makes of it.
@@ -53,7 +53,8 @@ class Front:
         Args:
             number: of the message.
             plan: words of `tell` (two notes at `Back`), `ask` (one), `linger` (go on when the process
-                is told to let go), `fail` (the first attempt), `reject`.
+                is told to let go), `fail` (the first attempt), `break` (a fault of the worker that dies,
+                for good), `reject`.
 
         """
         self.taken = (*self.taken, number)
@@ -69,6 +70,8 @@ class Front:
             await _linger()
         if "fail" in plan and turn.current().attempt == 1:
             raise OSError(number)
+        if "break" in plan and FOLDER in os.environ:
+            raise SystemFaultError(str(number), recoverable=False)
         if "reject" in plan:
             raise BusinessError("rejected", str(number))
         return f"{number} is {len(self.taken)}"

@@ -29,6 +29,8 @@ class Scene(StrEnum):
     KEYED = "a turn of a call with an idempotency key"
     RETRY = "a turn that fails once"
     DEAD = "a turn that is rejected"
+    #: The next worker would succeed: its success beside a dead letter would be a doubled message.
+    BROKEN = "a keyed turn that fails for good, in this worker"
     MOVE = "another worker takes the mailbox over"
     STOP = "the worker stops in order"
     IDLE = "the actor is idle"
@@ -184,6 +186,13 @@ POINTS: Final = (
         "a dead letter, cleared, before the acknowledgement",
         (at("store.dispatched Front", "after"),),
         Scene.DEAD,
+        TELLS,
+    ),
+    Point("a keyed fault, committed, before its dispatch", (COMMITTED,), Scene.BROKEN, TELLS),
+    Point(
+        "a keyed fault, cleared, before the acknowledgement",
+        (at("store.dispatched Front", "after"),),
+        Scene.BROKEN,
         TELLS,
     ),
     Point("a hand-over, while a turn finishes", (at("move", "during"),), Scene.MOVE),

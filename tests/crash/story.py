@@ -16,7 +16,14 @@ from tests.crash.worker import HANG_SECONDS, LOOK_SECONDS
 
 ACTOR: Final = "a1"
 _PLANS: Final = {Form.TELL: "", Form.ASK: "", Form.CHAIN: "tell", Form.NESTED: "ask"}
-_MORE: Final = {Scene.RETRY: "fail", Scene.DEAD: "reject", Scene.MOVE: "linger", Scene.STOP: "linger"}
+_MORE: Final = {
+    Scene.RETRY: "fail",
+    Scene.DEAD: "reject",
+    Scene.BROKEN: "break",
+    Scene.MOVE: "linger",
+    Scene.STOP: "linger",
+}
+_BURIED: Final = {Scene.DEAD: "rejected: BusinessError: 1", Scene.BROKEN: "failed: SystemFaultError: 1"}
 _PREFETCH: Final = 100
 #: Delay levels a retry of `Front` may come by: of 1, 2 and 4 seconds.
 LEVELS_USED: Final = 3
@@ -33,14 +40,14 @@ class Story:
     @property
     def is_asked(self) -> bool:
         """Whether somebody waits for answers. Of what is to be a dead letter nobody does."""
-        return self.form in {Form.ASK, Form.CHAIN} and self.point.scene is not Scene.DEAD
+        return self.form in {Form.ASK, Form.CHAIN} and self.point.scene not in _BURIED
 
     async def send(self, system: ActorSystem, number: int) -> None:
         """Send message *number* and return when it is in the mailbox, or on its way there."""
         scene, plan = self.point.scene, _PLANS[self.form]
         if number == 1:
             plan = f"{plan} {_MORE.get(scene, '')}"
-        key = f"key {number}" if scene is Scene.KEYED else None
+        key = f"key {number}" if scene in {Scene.KEYED, Scene.BROKEN} else None
         front = system.ref(FrontRef, ACTOR).with_options(timeout=HANG_SECONDS, idempotency_key=key)
         if self.is_asked:
             self.asks[number] = asyncio.ensure_future(front.take(number, plan))
@@ -51,7 +58,7 @@ class Story:
     @property
     def taken(self) -> list[int]:
         """The messages that have an effect at `Front`."""
-        return [2] if self.point.scene is Scene.DEAD else [1, 2]
+        return [2] if self.point.scene in _BURIED else [1, 2]
 
     @property
     def notes(self) -> list[str]:
@@ -62,7 +69,7 @@ class Story:
             return [f"{run} asked" for run in runs]
         if self.form is not Form.CHAIN:
             return []
-        kept = {Scene.RETRY: runs[1:], Scene.DEAD: runs[1:]}.get(scene, runs)
+        kept = {Scene.RETRY: runs[1:], Scene.DEAD: runs[1:], Scene.BROKEN: runs[1:]}.get(scene, runs)
         return [f"{run} {which}" for run in kept for which in ("first", "second")]
 
     async def check(self, system: ActorSystem) -> None:
@@ -94,9 +101,7 @@ class Story:
         assert (await transport.depth(topology.dead_queue("Back"))).ready == 0
         assert (await transport.depth(topology.DEAD)).ready == 0
         letters = await _letters(transport)
-        expected = (
-            {f"{dead.Reason.REJECTED}: BusinessError: 1"} if self.point.scene is Scene.DEAD else set[str]()
-        )
+        expected = {_BURIED[self.point.scene]} if self.point.scene in _BURIED else set[str]()
         assert {f"{letter.reason}: {letter.error}" for letter in letters} == expected
         # The copies of one letter have one id.
         assert len({letter.id for letter in letters}) == len(expected)
