@@ -40,4 +40,4 @@ class Settings(BaseSettings):
     running_max: int = Field(default=RUNNING_MAX, ge=1)
     residents_max: int = Field(default=10_000, ge=1)
     drain_timeout_seconds: float = Field(default=20.0, ge=0)
-    max_loop_block_seconds: float = Field(default=30.0, gt=0)
+    max_loop_block_seconds: float = Field(default=15.0, gt=0)

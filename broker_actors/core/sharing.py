@@ -17,7 +17,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Final
 
-from broker_actors.core.member import Member
+from broker_actors.core.member import LEASE_SECONDS, Member
 
 #: The owner, and one who stands by.
 CONSUMERS: Final = 2
@@ -40,12 +40,30 @@ class Standing:
 
     Attributes:
         consuming: it has a consumer there.
-        served: the broker has given that consumer messages, so it is the active one.
+        served: the broker has given that consumer messages, so it is the active one, and it is
+            certain that the owner is there to take over.
+        settled: nothing of it has been running for long, so that it can be given away at once.
 
     """
 
     consuming: bool = False
     served: bool = False
+    settled: bool = True
+
+
+def is_certain(served_seconds: float, owner_seen_seconds: float, now_seconds: float) -> bool:
+    """Return whether an owner that says to consume a mailbox is there to take it over.
+
+    Who is served although the owner consumes may be served because the owner is dead, and
+    not yet known to be. It lives if it was first seen after that, or is still seen a lease later.
+
+    Args:
+        served_seconds: since when this worker is served.
+        owner_seen_seconds: since when the owner is known to consume the mailbox.
+        now_seconds: the time, on the same monotonic clock.
+
+    """
+    return owner_seen_seconds > served_seconds or now_seconds - served_seconds > LEASE_SECONDS
 
 
 def ranking(mailbox: str, names: Iterable[str]) -> list[str]:
@@ -72,7 +90,7 @@ def next_step(me: str, ranked: Sequence[str], consumers: Collection[str], standi
     if not standing.consuming:
         return Step.OPEN if me in wanted else Step.STAY
     owner = ranked[0] if ranked else me
-    if me == owner or owner not in consumers:
+    if me == owner or owner not in consumers or not standing.settled:
         return Step.STAY
     if me not in wanted:
         return Step.CLOSE

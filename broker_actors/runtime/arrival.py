@@ -29,6 +29,7 @@ class Subscription:
         "delivered",
         "mailbox",
         "orderly",
+        "served_seconds",
     )
 
     def __init__(self, mailbox: str, actor_type: str, on_abandon: Callable[[], None]) -> None:
@@ -37,13 +38,16 @@ class Subscription:
         #: Whether whoever was served from the mailbox before gave it back in order. None until the
         #: broker has delivered something: then this side is the active consumer.
         self.orderly: asyncio.Future[bool] | None = None
+        #: When the broker delivered the first one, on the monotonic clock.
+        self.served_seconds = 0.0
         #: How many messages the broker has delivered to it.
         self.delivered = 0
         self._is_lost = False
         self._is_finishing = False
         self._on_abandon = on_abandon
         self._passed_over: set[Address] = set()
-        self._running = 0
+        #: When the turns that run began, the oldest first.
+        self._running: dict[Address, float] = {}
         self._quiet: asyncio.Event | None = None
 
     @property
@@ -86,13 +90,18 @@ class Subscription:
         self._passed_over.add(envelope.address)
         return False
 
-    def begun(self) -> None:
-        """Take note that a turn of it runs."""
-        self._running += 1
+    def begun(self, address: Address, now_seconds: float) -> None:
+        """Take note that a turn of *address* runs."""
+        self._running[address] = now_seconds
 
-    def ended(self) -> None:
-        """Take note that a turn of it runs no more."""
-        self._running -= 1
+    @property
+    def oldest_seconds(self) -> float | None:
+        """When the oldest of its turns that run began; None if none runs."""
+        return next(iter(self._running.values()), None)
+
+    def ended(self, address: Address) -> None:
+        """Take note that the turn of *address* runs no more."""
+        del self._running[address]
         if not self._running and self._quiet is not None:
             self._quiet.set()
 

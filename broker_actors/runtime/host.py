@@ -100,6 +100,7 @@ class Host:
         if subscription.is_lost():
             return
         if not subscription.is_served:
+            subscription.served_seconds = self._services.clock.monotonic_seconds()
             self._holding.served(subscription)
         subscription.delivered += 1
         try:
@@ -238,11 +239,11 @@ class Host:
         await subscription.known()
         if not subscription.may_begin(item.envelope, draining=self._draining):
             return
-        subscription.begun()
+        subscription.begun(address, self._services.clock.monotonic_seconds())
         try:
             await self._turn(address, item)
         finally:
-            subscription.ended()
+            subscription.ended(address)
         if subscription.is_lost():
             await self._directory.passivate(address)
 

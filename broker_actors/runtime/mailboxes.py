@@ -16,7 +16,6 @@ from typing import Final, Protocol
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import ConsumerLost, ConsumerOpened, HandedOver, Trouble
 from broker_actors.core.retry import Retry
-from broker_actors.core.sharing import Standing
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.transport import Consumer, Delivery, Transport
@@ -25,8 +24,10 @@ from broker_actors.runtime.arrival import Subscription
 #: Waits between openings of one mailbox, in seconds, with full jitter; it never gives up.
 REOPENING: Final = Retry(attempts=1, min_backoff=0.1, max_backoff=5.0)
 PREFETCH: Final = 1_000
-#: What runs may take this long before its mailbox is given to another worker all the same.
-FINISH_SECONDS_MAX: Final = 20.0
+#: What runs may take this long before its mailbox is given to another worker all the same: for a mailbox
+#: that merely moves, nobody else of it is served meanwhile; and for a worker that stops.
+MOVE_SECONDS_MAX: Final = 1.5
+DRAIN_SECONDS_MAX: Final = 20.0
 
 
 class Tenant(Protocol):
@@ -51,12 +52,12 @@ class Tuning:
 
     Attributes:
         prefetch: deliveries per mailbox held unacknowledged.
-        finish_seconds: how long a hand-over waits for the turns that run.
+        drain_seconds: how long the hand-over of a worker that stops waits for the turns that run.
 
     """
 
     prefetch: int = PREFETCH
-    finish_seconds: float = FINISH_SECONDS_MAX
+    drain_seconds: float = DRAIN_SECONDS_MAX
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +68,7 @@ class _Mailbox:
         opened: set once it was consumed for the first time.
         moves: set when its consumer is to be handed over.
         stays: whether it is consumed again after that.
+        finish_seconds: how long its turns may take to end before that.
         subscription: of the open consumer; None while there is none.
         reason: why there is none.
 
@@ -78,6 +80,7 @@ class _Mailbox:
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     moves: asyncio.Event = field(default_factory=asyncio.Event)
     stays: bool = True
+    finish_seconds: float = MOVE_SECONDS_MAX
     subscription: Subscription | None = None
     reason: str = "not opened yet"
 
@@ -102,20 +105,22 @@ class Mailboxes:
             mailbox = self._mailboxes[name] = _Mailbox(name, actor_type, tenant)
             self._attending[name] = asyncio.create_task(self._attend(mailbox))
 
-    def hand_over(self, name: str, *, stays: bool) -> None:
+    def hand_over(self, name: str, *, stays: bool, draining: bool = False) -> None:
         """Finish what runs and give the mailbox *name* back; then stand by for it, or forget it."""
         mailbox = self._mailboxes.get(name)
-        if mailbox is not None:
+        if mailbox is not None and not mailbox.moves.is_set():
             mailbox.stays = stays
+            mailbox.finish_seconds = self._tuning.drain_seconds if draining else MOVE_SECONDS_MAX
             mailbox.moves.set()
 
-    def standing(self, name: str) -> Standing:
-        """Return how this worker stands to the mailbox *name*."""
+    def __contains__(self, name: object) -> bool:
+        """Return whether the mailbox *name* is consumed, or is about to be."""
+        return name in self._mailboxes
+
+    def subscription(self, name: str) -> Subscription | None:
+        """Return that of the open consumer of the mailbox *name*; None if there is none, or it moves."""
         mailbox = self._mailboxes.get(name)
-        if mailbox is None:
-            return Standing()
-        served = mailbox.subscription is not None and mailbox.subscription.is_served
-        return Standing(consuming=True, served=served and not mailbox.moves.is_set())
+        return None if mailbox is None or mailbox.moves.is_set() else mailbox.subscription
 
     @property
     def subscriptions(self) -> list[Subscription]:
@@ -220,7 +225,7 @@ class Mailboxes:
         began_seconds = self._clock.monotonic_seconds()
         finishing = asyncio.ensure_future(mailbox.tenant.finish(subscription))
         try:
-            deadline_seconds = self._tuning.finish_seconds
+            deadline_seconds = mailbox.finish_seconds
             ends: list[asyncio.Future[None] | asyncio.Future[str]] = [finishing, ended]
             await asyncio.wait(ends, timeout=deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
             if finishing.done():

@@ -29,16 +29,16 @@ FORGOTTEN_MAX: Final = 100
 class Numbers:
     """The numbered envelopes of one activation."""
 
-    __slots__ = ("_address", "_forgotten_ms", "_has_all", "_known", "_stale", "_store")
+    __slots__ = ("_address", "_forgotten_ms", "_has_all", "_known", "_oldest_ms", "_store")
 
-    def __init__(self, store: Store, claim: Claim, now_ms: int) -> None:
+    def __init__(self, store: Store, claim: Claim) -> None:
         self._store = store
         self._address: Address = claim.address
         self._known: dict[str, Accepted] = dict(claim.senders)
         self._has_all = claim.has_all_senders
         self._forgotten_ms = claim.forgotten_ms
-        oldest_ms = now_ms - SENDER_KEPT_SECONDS * 1000
-        self._stale = [sender for sender, one in self._known.items() if one.last_ms < oldest_ms]
+        #: Nobody known was last heard of before that.
+        self._oldest_ms = min((one.last_ms for one in self._known.values()), default=0)
 
     async def look_up(self, envelope: Envelope, now_ms: int) -> Fresh | Duplicate | Unknowable:
         """Return whether the numbered *envelope* was accepted before; raises what the store raises."""
@@ -73,7 +73,7 @@ class Numbers:
         if after is None:
             return None
         low = min(max(before.low, envelope.low), before.low + DROPPED_MAX)
-        stale = [sender for sender in self._stale[:FORGOTTEN_MAX] if sender != envelope.sender]
+        stale = self._stale(envelope, now_ms)
         heard_ms = [self._known[sender].last_ms for sender in stale]
         return Acceptance(
             envelope.sender,
@@ -92,8 +92,21 @@ class Numbers:
         self._forgotten_ms = acceptance.forgotten_ms
         for sender in acceptance.forget:
             self._known.pop(sender, None)
-        if acceptance.forget:
-            self._stale = [sender for sender in self._stale if sender in self._known]
+
+    def _stale(self, envelope: Envelope, now_ms: int) -> list[str]:
+        """Return senders to forget: unheard of for long by the time at which *envelope* was sent.
+
+        Not by the time it is now: what waited while all workers were away must be through first.
+        """
+        until_ms = min(now_ms, envelope.sent_seconds * 1000) - SENDER_KEPT_SECONDS * 1000
+        if until_ms < self._oldest_ms:
+            return []
+        known = {sender: one.last_ms for sender, one in self._known.items() if one.high}
+        stale = [s for s, last_ms in known.items() if last_ms < until_ms and s != envelope.sender]
+        # Those that stay were all heard of later, or are looked at again with the next commit.
+        kept = known.keys() - set(stale[:FORGOTTEN_MAX])
+        self._oldest_ms = min((known[sender] for sender in kept), default=0)
+        return stale[:FORGOTTEN_MAX]
 
     async def _accepted(self, sender: str) -> Accepted:
         accepted = self._known.get(sender)

@@ -7,21 +7,26 @@ the store is back nobody is taken for dead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.member import LEASE_SECONDS, Member, Report
-from broker_actors.core.sharing import Step, candidates, next_step, ranking
+from broker_actors.core.sharing import Standing, Step, candidates, is_certain, next_step, ranking
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
+from broker_actors.runtime.arrival import Subscription
 from broker_actors.runtime.mailboxes import Mailboxes, Tenant
 
 #: A beat may fail this long before the worker calls itself not ready.
 SILENT_SECONDS_MAX: Final = LEASE_SECONDS
+#: A mailbox with a turn that has run this long is not moved now: the turn would be cut off and run again.
+LONG_TURN_SECONDS: Final = 1.0
+#: Unless that goes on for this long.
+PUT_OFF_SECONDS_MAX: Final = 60.0
 
 
 class Sharing:
@@ -35,6 +40,10 @@ class Sharing:
         self._shared: dict[str, tuple[str, Tenant]] = {}
         self._living: Mapping[str, Member] = {}
         self._rankings: dict[str, list[str]] = {}
+        #: By mailbox, its owner and since when that one is known to consume it.
+        self._seen: dict[str, tuple[str, float]] = {}
+        #: Mailboxes with a turn that runs for long, and since when they have one.
+        self._unsettled: dict[str, float] = {}
         #: Until then those who do not answer after an outage of the store still count.
         self._patient_until_seconds = 0.0
         self._heard_seconds = clock.monotonic_seconds()
@@ -107,14 +116,39 @@ class Sharing:
 
     def _move(self, mailbox: str) -> None:
         consumers = {member.name for member in self._living.values() if mailbox in member.consuming}
-        standing = self._mailboxes.standing(mailbox)
-        match next_step(self._me.name, self._ranked(mailbox), consumers, standing):
+        ranked = self._ranked(mailbox)
+        standing = self._standing(mailbox, ranked[0] if ranked else "", consumers)
+        match next_step(self._me.name, ranked, consumers, standing):
             case Step.OPEN:
                 actor_type, tenant = self._shared[mailbox]
                 self._mailboxes.open(mailbox, actor_type, tenant)
             case Step.CLOSE:
-                self._mailboxes.hand_over(mailbox, stays=False)
+                self._mailboxes.hand_over(mailbox, stays=False, draining=self._me.leaving)
             case Step.YIELD:
                 self._mailboxes.hand_over(mailbox, stays=True)
             case Step.STAY:
                 return
+
+    def _standing(self, mailbox: str, owner: str, consumers: Collection[str]) -> Standing:
+        """Return how this worker stands to *mailbox*, whose *owner* may be among its *consumers*."""
+        now_seconds = self._clock.monotonic_seconds()
+        seen, seen_seconds = self._seen.get(mailbox, ("", 0.0))
+        if owner not in consumers:
+            self._seen.pop(mailbox, None)
+        elif seen != owner:
+            self._seen[mailbox], seen_seconds = (owner, now_seconds), now_seconds
+        subscription = self._mailboxes.subscription(mailbox)
+        if subscription is None:
+            return Standing(consuming=mailbox in self._mailboxes)
+        served = subscription.is_served and is_certain(subscription.served_seconds, seen_seconds, now_seconds)
+        return Standing(
+            consuming=True, served=served, settled=self._is_settled(mailbox, subscription, now_seconds)
+        )
+
+    def _is_settled(self, mailbox: str, subscription: Subscription, now_seconds: float) -> bool:
+        """Return whether giving *mailbox* away would cut nothing off, or has been put off for long enough."""
+        oldest_seconds = subscription.oldest_seconds
+        if self._me.leaving or oldest_seconds is None or now_seconds - oldest_seconds < LONG_TURN_SECONDS:
+            self._unsettled.pop(mailbox, None)
+            return True
+        return now_seconds - self._unsettled.setdefault(mailbox, now_seconds) > PUT_OFF_SECONDS_MAX

@@ -143,6 +143,8 @@ class Steps:
             return self._lost("commit", error)
         if isinstance(result, t.Committed):
             self._activation.committed(self._state)
+        else:
+            self._trial.fenced()
         return result
 
     async def dispatch(self) -> t.Event:

@@ -41,13 +41,14 @@ class Suspects:
 class Trial:
     """The run of one envelope, suspect or not."""
 
-    __slots__ = ("_is_apart", "_is_charged", "_suspects", "arrival")
+    __slots__ = ("_is_apart", "_is_charged", "_suspects", "_was_fenced", "arrival")
 
     def __init__(self, arrival: Arrival, suspects: Suspects) -> None:
         self.arrival = arrival
         self._suspects = suspects
         self._is_charged = False
         self._is_apart = False
+        self._was_fenced = False
 
     @property
     def is_suspect(self) -> bool:
@@ -84,6 +85,10 @@ class Trial:
             self._suspects.waits(-1)
         self._is_apart = True
 
+    def fenced(self) -> None:
+        """Take note that somebody else took the actor while it ran: it may have blocked its worker."""
+        self._was_fenced = True
+
     def waits(self) -> None:
         """Take note that the run waits for another actor, which may be a suspect, too."""
         if self._is_apart:
@@ -93,7 +98,7 @@ class Trial:
     async def end(self) -> None:
         """Note that the run has ended, however. Never raises for a store that is away."""
         self.waits()
-        if not self._is_charged:
+        if not self._is_charged or self._was_fenced:
             return
         services, address = self._suspects.services, self.arrival.envelope.address
         try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import ClassVar
 
 import pytest
 
-from broker_actors import Ref, Worker, actor, method
+from broker_actors import Ref, Settings, Worker, actor, method
 from broker_actors.core.events import ConsumerOpened, HandedOver, TurnEnded
 from broker_actors.core.topology import Layout
 from tests.acceptance import moving
@@ -29,6 +33,10 @@ class Hall:
         Hall.entered.set()
         await Hall.may_leave.wait()
         return "left"
+
+    @method
+    def pass_by(self) -> str:
+        return "passed"
 
 
 class HallRef(Hall, Ref):
@@ -139,3 +147,60 @@ async def test_one_long_turn_of_a_stopping_worker_holds_up_no_other_mailbox(depl
         Hall.may_leave.set()
         assert await waiting == "left"
         await stopping
+
+
+async def test_a_mailbox_that_moves_is_served_though_one_of_its_turns_is_long(deployment: Deployment) -> None:
+    Hall.entered, Hall.may_leave = asyncio.Event(), asyncio.Event()
+    system = await deployment.system()
+    async with deployment.worker(Hall):
+        ids = [f"h{n}" for n in range(40)]
+        waiting = [asyncio.ensure_future(system.ref(HallRef, ids[n]).wait()) for n in range(16)]
+        await Hall.entered.wait()
+        async with deployment.worker(Hall) as joins:
+            moving_ids = [one for one in ids[16:] if joins.owns(HALLS.mailbox_of(one))]
+            assert moving_ids
+            slowest_seconds = 0.0
+            for _ in range(10):
+                began_seconds = time.monotonic()
+                answers = [system.ref(HallRef, one).pass_by() for one in moving_ids]
+                assert set(await asyncio.gather(*answers)) == {"passed"}
+                slowest_seconds = max(slowest_seconds, time.monotonic() - began_seconds)
+                await asyncio.sleep(0.2)  # beats in between
+            assert slowest_seconds < GAP_SECONDS_MAX
+            Hall.may_leave.set()
+            assert set(await asyncio.gather(*waiting)) == {"left"}
+
+
+async def test_a_killed_owner_gets_nothing_back_and_nobody_waits_for_it(
+    amqp_url: str, redis_url: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        real = Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
+        system = await real.system()
+        urls = {"BROKER_ACTORS_URL": amqp_url, "BROKER_ACTORS_REDIS_URL": redis_url}
+        command = [sys.executable, "-m", "broker_actors.cli", "worker", "tests.acceptance.moving"]
+        async with real.worker(Sequence) as survivor:
+            process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **urls})
+            try:
+                async with moving.load(system) as seen:
+                    await until(partial(_lives_beside_another, survivor))
+                    # What the newcomer owns is served by it: nothing of that is left to be handed over.
+                    await until(partial(_all_served_by_owner, survivor))
+                    before = len(real.watcher.of(HandedOver))
+                    process.kill()
+                    seen.slowest_seconds = 0.0
+                    await until(partial(_lives_alone, survivor))
+                    await real.watcher.wait_for(TurnEnded, count=len(real.watcher.of(TurnEnded)) + 100)
+            finally:
+                await process.wait()
+            assert len(real.watcher.of(HandedOver)) == before
+            assert seen.slowest_seconds < GAP_SECONDS_MAX
+            await moving.check(system, seen)
+
+
+async def _lives_beside_another(worker: Worker) -> bool:
+    return any(not worker.owns(mailbox) for mailbox in MAILBOXES)
+
+
+async def _lives_alone(worker: Worker) -> bool:
+    return all(worker.owns(mailbox) for mailbox in MAILBOXES)

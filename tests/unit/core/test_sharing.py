@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from broker_actors.core.member import Member
-from broker_actors.core.sharing import CONSUMERS, Standing, Step, candidates, next_step, ranking
+from broker_actors.core.member import LEASE_SECONDS, Member
+from broker_actors.core.sharing import CONSUMERS, Standing, Step, candidates, is_certain, next_step, ranking
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=6)
 MAILBOX = "actors.Counter.g1.3"
@@ -60,6 +61,27 @@ def test_who_stands_by_yields_only_if_it_is_served_and_nobody_waits_before_the_o
     assert next_step("b", ranked, {"a", "b", "c"}, served) is Step.STAY
     assert next_step("c", ranked, {"a", "b", "c"}, served) is Step.CLOSE
     assert next_step("b", ranked, {"a", "b"}, served) is Step.YIELD
+
+
+def test_a_mailbox_with_a_long_turn_is_not_given_away() -> None:
+    busy = Standing(consuming=True, served=True, settled=False)
+    assert next_step("b", ["a", "b", "c"], {"a", "b"}, busy) is Step.STAY
+    assert next_step("c", ["a", "b", "c"], {"a", "b", "c"}, busy) is Step.STAY
+
+
+@pytest.mark.parametrize(
+    ("owner_seen_seconds", "now_seconds", "certain"),
+    [
+        pytest.param(11.0, 11.0, True, id="it came after we were served"),
+        pytest.param(9.0, 10.5, False, id="we may be served because it is dead"),
+        pytest.param(10.0, 10.5, False, id="the same moment says nothing"),
+        pytest.param(9.0, 10.0 + LEASE_SECONDS + 0.1, True, id="it has renewed since"),
+    ],
+)
+def test_an_owner_is_certain_if_it_lives_after_we_were_served(
+    owner_seen_seconds: float, now_seconds: float, certain: bool
+) -> None:
+    assert is_certain(10.0, owner_seen_seconds, now_seconds) is certain
 
 
 class Moving(RuleBasedStateMachine):

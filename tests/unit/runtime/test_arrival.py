@@ -18,6 +18,7 @@ def subscription() -> Subscription:
 
 
 ASKED = ("Order/o1",)
+C1, C2 = Address("Counter", "c1"), Address("Counter", "c2")
 
 
 async def test_everything_begins_on_a_subscription_that_stays() -> None:
@@ -45,14 +46,16 @@ async def test_nothing_overtakes_what_was_passed_over() -> None:
 
 async def test_finishing_waits_for_what_runs_and_for_what_begins_meanwhile() -> None:
     busy = subscription()
-    busy.begun()
+    busy.begun(C1, 1.0)
     finishing = asyncio.ensure_future(busy.finish())
     await asyncio.sleep(0)
-    busy.begun()
-    busy.ended()
+    busy.begun(C2, 2.0)
+    assert busy.oldest_seconds == 1.0
+    busy.ended(C1)
+    assert busy.oldest_seconds == 2.0
     await asyncio.sleep(0)
     assert not finishing.done()
-    busy.ended()
+    busy.ended(C2)
     await asyncio.wait_for(finishing, 1)
 
 

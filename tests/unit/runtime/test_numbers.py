@@ -30,8 +30,8 @@ class Actor:
     def __init__(self) -> None:
         self.store = MemoryStore(SystemClock())
 
-    async def activation(self, now_ms: int = NOW_MS) -> Numbers:
-        return Numbers(self.store, await self.store.claim(ACTOR, "mine"), now_ms)
+    async def activation(self) -> Numbers:
+        return Numbers(self.store, await self.store.claim(ACTOR, "mine"))
 
     async def accept(
         self, numbers: Numbers, one: Envelope, answer: Reply | None = None, now_ms: int = NOW_MS
@@ -82,25 +82,44 @@ async def test_a_number_that_never_runs_leaves_no_hole() -> None:
     assert await actor.store.accepted(ACTOR, "web") == Accepted(3, (), 1, NOW_MS)
 
 
+def sent(one: Envelope, ms: int) -> Envelope:
+    return replace(one, sent_seconds=ms // 1000)
+
+
 async def test_a_sender_unheard_of_is_forgotten_and_what_it_may_have_sent_is_not_run_again() -> None:
     actor = Actor()
     await actor.accept(await actor.activation(), envelope(1))
-    late_ms = NOW_MS + KEPT_MS + 1
-    numbers = await actor.activation(late_ms)
-    await actor.accept(numbers, envelope(1, sender="other"), now_ms=late_ms)
+    late_ms = NOW_MS + KEPT_MS + 1_000
+    numbers = await actor.activation()
+    await actor.accept(numbers, sent(envelope(1, sender="other"), late_ms), now_ms=late_ms)
     assert await actor.store.accepted(ACTOR, "web") is None
-    for activation in (numbers, await actor.activation(late_ms)):
+    for activation in (numbers, await actor.activation()):
         assert await activation.look_up(envelope(1), late_ms) == Unknowable(late_ms)
-        fresh = replace(envelope(1), sent_seconds=(NOW_MS + SKEW_MS) // 1000 + 1)
+        fresh = sent(envelope(1), NOW_MS + SKEW_MS + 1_000)
         assert await activation.look_up(fresh, late_ms) == Fresh(), "sent after the last of the forgotten"
 
 
 async def test_nothing_is_forgotten_before_its_time() -> None:
     actor = Actor()
     await actor.accept(await actor.activation(), envelope(1))
-    numbers = await actor.activation(NOW_MS + KEPT_MS)
-    await actor.accept(numbers, envelope(1, sender="other"))
+    await actor.accept(await actor.activation(), sent(envelope(1, sender="other"), NOW_MS + KEPT_MS))
     assert await actor.store.accepted(ACTOR, "web") is not None
+
+
+async def test_what_waited_while_all_workers_were_away_is_not_in_doubt() -> None:
+    actor = Actor()
+    for sender in ("web", "app"):
+        await actor.accept(await actor.activation(), envelope(1, sender=sender))
+    back_ms = NOW_MS + 3 * KEPT_MS
+    numbers = await actor.activation()
+    waited = [
+        sent(envelope(2, sender="web"), NOW_MS + 1_000),
+        sent(envelope(2, sender="app"), NOW_MS + 2_000),
+    ]
+    for one in (*waited, sent(envelope(1, sender="new"), NOW_MS + 40_000)):
+        assert await numbers.look_up(one, back_ms) == Fresh()
+        await actor.accept(numbers, one, now_ms=back_ms)
+    assert await numbers.look_up(waited[0], back_ms) == Duplicate(None)
 
 
 async def test_more_missing_than_can_be_remembered_is_not_run() -> None:
