@@ -52,5 +52,5 @@ class UnavailableStream:
         """Do nothing: there is no generator to stop."""
 
     def _refusal(self) -> ConfigurationError:
-        text = f"{self._where} is a generator, and streams are not available yet: return a list for now"
+        text = f"{self._where}: streams are not available yet; have the method return a list for now"
         return ConfigurationError(text)

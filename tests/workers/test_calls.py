@@ -175,4 +175,4 @@ async def test_a_type_without_dead_letters_says_so(shell: Shell) -> None:
 async def test_a_stream_is_refused_with_a_reason_until_actors_can_yield(shell: Shell) -> None:
     code, out, err = await shell("stream", "DemoOrder", "o-1", "steps")
     assert (code, out) == (2, "")
-    assert "DemoOrder/o-1.steps is a generator, and streams are not available yet" in err
+    assert "DemoOrder/o-1.steps: streams are not available yet" in err

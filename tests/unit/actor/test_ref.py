@@ -149,7 +149,7 @@ class TestACall:
 class TestAStream:
     async def test_a_stream_says_on_first_use_that_it_is_not_available(self, counter: CounterRef) -> None:
         stream = counter.tokens("hi")
-        with pytest.raises(ConfigurationError, match=r"Counter/c1\.tokens is a generator"):
+        with pytest.raises(ConfigurationError, match=r"Counter/c1\.tokens: streams are not"):
             await stream
         with pytest.raises(ConfigurationError, match="not available yet"):
             async for _ in stream:
