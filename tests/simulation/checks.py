@@ -58,6 +58,11 @@ def problems_of(world: World, workload: Workload) -> list[str]:
     ]
 
 
+def disturbances_of(workload: Workload) -> list[str]:
+    """Return calls that failed although nothing did that they depend on."""
+    return [f"{call.form} {call.name} failed" for call in workload.calls if call.outcome is Outcome.UNKNOWN]
+
+
 def notes_of(world: World) -> Notes:
     """Return the list of each actor."""
     found: dict[str, list[str]] = {}

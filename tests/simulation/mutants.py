@@ -17,8 +17,11 @@ from broker_actors.core import turn as t
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.envelope import Envelope
-from broker_actors.ports.store import Commit, OutboxKey
+from broker_actors.core.reply import Reply
+from broker_actors.ports.store import Acceptance, Claim, Commit, OutboxKey
+from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Subscription
+from broker_actors.runtime.directory import Directory
 from broker_actors.runtime.numbers import Numbers
 from broker_actors.runtime.steps import Steps
 from tests.simulation.models import SimQueue, SimStore
@@ -94,6 +97,56 @@ def reply_before_commit() -> AbstractContextManager[object]:
     return patch.object(Steps, "commit", commit)
 
 
+def fenced_is_committed() -> AbstractContextManager[object]:
+    """Go on after a commit that was refused."""
+    right = Steps.commit
+
+    async def commit(self: Steps, command: t.Commit) -> t.Event:
+        result = await right(self, command)
+        return t.Committed() if isinstance(result, t.Fenced) else result
+
+    return patch.object(Steps, "commit", commit)
+
+
+def failure_leaves_tells() -> AbstractContextManager[object]:
+    """Send what a failed run told others."""
+    right = Steps.commit
+
+    async def commit(self: Steps, command: t.Commit) -> t.Event:
+        if not command.keep and self._context is not None:
+            command = replace(command, outgoing=(*self._context.outgoing, *command.outgoing))
+        return await right(self, command)
+
+    return patch.object(Steps, "commit", commit)
+
+
+def no_rollback() -> AbstractContextManager[object]:
+    """Let the next run begin with what a failed one left of the state."""
+    return patch.object(Activation, "roll_back", lambda _self: None)
+
+
+def answers_not_kept() -> AbstractContextManager[object]:
+    """Accept a numbered ask, and not remember what it was answered."""
+    right = Numbers.acceptance
+
+    async def acceptance(
+        self: Numbers, envelope: Envelope, answer: Reply | None, retention_seconds: int, now_ms: int
+    ) -> Acceptance | None:
+        del answer
+        return await right(self, envelope, None, retention_seconds, now_ms)
+
+    return patch.object(Numbers, "acceptance", acceptance)
+
+
+def leftovers_wait() -> AbstractContextManager[object]:
+    """Leave to the relay what a predecessor committed and did not send, and send newer things first."""
+
+    async def dispatch_leftovers(self: Directory, claim: Claim) -> None:
+        del self, claim
+
+    return patch.object(Directory, "_dispatch_leftovers", dispatch_leftovers)
+
+
 def trim_by_count() -> AbstractContextManager[object]:
     """Clear as many items of an outbox as were confirmed, and not those."""
 
@@ -129,6 +182,11 @@ MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
         "dispatch before commit": dispatch_before_commit,
         "reply before commit": reply_before_commit,
         "abandon without close": abandon_without_close,
+        "fenced taken for committed": fenced_is_committed,
+        "tells of a failed run leave": failure_leaves_tells,
+        "no rollback": no_rollback,
+        "answers not kept": answers_not_kept,
+        "leftovers wait": leftovers_wait,
         "outbox trimmed by count": trim_by_count,
         "hand-over by basic.cancel": cancel_before_close,
     }

@@ -59,6 +59,8 @@ class Nodes:
             running_max=scenario.running_max,
             residents_max=3,
         )
+        #: How many of them are not to be stopped in order.
+        self.workers_min = 0 if scenario.disturbs else 1
         self._stops: dict[str, asyncio.Event] = {}
         self.transports: dict[str, SimTransport] = {}
         #: Clients that still have something to do.

@@ -10,7 +10,9 @@ from hashlib import blake2b
 from random import Random
 from typing import Final
 
-from tests.simulation.checks import problems_of, what_is_left
+from broker_actors.actor.spec import spec_of
+from tests.simulation.actors import Book
+from tests.simulation.checks import disturbances_of, problems_of, what_is_left
 from tests.simulation.faults import Faults
 from tests.simulation.loop import StuckError
 from tests.simulation.nodes import Nodes, hurried
@@ -103,6 +105,9 @@ async def _played(
 ) -> list[str]:
     for _ in range(2):
         nodes.start_worker()
+    if not scenario.disturbs:
+        # Who knows no class asks for the layout, and must find it.
+        await world.store.layout(spec_of(Book).layout)
     for client, lines in workload.clients.items():
         nodes.start_client(client, lines)
     for step, trouble in troubles_of(scenario, random):
@@ -114,7 +119,8 @@ async def _played(
     _heal(world, nodes)
     if not await _until(lambda: not what_is_left(world), QUIET_SECONDS_MAX):
         return [f"left after {QUIET_SECONDS_MAX:g} s: {line}" for line in what_is_left(world)]
-    return problems_of(world, workload)
+    disturbed = [] if scenario.disturbs else disturbances_of(workload)
+    return [*problems_of(world, workload), *disturbed]
 
 
 def _heal(world: World, nodes: Nodes) -> None:
@@ -178,7 +184,8 @@ class Happening:
             case Trouble.CRASH_WORKER:
                 world.crash(name, "at a step")
             case Trouble.STOP:
-                self._nodes.stop_worker(name)
+                if len(self._nodes.workers) > self._nodes.workers_min:
+                    self._nodes.stop_worker(name)
             case Trouble.FREEZE | Trouble.FREEZE_DROPPED:
                 world.freeze(name, self._random.uniform(1.0, FREEZE_SECONDS_MAX))
                 if self._trouble is Trouble.FREEZE_DROPPED:

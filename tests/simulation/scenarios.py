@@ -49,7 +49,7 @@ class Scenario:
         inner: how likely a message makes its actor ask another one.
         sends: how likely a message makes its actor tell another one.
         requeues_to_back: whether the broker gives back to the end of a mailbox.
-        layouts: mailboxes of the actor type.
+        disturbs: whether a call may fail at all.
 
     """
 
@@ -63,6 +63,7 @@ class Scenario:
     inner: float = 0.15
     sends: float = 0.35
     requeues_to_back: bool = False
+    disturbs: bool = True
 
 
 _BROKER: Final = MappingProxyType(
@@ -93,6 +94,14 @@ SCENARIOS: Final = (
     Scenario("rebalancing", troubles=_MOVES, troubles_max=4),
     Scenario("relay against clear", rates={**_SLOW, Fate.FULL: 0.1, Fate.LOST: 0.03}, sends=0.9),
     Scenario("windows full of asks", prefetch=3, running_max=2, inner=0.7, troubles=_CRASHES, troubles_max=1),
+    Scenario(
+        "orderly",
+        troubles=(Trouble.START, Trouble.STOP, Trouble.CANCEL, Trouble.LOSE_REPLIES, Trouble.LOSE_REPLIES),
+        troubles_max=5,
+        disturbs=False,
+        # A backlog that fills the window keeps back what its own turns ask for.
+        prefetch=100,
+    ),
     Scenario(
         "everything",
         rates={fate: 0.01 for fate in Fate if fate is not Fate.FINE},

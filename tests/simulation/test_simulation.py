@@ -15,8 +15,10 @@ from tests.simulation.run import run
 from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.summary import Summary
 
-#: 240 of each class: what one core runs in about 90 seconds.
-SEEDS = 240 * len(SCENARIOS)
+#: 220 of each class: what one core runs in about 90 seconds.
+SEEDS = 220 * len(SCENARIOS)
+#: Classes in which a mutant shows, of those that seldom do in others.
+SHOWS = {"answers not kept": "orderly"}
 #: Above any machine's time for one class, and below what makes the interpreter give up.
 PATIENT = pytest.mark.timeout(110)
 
@@ -45,13 +47,15 @@ def test_every_promise_holds(number: int) -> None:
 @PATIENT
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str) -> None:
+    classes = len(SCENARIOS)
+    seeds = [seed for seed in range(SEEDS) if SHOWS.get(name) in {None, SCENARIOS[seed % classes].name}]
     with MUTANTS[name]():
-        assert any(run(seed).problems for seed in range(SEEDS)), f"{name} goes unnoticed in {SEEDS} seeds"
+        assert any(run(seed).problems for seed in seeds), f"{name} goes unnoticed in {len(seeds)} seeds"
 
 
 @PATIENT
 def test_a_seed_replays_exactly_alone_and_as_the_500th_whatever_texts_hash_to() -> None:
-    alone = _digests("--first", "489", "--seeds", "11", hash_seed="1")
+    alone = _digests("--first", "488", "--seeds", "12", hash_seed="1")
     among_others = _digests("--first", "0", "--seeds", "500", hash_seed="2")
     assert alone == among_others
     assert len(alone) == len(SCENARIOS)
@@ -64,7 +68,7 @@ def test_the_history_of_a_seed_can_be_read() -> None:
 
 
 def _digests(*arguments: str, hash_seed: str) -> list[str]:
-    command = [sys.executable, "-m", "tests.simulation", *arguments, "--digests", "11"]
+    command = [sys.executable, "-m", "tests.simulation", *arguments, "--digests", "12"]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - our own
     return ended.stdout.splitlines()

@@ -129,7 +129,9 @@ def _call(name: str, line: str, favourite: str, scenario: Scenario, random: Rand
     actor = favourite if random.random() < 0.7 else random.choice(ACTORS)
     plan: list[str] = []
     others = [one for one in ACTORS if one != actor]
-    asked = random.choice(others) if random.random() < scenario.inner else ""
+    # Two that ask each other wait for nothing but their deadlines.
+    may_ask = [one for one in others if scenario.disturbs or one > actor]
+    asked = random.choice(may_ask) if may_ask and random.random() < scenario.inner else ""
     if asked:
         plan.append(f"ask:{asked}")
     if random.random() < scenario.sends:
