@@ -18,18 +18,19 @@ class UnderWay:
     """The deadlines of the calls under way: to end a call is to make its deadline pass."""
 
     def __init__(self) -> None:
-        self._deadlines: set[asyncio.Timeout] = set()
+        # A dict for its order: calls end in the order in which they began.
+        self._deadlines: dict[asyncio.Timeout, None] = {}
         self._ended = asyncio.Event()
         #: Whether `end_all` was called.
         self.closed = False
 
     def add(self, deadline: asyncio.Timeout) -> None:
         """Note a call; whoever does must `remove` it when it ends."""
-        self._deadlines.add(deadline)
+        self._deadlines[deadline] = None
 
     def remove(self, deadline: asyncio.Timeout) -> None:
         """Forget a call that has ended."""
-        self._deadlines.discard(deadline)
+        self._deadlines.pop(deadline, None)
         if not self._deadlines:
             self._ended.set()
 

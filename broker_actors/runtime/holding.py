@@ -29,11 +29,12 @@ class Holding:
         self._name = name
         self._observer = observer
         self._noting: set[asyncio.Task[Any]] = set()
-        self._held: set[str] = set()
+        # A dict for its order, which must not depend on what texts hash to.
+        self._held: dict[str, None] = {}
 
     def served(self, subscription: Subscription) -> None:
         """Note that the broker serves *subscription*; its `orderly` tells what was before."""
-        self._held.add(subscription.mailbox)
+        self._held[subscription.mailbox] = None
         subscription.orderly = self._start(self._hold(subscription.mailbox))
 
     def lost(self, mailbox: str) -> None:
@@ -45,7 +46,7 @@ class Holding:
         """Take back the note of *mailbox*, if there is one. Never raises for a store that is away."""
         if mailbox not in self._held:
             return
-        self._held.discard(mailbox)
+        del self._held[mailbox]
         try:
             await self._members.release(mailbox, self._name)
         except PlatformError as error:
