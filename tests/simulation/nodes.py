@@ -141,7 +141,7 @@ class Nodes:
             SimStorePort(world),
             SimReplies(world, observer),
             SimMembers(world),
-            world.clock,
+            world.clock(),
             observer,
         )
         return ActorSystem(self._settings, observer=observer, backend=backend)

@@ -55,13 +55,14 @@ class Sent:
 class SimClock:
     """Implements `ports.clock.Clock` on virtual time and seeded chance."""
 
-    def __init__(self, loop: SimLoop, random: Random) -> None:
+    def __init__(self, loop: SimLoop, random: Random, *, ahead_ms: int = 0) -> None:
         self._loop = loop
         self._random = random
+        self._ahead_ms = ahead_ms
 
     def now_ms(self) -> int:
         """Return the wall clock."""
-        return EPOCH_MS + int(self._loop.now_seconds * 1000)
+        return EPOCH_MS + self._ahead_ms + int(self._loop.now_seconds * 1000)
 
     def monotonic_seconds(self) -> float:
         """Return virtual seconds."""
@@ -99,7 +100,6 @@ class World:
         self.random = dice(f"steps of {seed}")
         self.loop = SimLoop(self.random)
         self.faults = faults
-        self.clock = SimClock(self.loop, self.random)
         clock = ServerClock(self.loop, self.random)
         self.broker = SimBroker(clock, self.note, self.random)
         self.store = SimStore(clock, self.note)
@@ -122,6 +122,10 @@ class World:
         self.resent: list[bytes] = []
         self._target = target
         self._target_left = 0 if target is None else target.nth
+
+    def clock(self) -> SimClock:
+        """Return the clock of a process: those of different machines are a second apart, perhaps."""
+        return SimClock(self.loop, self.random, ahead_ms=self.random.choice((-1_000, 0, 0, 1_000)))
 
     def note(self, what: str, *details: object) -> None:
         """Write *what* into the history; texts are made only if somebody reads it."""
