@@ -39,8 +39,10 @@ class Lifeline:
         loop = asyncio.get_running_loop()
 
         def wait() -> None:
-            # The parent sends nothing, so whatever comes is the end.
-            self._socket.recv(1)
+            # The parent sends nothing, so whatever comes is the end. It is an error if the
+            # parent went before it had read that we are ready.
+            with suppress(OSError):
+                self._socket.recv(1)
             # A loop that is closed has stopped already.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(on_end)
