@@ -30,7 +30,11 @@ class FamilyProbe:
         self._children = children
 
     def alive(self) -> Answer:
-        """Return whether every process runs and its loop turns; one that starts counts as alive."""
+        """Return whether no process is blocked.
+
+        One that starts, or is to be started again, is none: whoever restarts the parent for
+        it would end its healthy siblings.
+        """
         return self._all("alive")
 
     def ready(self) -> Answer:
@@ -54,17 +58,19 @@ class FamilyProbe:
     def _ask(self, slot: int, question: str) -> Answer:
         child = self._children().get(slot)
         if child is None:
-            return Answer(is_so=False, reasons=(f"process {slot} has died and is to be started again",))
+            return _absent(question, f"process {slot} does not run and is to be started again")
         if not child.is_ready:
-            return Answer(
-                question == "alive", () if question == "alive" else (f"process {slot} is starting",)
-            )
+            return _absent(question, f"process {slot} is starting")
         try:
             _status, text = ask(self._plan.place(slot), f"/{question}", ASK_SECONDS)
             found = json.loads(text)
             return Answer(bool(found[question]), tuple(f"process {slot}: {why}" for why in found["reasons"]))
         except (PlatformError, ValueError, LookupError, TypeError) as error:
-            return Answer(is_so=False, reasons=(f"process {slot} (pid {child.pid}): {error}",))
+            why = f"process {slot} (pid {child.pid}): {error}"
+            if isinstance(error.__cause__, (ConnectionError, FileNotFoundError)):
+                # Nobody listens there: it is ending or has died, and we have not heard of it yet.
+                return _absent(question, why)
+            return Answer(is_so=False, reasons=(why,))
 
     def _dump_of(self, slot: int) -> str:
         try:
@@ -72,3 +78,8 @@ class FamilyProbe:
         except PlatformError as error:
             return f"process {slot}: {error}\n"
         return f"process {slot}: {text}"
+
+
+def _absent(question: str, why: str) -> Answer:
+    """Return the answer for a process that is not there: nothing that a restart of all would mend."""
+    return Answer(is_so=True) if question == "alive" else Answer(is_so=False, reasons=(why,))

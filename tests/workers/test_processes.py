@@ -6,13 +6,21 @@ import asyncio
 import json
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from time import monotonic
 
-from broker_actors import ActorSystem
+from broker_actors import ActorSystem, PlatformError
 from broker_actors.worker.listening import tcp
 from tests.servers.ports import free_port
 from tests.workers.conftest import Run
 from tests.workers.daemons import http, pids_of
+from tests.workers.shell import HANG_SECONDS
+
+#: Between two looks at a folder.
+POLL_SECONDS = 0.01
 
 
 async def test_a_process_that_dies_is_started_again_and_the_endpoint_tells_the_truth(run: Run) -> None:
@@ -28,7 +36,11 @@ async def test_a_process_that_dies_is_started_again_and_the_endpoint_tells_the_t
         line = await parent.line(
             f"(pid {first}) was killed by SIGKILL after", "starting again in", after=seen
         )
-        await parent.line(f"{line.split(' (pid')[0].split('WARNING ')[1]} (pid", "is ready", after=seen)
+        again = f"{line.split(' (pid')[0].split('WARNING ')[1]} (pid"
+        # Whoever restarts what is not alive would end the healthy one, too.
+        while not any(again in line and "is ready" in line for line in parent.lines[seen:]):
+            assert await http(place, "/alive") == (200, '{"alive": true, "reasons": []}\n')
+        await parent.line(again, "is ready", after=seen)
         assert await http(place, "/ready") == (200, '{"ready": true, "reasons": []}\n')
         os.kill(second, signal.SIGSTOP)
         status, text = await http(place, "/alive")
@@ -69,6 +81,24 @@ async def test_processes_stop_in_order_when_their_parent_is_killed(run: Run, sys
         assert not any("Traceback" in line for line in parent.lines)
 
 
+async def test_processes_stop_in_order_when_their_parent_is_killed_before_it_heard_that_they_are_ready(
+    run: Run,
+) -> None:
+    # A path of a socket must be short.
+    with TemporaryDirectory() as folder:
+        async with run("--processes", "2", TMPDIR=folder) as parent:
+            sockets = await asyncio.to_thread(_sockets, Path(folder))
+            parent.process.send_signal(signal.SIGSTOP)
+            for slot in (1, 2):
+                while not await _is_ready(sockets / f"{slot}.sock"):
+                    pass
+            assert len(pids_of(parent.lines)) < 2
+            parent.process.kill()
+            # They hold its stderr, which ends with the last of them.
+            assert await parent.ended() == -signal.SIGKILL
+            assert not any("Traceback" in line or "Exception in thread" in line for line in parent.lines)
+
+
 async def test_a_parent_asked_twice_ends_everything_at_once(run: Run, system: ActorSystem) -> None:
     async with run("--processes", "2") as parent:
         await parent.line("ready: sleeper")
@@ -94,3 +124,19 @@ async def test_processes_that_cannot_start_end_the_parent(run: Run, sleeper: Pat
         assert await parent.ended() == 2
         assert "ZeroDivisionError" in "".join(parent.lines)
         assert "ended with exit code 2 before it was ready" in parent.lines[-1]
+
+
+def _sockets(folder: Path) -> Path:
+    """Return the folder in which the processes answer, once one has begun to."""
+    deadline_seconds = monotonic() + HANG_SECONDS
+    while not (found := list(folder.glob("broker-actors-*/*.sock"))):
+        assert monotonic() < deadline_seconds
+        Event().wait(POLL_SECONDS)
+    return found[0].parent
+
+
+async def _is_ready(place: Path) -> bool:
+    with suppress(PlatformError):
+        return (await http(place, "/ready"))[0] == 200
+    # Nobody listens there yet.
+    return False
