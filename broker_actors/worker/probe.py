@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker_actors.worker.dump import Subject, blocker, dump
 from broker_actors.worker.health import Answer
 from broker_actors.worker.pulse import Pulse
+
+#: A loop that was held up for longer explains whatever else is missing: answers that have
+#: come cannot be read meanwhile.
+EXPLAINS_SECONDS: Final = 1.0
 
 
 class WorkerProbe:
@@ -19,11 +25,7 @@ class WorkerProbe:
 
     def alive(self) -> Answer:
         """Return whether the event loop has turned lately; if not, which turn holds it."""
-        if not self._pulse.is_blocked:
-            return Answer(is_so=True)
-        who = blocker(self.subject, self._pulse)
-        text = f"the event loop has been held up for {self._pulse.held_seconds:.1f} s"
-        return Answer(is_so=False, reasons=(f"{text} by {who}" if who else text,))
+        return Answer(is_so=False, reasons=(self._held(),)) if self._pulse.is_blocked else Answer(is_so=True)
 
     def ready(self) -> Answer:
         """Return whether the worker consumes what it should, as far as it knows itself."""
@@ -32,8 +34,18 @@ class WorkerProbe:
         if self.subject is None:
             return Answer(is_so=False, reasons=("the worker is starting",))
         alive, status = self.alive(), self.subject.status()
-        return Answer(alive.is_so and status.ready, (*alive.reasons, *status.reasons))
+        if alive.is_so and status.ready:
+            return Answer(is_so=True)
+        if self._pulse.held_seconds > EXPLAINS_SECONDS:
+            # The status is as old as the hold: a store that answers looks silent in it.
+            return Answer(is_so=False, reasons=(self._held(),))
+        return Answer(is_so=False, reasons=(*alive.reasons, *status.reasons))
 
     def dump(self) -> str:
         """Return what the worker does now."""
         return dump(self.subject, self._pulse)
+
+    def _held(self) -> str:
+        who = blocker(self.subject, self._pulse)
+        text = f"the event loop has been held up for {self._pulse.held_seconds:.1f} s"
+        return f"{text} by {who}" if who else text

@@ -161,6 +161,22 @@ async def test_what_is_not_ready_says_why() -> None:
     pulse.stop()
 
 
+async def test_a_loop_that_is_held_up_is_the_reason_and_not_what_follows_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pulse = Pulse(30)
+    pulse.start()
+    probe = WorkerProbe(pulse)
+    probe.subject = _Away()
+    monkeypatch.setattr(Pulse, "held_seconds", 5.5)
+    # It may be held up for longer, and yet it is why the store looks silent.
+    assert probe.alive().is_so
+    assert probe.ready().reasons == ("the event loop has been held up for 5.5 s",)
+    monkeypatch.setattr(Pulse, "held_seconds", 0.5)
+    assert probe.ready().reasons == ("the broker is away",)
+    pulse.stop()
+
+
 def test_what_changes_while_it_is_read_is_read_again() -> None:
     attempts: list[int] = []
 
