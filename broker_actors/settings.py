@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from broker_actors.core.errors import QUOTING, ConfigurationError
 from broker_actors.core.lanes import RUNNING_MAX
 
 
@@ -41,3 +44,16 @@ class Settings(BaseSettings):
     residents_max: int = Field(default=10_000, ge=1)
     drain_timeout_seconds: float = Field(default=20.0, ge=0)
     max_loop_block_seconds: float = Field(default=15.0, gt=0)
+
+    @property
+    def scheme(self) -> str:
+        """What kind of broker the URL names, such as `amqp`.
+
+        Raises:
+            ConfigurationError: the URL cannot be read; it is not quoted, for it may carry a password.
+
+        """
+        try:
+            return urlsplit(self.url).scheme
+        except ValueError:
+            raise ConfigurationError(f"the broker's URL cannot be read: {QUOTING}") from None

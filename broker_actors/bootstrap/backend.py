@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.members import MemoryMembers
@@ -87,7 +86,7 @@ async def open_backend(settings: Settings, observer: Observer) -> Backend:
         StoreUnavailableError: the store cannot be reached.
 
     """
-    scheme = urlsplit(settings.url).scheme
+    scheme = settings.scheme
     if scheme == "memory":
         return Embedded().backend(observer)
     if scheme not in REAL_SCHEMES:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
@@ -71,7 +70,7 @@ def prepare(amqp: str | None, redis: str | None) -> ActorSystem:
 
 def is_embedded(system: ActorSystem) -> bool:
     """Return whether *system* runs on a broker inside this process."""
-    return urlsplit(system.settings.url).scheme == "memory"
+    return system.settings.scheme == "memory"
 
 
 def code_of(error: BrokerActorsError) -> Code:

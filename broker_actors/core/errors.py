@@ -39,6 +39,8 @@ from typing import Final, TypeAlias, cast
 Plain: TypeAlias = "bool | int | float | str | bytes | Sequence[Plain] | Mapping[str, Plain] | None"
 #: Of a message, or of the end of a traceback; four bytes each at the most.
 TEXT_CHARACTERS_MAX: Final = 8_000
+#: What helps with nearly every URL that cannot be read.
+QUOTING: Final = "special characters in its user and password must be percent-encoded"
 _NO_DETAILS: Final[Mapping[str, Plain]] = MappingProxyType({})
 
 

@@ -24,7 +24,7 @@ from broker_actors.adapters.rabbitmq.options import (
     RECONNECT_BACKOFF_SECONDS_MAX,
 )
 from broker_actors.adapters.rabbitmq.sockets import Sockets
-from broker_actors.core.errors import BrokerUnavailableError, ConfigurationError
+from broker_actors.core.errors import QUOTING, BrokerUnavailableError, ConfigurationError
 from broker_actors.core.events import Connected, ConnectionLost, Trouble
 from broker_actors.ports.observer import Observer
 
@@ -193,8 +193,8 @@ def parse_url(url: str, heartbeat_seconds: int) -> URL:
     """
     try:
         parsed = URL(url)
-    except ValueError as error:
-        raise ConfigurationError(f"the broker's URL cannot be read: {error}") from error
+    except ValueError:
+        raise ConfigurationError(f"the broker's URL cannot be read: {QUOTING}") from None
     if parsed.scheme not in _SCHEMES or not parsed.host:
         raise ConfigurationError("the broker's URL must look like amqp://user:password@host:5672/vhost")
     return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=heartbeat_seconds)

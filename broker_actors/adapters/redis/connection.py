@@ -23,7 +23,7 @@ from redis.exceptions import (
 )
 
 from broker_actors.adapters.redis.settings import RedisSettings
-from broker_actors.core.errors import ConfigurationError
+from broker_actors.core.errors import QUOTING, ConfigurationError
 from broker_actors.core.events import Connected, ConnectionLost
 from broker_actors.ports.observer import Observer
 
@@ -176,9 +176,9 @@ def options_of(settings: RedisSettings, purpose: str, parse: Callable[[str], obj
     """
     try:
         options = cast("dict[str, object]", parse(settings.url))
-    except ValueError as error:
-        # Not the URL itself: it may carry a password.
-        raise ConfigurationError(f"the Redis URL cannot be read: {error}") from error
+    except ValueError:
+        # Neither the URL nor what its parser says of it: both may carry a password.
+        raise ConfigurationError(f"the Redis URL cannot be read: {QUOTING}") from None
     return {
         # What CLIENT LIST shows; a URL may say otherwise.
         "client_name": f"broker-actors-{purpose.replace(' ', '-')}",

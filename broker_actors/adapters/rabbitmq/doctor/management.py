@@ -22,7 +22,7 @@ from yarl import URL
 
 from broker_actors.core.diagnosis.nodes import Node
 from broker_actors.core.diagnosis.policies import Policy
-from broker_actors.core.errors import ConfigurationError
+from broker_actors.core.errors import QUOTING, ConfigurationError
 from broker_actors.core.topology import ACTORS, Binding
 
 T = TypeVar("T")
@@ -192,8 +192,8 @@ class _Api:
 def _parse(management: str) -> URL:
     try:
         url = URL(management)
-    except ValueError as error:
-        raise ConfigurationError(f"the management URL cannot be read: {error}") from error
+    except ValueError:
+        raise ConfigurationError(f"the management URL cannot be read: {QUOTING}") from None
     if url.scheme not in {"http", "https"} or not url.host:
         raise ConfigurationError("the management URL must look like http://user:password@host:15672")
     return url
