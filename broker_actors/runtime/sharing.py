@@ -64,7 +64,8 @@ class Sharing:
         silent_seconds = self._clock.monotonic_seconds() - self._heard_seconds
         if silent_seconds <= SILENT_SECONDS_MAX:
             return ""
-        return f"the store has not answered for {silent_seconds:.0f} s: {self._trouble}"
+        why = self._trouble or "the last beat is still under way"
+        return f"the store has not answered for {silent_seconds:.0f} s: {why}"
 
     async def beat(self, report: Report, observer: Observer) -> None:
         """Say that this worker lives, and move what should move. Never raises for a store that is away."""

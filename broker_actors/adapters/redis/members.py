@@ -65,7 +65,7 @@ class RedisMembers:
         *,
         timeout_seconds: float = 10.0,
         prefix: str = "ba",
-        max_loop_block_seconds: float = 30.0,
+        max_loop_block_seconds: float = 15.0,
         lease_seconds: float = LEASE_SECONDS,
     ) -> RedisMembers:
         """Return members that have reached Redis once.
