@@ -19,12 +19,14 @@ def parse(words: Sequence[str]) -> tuple[list[Plain], dict[str, Plain]]:
     `5` is a number, `'"5"'` and `five` are text.
 
     Raises:
-        ConfigurationError: a name is given twice, or a positional argument follows a named one.
+        ConfigurationError: a name is given twice, a positional argument follows a named one, or a
+            word is no UTF-8.
 
     """
     args: list[Plain] = []
     kwargs: dict[str, Plain] = {}
     for word in words:
+        _check_utf8(word)
         named = _NAMED.fullmatch(word)
         if named is None:
             if kwargs:
@@ -38,6 +40,15 @@ def parse(words: Sequence[str]) -> tuple[list[Plain], dict[str, Plain]]:
             raise ConfigurationError(text)
         kwargs[name] = _value(value)
     return args, kwargs
+
+
+def _check_utf8(word: str) -> None:
+    # Bytes of the command line that are no text arrive as halves of surrogate pairs.
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        text = f"argument {word!r} cannot be written as UTF-8"
+        raise ConfigurationError(text) from error
 
 
 def _value(text: str) -> Plain:

@@ -23,7 +23,8 @@ from broker_actors.cli.choosing import (
     tell_missing,
 )
 from broker_actors.cli.letters import LETTERS_MAX, lying
-from broker_actors.cli.output import OUT, Code, show_json, stop
+from broker_actors.cli.output import OUT, Code, show_json
+from broker_actors.core.errors import ConfigurationError, PlatformError
 
 
 def purge(  # noqa: PLR0913 - each parameter is an argument or option of the command
@@ -50,7 +51,8 @@ def purge(  # noqa: PLR0913 - each parameter is an argument or option of the com
     chosen = selection(ids, reason, error, actor, method, older_than)
     check_said(chosen, everything=everything)
     if not yes and not sys.stdin.isatty():
-        raise stop("what is purged is gone: look at it with `dead list`, then add --yes")
+        refusal = ConfigurationError("what is purged is gone: look at it with `dead list`, then add --yes")
+        raise running.failed(refusal, as_json=as_json)
     found, _now_ms = running.run(
         chosen_letters(actor_type, amqp, redis, LETTERS_MAX, chosen), as_json=as_json
     )
@@ -58,7 +60,7 @@ def purge(  # noqa: PLR0913 - each parameter is an argument or option of the com
     # Not inside of a loop: the connection would be lost while somebody thinks.
     question = f"Remove {len(seen)} dead letters of {actor_type} for good?"
     if seen and not yes and not typer.confirm(question, err=True):
-        raise stop("nothing was removed")
+        raise running.failed(PlatformError("nothing was removed"), as_json=as_json)
     removed = running.run(_remove(actor_type, amqp, redis, seen), as_json=as_json) if seen else 0
     missing = sorted(chosen.ids - seen)
     if as_json:

@@ -12,7 +12,14 @@ from pydantic import ValidationError
 
 from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.cli.output import Code, show_json, stop
-from broker_actors.core.errors import ActorError, BrokerActorsError, BusinessError, ConfigurationError, Plain
+from broker_actors.core.errors import (
+    ActorError,
+    BrokerActorsError,
+    BusinessError,
+    ConfigurationError,
+    InvalidArgumentsError,
+    Plain,
+)
 
 T = TypeVar("T")
 
@@ -31,12 +38,17 @@ def run(command: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
     try:
         return asyncio.run(command)
     except BrokerActorsError as error:
-        if as_json:
-            show_json({"ok": False, "error": as_plain(error)})
-        raise stop(in_one_line(error), code_of(error)) from None
+        raise failed(error, as_json=as_json) from None
     except KeyboardInterrupt:
         # As a shell reports a program that was interrupted.
         raise typer.Exit(128 + signal.SIGINT) from None
+
+
+def failed(error: BrokerActorsError, *, as_json: bool) -> typer.Exit:
+    """Print *error*, for a machine on stdout too; return the exception that ends the command."""
+    if as_json:
+        show_json({"ok": False, "error": as_plain(error)})
+    return stop(in_one_line(error), code_of(error))
 
 
 def connect(amqp: str | None, redis: str | None) -> ActorSystem:
@@ -75,7 +87,9 @@ def is_embedded(system: ActorSystem) -> bool:
 
 def code_of(error: BrokerActorsError) -> Code:
     """Return the exit code for *error*: whether an actor has answered is what scripts ask."""
-    return Code.REFUSED if isinstance(error, ActorError) else Code.PLATFORM
+    # Arguments that cannot be sent are refused on this side, and no actor was asked.
+    unsent = isinstance(error, InvalidArgumentsError) and not error.remote_type
+    return Code.REFUSED if isinstance(error, ActorError) and not unsent else Code.PLATFORM
 
 
 def in_one_line(error: BrokerActorsError) -> str:

@@ -72,6 +72,15 @@ async def test_a_machine_reads_answers_and_errors_alike(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("served")
+async def test_an_argument_that_cannot_be_sent_is_2(shell: Shell) -> None:
+    for command in ("ask", "tell"):
+        # JSON, and yet no text: half a surrogate pair.
+        code, out, err = await shell(command, "DemoInventory", "tea", "receive", '"\\ud800"')
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+        assert "an argument cannot be sent" in err
+
+
+@pytest.mark.usefixtures("served")
 async def test_a_key_runs_once(shell: Shell) -> None:
     for _ in range(2):
         assert await shell("ask", "DemoInventory", "tea", "receive", "5", "--key", "d1") == (0, "5\n", "")

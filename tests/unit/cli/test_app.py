@@ -101,6 +101,7 @@ def test_a_worker_without_a_broker_is_told_so() -> None:
         (("ask", "Counter", "c1", "get", "a=1", "2"), "put it before a="),
         (("ask", "not a type", "c1", "get", *CLOSED), "actor type"),
         (("tell", "Counter", "", "get", *CLOSED), "actor id"),
+        (("tell", "Counter", "c1", "inc", "\udcff\udcfe", *CLOSED), "cannot be written as UTF-8"),
         (("dead", "list", "not a type", *CLOSED), "actor type"),
         (("dead", "redrive", "not a type", "--all", *CLOSED), "actor type"),
         (("dead", "purge", "not a type", "--all", "--yes", *CLOSED), "actor type"),
@@ -112,6 +113,13 @@ def test_what_cannot_be_is_one_line_and_2(words: tuple[str, ...], advice: str) -
     assert result.exit_code == 2
     assert advice in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_purge_nobody_can_confirm_says_so_to_a_machine_too() -> None:
+    result = invoke("dead", "purge", "Counter", "--all", "--json", *CLOSED)
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["ok"], document["error"]["kind"]) == (2, False, "ConfigurationError")
+    assert "add --yes" in document["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,12 @@ def test_positional_arguments_come_first() -> None:
         parse(["gift=true", "3"])
 
 
+@pytest.mark.parametrize("word", ["\udcff\udcfe", "text=\udcff", '{"a": "\udcff"}'])
+def test_bytes_that_are_no_text_are_refused(word: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be written as UTF-8"):
+        parse([word])
+
+
 def test_a_name_is_given_once() -> None:
     with pytest.raises(ConfigurationError, match="n= is given twice"):
         parse(["n=1", "n=2"])

@@ -12,8 +12,16 @@ from broker_actors.core.errors import (
     BrokerActorsError,
     BrokerUnavailableError,
     BusinessError,
+    InvalidArgumentsError,
     SystemFaultError,
+    describe,
+    revive,
 )
+
+
+def answered(error: BrokerActorsError) -> BrokerActorsError:
+    """Return *error* as an actor's answer brings it."""
+    return revive(describe(error))
 
 
 @pytest.mark.parametrize(
@@ -23,6 +31,8 @@ from broker_actors.core.errors import (
         (BusinessError("out_of_stock", "none left"), "out_of_stock: none left", Code.REFUSED),
         (BusinessError("full", "is full", {"max": 3}), "full: is full {'max': 3}", Code.REFUSED),
         (SystemFaultError("ValueError: two\nlines"), "ValueError: two lines", Code.REFUSED),
+        (answered(InvalidArgumentsError("bad", "no int")), "bad: no int", Code.REFUSED),
+        (InvalidArgumentsError("bad", "cannot be sent"), "bad: cannot be sent", Code.PLATFORM),
         (AskTimeoutError("no answer"), "no answer", Code.PLATFORM),
         (BrokerUnavailableError(), "BrokerUnavailableError", Code.PLATFORM),
     ],
