@@ -43,7 +43,7 @@ def test_the_level_of_an_event_is_the_one_on_the_page(name: str, caplog: pytest.
     event = getattr(events, name)
     values = [_VALUES[str(field.type)] for field in fields(event)]
     (level,) = (row[1] for row in rows(PAGE, "Events") if row[0] == f"`{name}`")
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="broker_actors"):
         LoggingObserver().observe(event(*values))
     assert level.split()[-1] == caplog.records[-1].levelname.lower()
 

@@ -168,7 +168,7 @@ async def test_an_event_is_waited_for_past_or_to_come() -> None:
 async def test_an_event_that_does_not_happen_names_those_that_did() -> None:
     async with actor_test(Stock) as kit:
         await kit.ref(StockRef, "tea").receive(1)
-        expected = r"^1 of 2 matching TurnEnded within 0 s; what happened: ConsumerOpened x 4, TurnEnded x 1$"
+        expected = r"^1 of 2 matching TurnEnded within 0 s; what happened: ConsumerOpened x 5, TurnEnded x 1$"
         with pytest.raises(EventMissingError, match=expected):
             await kit.wait_for(TurnEnded, count=2, timeout=0)
 
