@@ -12,6 +12,7 @@ from typing import Final
 
 from broker_actors import BusinessError, Ref, Retry, actor, method, turn
 from broker_actors.core.errors import AskTimeoutError, PlatformError, SystemFaultError
+from tests.simulation.loop import KILL
 
 #: Of asks inside turns.
 INNER_TIMEOUT_SECONDS: Final = 4.0
@@ -31,7 +32,8 @@ class Book:
 
         Args:
             name: of the message.
-            plan: `tell:b1`, `ask:b1`, `wait:0.1`, `fail:2` (the first two attempts), `reject`.
+            plan: `tell:b1`, `ask:b1`, `wait:0.1`, `fail:2` (the first two attempts), `reject`,
+                `kill` (takes its process down).
 
         """
         entry = f"{name}#{turn.current().attempt}"
@@ -51,6 +53,9 @@ class Book:
                     raise SystemFaultError(f"{entry} was to fail")
                 case "reject":
                     raise BusinessError("rejected", f"{entry} was to be rejected")
+                case "kill":
+                    KILL.get()()
+                    await asyncio.get_running_loop().create_future()
                 case _:
                     continue
         return place

@@ -87,10 +87,10 @@ def _effects(notes: Notes, calls: list[Call]) -> Iterator[str]:
         yield from (f"{name} had {n} effects on {actor}" for name, n in counted.items() if n > 1)
     for call in calls:
         n = counts.get(call.actor, Counter())[call.name]
-        is_sure = call.outcome in {Outcome.CONFIRMED, Outcome.ANSWERED} and not call.rejected
+        is_sure = call.outcome in {Outcome.CONFIRMED, Outcome.ANSWERED} and not call.ends_as
         if is_sure and n != 1:
             yield f"{call.form} {call.name} was {call.outcome} and had {n} effects on {call.actor}"
-        if n and (call.rejected or call.outcome in {Outcome.FAILED, Outcome.NOT_CALLED}):
+        if n and (call.ends_as or call.outcome in {Outcome.FAILED, Outcome.NOT_CALLED}):
             yield f"{call.form} {call.name} ({call.outcome}) must have no effect, and had {n} on {call.actor}"
 
 
@@ -154,7 +154,7 @@ def _order(world: World, notes: Notes, calls: list[Call]) -> Iterator[str]:
     lines: defaultdict[tuple[str, str], list[Call]] = defaultdict(list)
     for call in calls:
         is_behind = any(call.name.encode() in body for body in world.resent)
-        if call.in_order and not call.rejected and not is_behind:
+        if call.in_order and not call.ends_as and not is_behind:
             lines[call.line, call.actor].append(call)
     for (_, actor), line in lines.items():
         for one, other in pairwise(line):
@@ -184,22 +184,20 @@ def _order_of_turns(world: World, notes: Notes) -> Iterator[str]:
 
 def _letters(world: World, calls: list[Call]) -> Iterator[str]:
     """Yield dead letters of what did not fail for good, and what was rejected and is nowhere."""
-    rejected = {call.name: call for call in calls if call.rejected}
+    expected = {call.name: call for call in calls if call.ends_as}
     found: dict[str, str] = {}
     for queue in world.broker.queues:
-        if queue.name.startswith(topology.DEAD):
-            for entry in queue.entries:
-                letter = dead.read(entry.message)
-                name = _told(letter.message.body)
-                if name in found and found[name] != letter.id:
-                    yield f"{name} has two dead letters"
-                found[name] = letter.id
-                if name not in rejected or letter.reason != dead.Reason.REJECTED:
-                    yield f"{name} is a dead letter: {letter.reason}, {letter.error}"
-    for name, call in rejected.items():
+        for entry in queue.entries if queue.name.startswith(topology.DEAD) else ():
+            letter = dead.read(entry.message)
+            name = _told(letter.message.body)
+            if found.setdefault(name, letter.id) != letter.id:
+                yield f"{name} has two dead letters"
+            if name not in expected or letter.reason != expected[name].ends_as:
+                yield f"{name} is a dead letter: {letter.reason}, {letter.error}"
+    for name, call in expected.items():
         is_tell = call.form not in {Form.ASK, Form.KEYED_ASK}
         if is_tell and call.outcome is Outcome.CONFIRMED and name not in found:
-            yield f"{call.form} {name} was rejected, and there is no letter of it"
+            yield f"{call.form} {name} ended for good, and there is no letter of it"
 
 
 def _told(body: bytes) -> str:

@@ -26,12 +26,14 @@ class Fate(StrEnum):
     RESENT = "sent again"
     #: The mailbox is full.
     FULL = "nack"
+    #: The reply channel vanishes with what is in it; its reader makes it anew.
+    GONE = "channel gone"
     #: Everything happens, but late.
     SLOW = "slow"
 
 
 #: What can become of which calls.
-_PUBLISH: Final = frozenset(Fate)
+_PUBLISH: Final = frozenset(Fate) - {Fate.GONE}
 _WRITE: Final = frozenset({Fate.REFUSED, Fate.LOST, Fate.LATE, Fate.SLOW})
 _OPENING: Final = frozenset({Fate.REFUSED, Fate.SLOW})
 POSSIBLE: Final[Mapping[str, frozenset[Fate]]] = MappingProxyType(
@@ -55,7 +57,7 @@ POSSIBLE: Final[Mapping[str, frozenset[Fate]]] = MappingProxyType(
         "store.charge": _WRITE,
         "store.discharge": _WRITE,
         "replies.open": _OPENING,
-        "replies.send": _WRITE | {Fate.TWICE},
+        "replies.send": _WRITE | {Fate.TWICE, Fate.GONE},
         "members.beat": _WRITE,
         "members.leave": _WRITE,
         "members.hold": _WRITE,

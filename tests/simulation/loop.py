@@ -22,6 +22,8 @@ T = TypeVar("T")
 #: Where steps run that belong to nobody's process: workload, faults, checks.
 WORLD: Final = "world"
 NODE: Final[ContextVar[str]] = ContextVar("node", default=WORLD)
+#: What a step calls that takes its process down with it.
+KILL: Final[ContextVar[Callable[[], None]]] = ContextVar("kill")
 #: A seed that takes more steps than this does not come to rest.
 STEPS_MAX: Final = 60_000
 #: Waits in the `finally` blocks of one coroutine.
@@ -158,6 +160,10 @@ class SimLoop:
             raise SeedOverError
 
     # --- power over nodes -----------------------------------------------------
+
+    def let_kill(self, kill: Callable[[], None]) -> None:
+        """Make *kill* what a step calls to take its process down."""
+        self._context.run(KILL.set, kill)
 
     def spawn(self, node: str, coroutine: Coroutine[Any, Any, T]) -> SimTask[T]:
         """Run *coroutine* as a task of *node*."""

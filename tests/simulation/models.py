@@ -14,7 +14,7 @@ from broker_actors.core.topology import Declaration, Queue, Route
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.clock import Clock
-from broker_actors.ports.store import Claim, Commit
+from broker_actors.ports.store import CHARGES_MAX, Claim, Commit
 
 Note = Callable[..., None]
 
@@ -92,6 +92,17 @@ class SimStore(MemoryStore):
         claim = await super().claim(address, nonce)
         self._note("claimed", address, claim.epoch, f"at version {claim.version}")
         return claim
+
+    async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
+        """Count one more run of a suspect."""
+        count = await super().charge(address, identity, at_most=at_most)
+        self._note("charged", address, identity[-12:], f"{count} of {at_most}")
+        return count
+
+    async def discharge(self, address: Address, identity: str) -> None:
+        """Forget the charges of an envelope."""
+        await super().discharge(address, identity)
+        self._note("discharged", address, identity[-12:])
 
     def has_committed(self, actor_id: str, text: str) -> bool:
         """Return whether *text* is in the state of one of the actors."""

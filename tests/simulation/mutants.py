@@ -147,6 +147,16 @@ def leftovers_wait() -> AbstractContextManager[object]:
     return patch.object(Directory, "_dispatch_leftovers", dispatch_leftovers)
 
 
+def crashes_not_counted() -> AbstractContextManager[object]:
+    """Take every crash for the first one."""
+
+    async def charge(self: SimStore, address: Address, identity: str, *, at_most: int) -> int:
+        del self, address, identity, at_most
+        return 1
+
+    return patch.object(SimStore, "charge", charge)
+
+
 def trim_by_count() -> AbstractContextManager[object]:
     """Clear as many items of an outbox as were confirmed, and not those."""
 
@@ -187,6 +197,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
         "no rollback": no_rollback,
         "answers not kept": answers_not_kept,
         "leftovers wait": leftovers_wait,
+        "crashes not counted": crashes_not_counted,
         "outbox trimmed by count": trim_by_count,
         "hand-over by basic.cancel": cancel_before_close,
     }

@@ -23,7 +23,7 @@ from broker_actors.settings import Settings
 from broker_actors.worker import worker as worker_module
 from broker_actors.worker.worker import Worker
 from tests.simulation.actors import Book
-from tests.simulation.loop import NODE
+from tests.simulation.loop import NODE, WORLD
 from tests.simulation.ports import SimMembers, SimReplies, SimStorePort, SimTransport
 from tests.simulation.scenarios import Scenario
 from tests.simulation.workload import Call, make
@@ -59,6 +59,7 @@ class Nodes:
             running_max=scenario.running_max,
             residents_max=3,
         )
+        world.loop.let_kill(self._killed)
         #: How many of them are not to be stopped in order.
         self.workers_min = 0 if scenario.disturbs else 1
         self._stops: dict[str, asyncio.Event] = {}
@@ -89,6 +90,11 @@ class Nodes:
         """Stop *name* in order."""
         self._world.note("stop", name)
         self._stops.pop(name).set()
+
+    def _killed(self) -> None:
+        """Let the node that runs die, and whoever supervises it start another."""
+        self._world.crash(NODE.get(), "killed by a message")
+        self._world.loop.call_as(WORLD, RESTART_SECONDS, self.start_worker)
 
     def start_client(self, name: str, lines: list[list[Call]]) -> None:
         """Start a client that makes the calls of *lines*, the lines beside each other."""

@@ -51,14 +51,16 @@ class Gate:
         if self.world.crashes_here(call, phase) or self.world.loop.is_gone(NODE.get()):
             await asyncio.get_running_loop().create_future()
 
-    async def through(self, call: str, act: Act[T]) -> T:
-        """Return what *act* returns, or raise what a lost server raises."""
+    async def through(self, call: str, act: Act[T], gone: Callable[[], None] | None = None) -> T:
+        """Return what *act* returns, or raise what a lost server raises; *gone* undoes the effect."""
         await self.crash_point(call, "before")
         fate = self.fate(call)
         await self.on_the_way(call, fate, act)
         result = await act()
         if fate is Fate.TWICE:
             result = await act()
+        if fate is Fate.GONE and gone is not None:
+            gone()
         await self.crash_point(call, "after")
         await self.on_the_way_back(call, fate)
         return result
@@ -311,12 +313,15 @@ class SimReplies:
 
     def __init__(self, world: World, observer: Observer) -> None:
         self._inner = MemoryReplies(world.channels, observer)
+        self._channels = world.channels
         self._gate = Gate(world, StoreUnavailableError)
 
     async def send(self, reply_to: str, correlation_id: str, reply: Reply) -> bool:
         """See the port."""
         return await self._gate.through(
-            "replies.send", lambda: self._inner.send(reply_to, correlation_id, reply)
+            "replies.send",
+            lambda: self._inner.send(reply_to, correlation_id, reply),
+            lambda: self._channels.remove(reply_to),
         )
 
     async def open(self, name: str, on_reply: OnReply, on_loss: OnLoss) -> ReplyChannel:

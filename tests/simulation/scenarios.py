@@ -49,6 +49,7 @@ class Scenario:
         inner: how likely a message makes its actor ask another one.
         sends: how likely a message makes its actor tell another one.
         requeues_to_back: whether the broker gives back to the end of a mailbox.
+        poison: whether one message takes down whoever runs it.
         disturbs: whether a call may fail at all.
 
     """
@@ -63,6 +64,7 @@ class Scenario:
     inner: float = 0.15
     sends: float = 0.35
     requeues_to_back: bool = False
+    poison: bool = False
     disturbs: bool = True
 
 
@@ -94,10 +96,13 @@ SCENARIOS: Final = (
     Scenario("rebalancing", troubles=_MOVES, troubles_max=4),
     Scenario("relay against clear", rates={**_SLOW, Fate.FULL: 0.1, Fate.LOST: 0.03}, sends=0.9),
     Scenario("windows full of asks", prefetch=3, running_max=2, inner=0.7, troubles=_CRASHES, troubles_max=1),
+    # Without asks: a suspect that waits for the killer is charged with it, crash after crash.
+    Scenario("a message that kills", poison=True, inner=0.0),
     Scenario(
         "orderly",
-        troubles=(Trouble.START, Trouble.STOP, Trouble.CANCEL, Trouble.LOSE_REPLIES, Trouble.LOSE_REPLIES),
-        troubles_max=5,
+        rates={Fate.GONE: 0.1},
+        troubles=(Trouble.START, Trouble.STOP, Trouble.CANCEL, Trouble.LOSE_REPLIES),
+        troubles_max=4,
         disturbs=False,
         # A backlog that fills the window keeps back what its own turns ask for.
         prefetch=100,

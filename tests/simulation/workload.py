@@ -10,6 +10,7 @@ from random import Random
 from typing import Final, cast
 
 from broker_actors import ActorSystem
+from broker_actors.core.dead import Reason
 from broker_actors.core.errors import ActorError, AskTimeoutError, PlatformError
 from tests.simulation.actors import BookRef
 from tests.simulation.scenarios import Scenario
@@ -76,9 +77,11 @@ class Call:
     ended_seconds: float = 0.0
 
     @property
-    def rejected(self) -> bool:
-        """Whether the actor refuses it for good."""
-        return "reject" in self.plan
+    def ends_as(self) -> str:
+        """Why it becomes a dead letter; empty if it does not."""
+        if "kill" in self.plan:
+            return Reason.CRASHED
+        return Reason.REJECTED if "reject" in self.plan else ""
 
     @property
     def in_order(self) -> bool:
@@ -112,8 +115,13 @@ def drawn(scenario: Scenario, random: Random) -> Workload:
             # Mostly one and the same actor, so that there is order to keep.
             favourite = random.choice(ACTORS)
             line = [_call(f"{name}.{i}", name, favourite, scenario, random) for i in range(count)]
+            if scenario.poison:
+                # One that nobody survives, among others.
+                line[1].form, line[1].plan = Form.TELL, ["kill"]
             _join(line, random)
             lines.append(line)
+        if scenario.poison:
+            break
     return workload
 
 
