@@ -72,6 +72,15 @@ def test_the_unit_takes_its_arguments_from_its_environment() -> None:
     assert files.unit_environment()["WORKER_ARGUMENTS"].startswith("--health ")
 
 
+def test_who_looks_into_a_worker_of_the_unit_is_told_where() -> None:
+    # Neither the user nor the folder of a person at the shell.
+    assert (files.unit()["User"], files.unit()["PrivateTmp"]) == ("broker-actors", "yes")
+    place = shlex.split(files.unit_environment()["WORKER_ARGUMENTS"])[1]
+    told = (files.ROOT / "docs/how-to/deploying.md").read_text()
+    assert f"broker-actors debug dump --health http://{place}\n" in told
+    assert "systemctl kill --kill-whom=main --signal=USR1 broker-actors-worker@" in told
+
+
 def test_what_the_image_is_made_of_exists_and_is_let_in() -> None:
     lines = files.DOCKERFILE.read_text().splitlines()
     copied = [
