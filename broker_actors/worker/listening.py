@@ -115,7 +115,13 @@ def of_url(url: str) -> Tcp:
         ConfigurationError: it is none.
 
     """
-    parts = urlsplit(url if "//" in url else f"//{url}")
+    if "@" in url:
+        # Whoever takes it for a URL with a password must not see the password printed.
+        raise ConfigurationError("a health URL is http://HOST:PORT, without user and password")
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+    except ValueError:
+        raise ConfigurationError("the health URL cannot be read: it is no http://HOST:PORT") from None
     if parts.scheme not in {"", "http"} or parts.path.strip("/"):
         raise ConfigurationError(f"{url!r} is no http://HOST:PORT")
     return tcp(parts.netloc)

@@ -7,6 +7,7 @@ waits for what the keeper brings, each within a deadline of its own.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Final
 
 import aiormq
@@ -29,6 +30,7 @@ from broker_actors.core.events import Connected, ConnectionLost, Trouble
 from broker_actors.ports.observer import Observer
 
 _SCHEMES: Final = frozenset({"amqp", "amqps"})
+_AUTHORITY_END: Final = re.compile("[/?#]")
 _BACKOFF: Final = wait_random_exponential(multiplier=0.1, max=RECONNECT_BACKOFF_SECONDS_MAX)
 
 
@@ -195,6 +197,12 @@ def parse_url(url: str, heartbeat_seconds: int) -> URL:
         parsed = URL(url)
     except ValueError:
         raise ConfigurationError(f"the broker's URL cannot be read: {QUOTING}") from None
+    # Then a password is taken for a path, which is shown. A virtual host with that sign has it as %40.
+    _authority, *rest = _AUTHORITY_END.split(url.partition("//")[2], maxsplit=1)
+    if "@" in "".join(rest):
+        raise ConfigurationError(
+            f"the broker's URL has an @ after its host: {QUOTING}, and any other @ as well"
+        )
     if parsed.scheme not in _SCHEMES or not parsed.host:
         raise ConfigurationError("the broker's URL must look like amqp://user:password@host:5672/vhost")
     return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=heartbeat_seconds)

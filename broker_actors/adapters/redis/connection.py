@@ -199,8 +199,9 @@ def _new(options: dict[str, object]) -> _Connection:
     connect = cast("Callable[..., _Connection]", arguments.pop("connection_class", driver.Connection))
     try:
         return connect(**arguments)
-    except TypeError as error:
-        raise ConfigurationError(f"the Redis URL has an option nobody knows: {error}") from error
+    except TypeError:
+        # Its name stays out: after a `?` in a password it is a part of the password.
+        raise ConfigurationError(f"the Redis URL has an option nobody knows; {QUOTING}") from None
 
 
 def _place(options: dict[str, object]) -> str:

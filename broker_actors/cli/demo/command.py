@@ -14,6 +14,7 @@ from broker_actors.cli.demo import story
 from broker_actors.cli.demo.playing import Outcome, play
 from broker_actors.cli.options import Amqp, AsJson, Redis
 from broker_actors.cli.output import OUT, Code, show_json, show_table
+from broker_actors.core.errors import QUOTING, ConfigurationError
 
 
 def demo(amqp: Amqp = None, redis: Redis = None, *, as_json: AsJson = False) -> None:
@@ -46,10 +47,13 @@ def _servers(system: ActorSystem) -> str:
     if running.is_embedded(system):
         return "the embedded broker and store"
     # Host and port only: URLs hold passwords.
-    amqp, redis = urlsplit(system.settings.url), urlsplit(system.settings.redis_url)
-    return (
-        f"RabbitMQ at {amqp.hostname}:{amqp.port or 5672} and Redis at {redis.hostname}:{redis.port or 6379}"
-    )
+    try:
+        amqp, redis = urlsplit(system.settings.url), urlsplit(system.settings.redis_url)
+        places = f"{amqp.hostname}:{amqp.port or 5672}", f"{redis.hostname}:{redis.port or 6379}"
+    except ValueError:
+        # Nor what the parser says of them.
+        raise ConfigurationError(f"the URL of the broker or the store cannot be read: {QUOTING}") from None
+    return f"RabbitMQ at {places[0]} and Redis at {places[1]}"
 
 
 def _show(outcome: Outcome) -> None:

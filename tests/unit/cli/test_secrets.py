@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from broker_actors.adapters.rabbitmq.connection import parse_url
+from broker_actors.adapters.redis.connection import Link
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.cli.app import app
+from broker_actors.core.errors import ConfigurationError
+from broker_actors.observability.logs import LoggingObserver
 
 SECRET = "SeCrEt"  # noqa: S105 - what to look for
 GOOD_AMQP = "amqp://guest:guest@127.0.0.1:1/"
@@ -28,3 +33,44 @@ def test_no_part_of_a_password_is_printed(
     assert result.exit_code == 2, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert SECRET not in result.output
+
+
+#: Where a password ends too early, what is left of it lands in other parts of the URL.
+ELSEWHERE = [
+    f"12/{SECRET}",
+    f"12#{SECRET}",
+    f"12?{SECRET}=1",
+    f"{SECRET}#x",
+    f"{SECRET}\uff0fx",
+    f"{SECRET}[x",
+]
+
+
+@pytest.mark.parametrize("password", ELSEWHERE)
+@pytest.mark.parametrize("command", ["ask", "demo", "debug"])
+def test_no_part_of_a_password_lands_in_another_part_that_is_printed(
+    password: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_ACTORS_CONNECT_TIMEOUT_SECONDS", "0.2")
+    words = {
+        "ask": ["ask", "Counter", "c1", "get", "--amqp", f"amqp://user:{password}@127.0.0.1:1/"],
+        "demo": ["demo", "--amqp", GOOD_AMQP, "--redis", f"redis://:{password}@127.0.0.1:1/0"],
+        "debug": ["debug", "dump", "--health", f"http://user:{password}@127.0.0.1:1"],
+    }
+    result = CliRunner().invoke(app, words[command])
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize("password", [f"{SECRET}#x", f"{SECRET}\uff0fx", f"{SECRET}[x", f"12?{SECRET}=1"])
+async def test_a_redis_url_that_cannot_be_read_is_not_quoted(password: str) -> None:
+    settings = RedisSettings(f"redis://:{password}@127.0.0.1:1/0", 0.2)
+    with pytest.raises(ConfigurationError, match="percent-encoded") as caught:
+        Link(settings, LoggingObserver(), "test")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("vhost", ["", "/", "/%2F", "/shop", "/a%40b"])
+def test_a_virtual_host_may_be_called_anything(vhost: str) -> None:
+    assert parse_url(f"amqp://user:p%40ss@host:5672{vhost}", 60).password == "p@ss"  # noqa: S105 - made up
