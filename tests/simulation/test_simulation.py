@@ -54,6 +54,7 @@ def test_a_mutant_is_caught(name: str) -> None:
 
 
 @PATIENT
+@pytest.mark.verify
 def test_a_seed_replays_exactly_alone_and_as_the_500th_whatever_texts_hash_to() -> None:
     alone = _start("--first", "499", "--seeds", "1", hash_seed="1")
     early = _start("--first", "0", "--seeds", "500", hash_seed="2")

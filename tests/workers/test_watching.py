@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from broker_actors import ActorSystem
 from tests.workers.conftest import SLEEPER, Run
+
+pytestmark = pytest.mark.verify
 
 
 async def test_an_edit_is_picked_up_and_a_syntax_error_waited_out(
