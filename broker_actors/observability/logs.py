@@ -27,6 +27,8 @@ class LoggingObserver:
     def __init__(self) -> None:
         #: Why each server that is away was lost.
         self._away: dict[str, str] = {}
+        #: Servers that were reached at least once.
+        self._reached: set[str] = set()
 
     def observe(self, event: Event) -> None:
         """Log *event*."""
@@ -47,12 +49,15 @@ class LoggingObserver:
                 return known
             case events.Connected(server=server):
                 self._away.pop(server, None)
+                self._reached.add(server)
                 return False
             case events.ConsumerLost(reason=reason):
                 # It lost its channel with the connection, or could not be opened again since.
-                return any(
-                    (why and reason.endswith(why)) or reason.startswith(server)
-                    for server, why in self._away.items()
+                lost = any(why and reason.endswith(why) for why in self._away.values())
+                # Also one that was being opened when the server came back, and gave up a moment later.
+                return lost or any(
+                    reason.startswith(server) and not reason.endswith("did not answer")
+                    for server in {*self._away, *self._reached}
                 )
             case _:
                 return False

@@ -119,11 +119,17 @@ def test_a_lost_connection_is_one_line_whatever_it_takes_along(lines: Lines) -> 
         observer.observe(ConsumerLost("m1", "cancelled by the server"))
         observer.observe(ConnectionLost("redis b", reset))
         observer.observe(Connected("amqp://a"))
+        # It was being opened when the server came back, and gave up a moment later.
+        observer.observe(ConsumerLost("m1", "amqp://a: m1 not consumed within 10 s: refused"))
+        observer.observe(
+            ConsumerLost("m1", "amqp://a: m1 not consumed within 10 s: the broker did not answer")
+        )
         observer.observe(ConnectionLost("amqp://a", reset))
         assert [line.split()[3] for line in lines()] == [
             "ConsumerLost",
             "ConnectionLost",
             "Connected",
+            "ConsumerLost",
             "ConnectionLost",
         ]
 
