@@ -245,6 +245,11 @@ class MemoryStore:
         await self._step()
         return snapshot
 
+    def is_held(self, address: Address, epoch: int, nonce: str) -> bool:
+        """Return whether this is the newest claim of *address*, for what is written beside commits."""
+        actor = self._actors[address]
+        return (actor.epoch, actor.nonce) == (epoch, nonce)
+
     async def close(self) -> None:
         """Do nothing: others may share this store."""
         await self._step()

@@ -9,6 +9,9 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it
     ba:{Counter:17}:r:2:c1:<sender> hash   number -> reply, of asks its sender still awaits (expires)
     ba:{Counter:17}:c:2:c1:<what> string   charges of a suspect, by what tells it from others (expires)
+    ba:{Counter:17}:s:2:c1:<key>  hash     chunk stream of a call: who reads, who writes, how far (expires)
+    ba:{Counter:17}:sc:2:c1:<key> list     its chunks
+    ba:{Counter:17}:sd:2:c1:<key> list     their digests
     ba:{Counter:17}:ids           zset     ids of all actors of the bucket, from their first claim on
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
@@ -31,6 +34,7 @@ from hashlib import blake2b
 from typing import Final
 
 from broker_actors.core.address import Address, bucket_number, bucket_of, buckets_of
+from broker_actors.core.call_id import CallId
 from broker_actors.core.errors import ConfigurationError
 
 #: Longer identities are hashed, to twice the 64 bytes of a digest.
@@ -77,6 +81,16 @@ class Keys:
         """Return the key of a suspect's charges. A digest is longer than any identity that is not hashed."""
         name = identity if len(identity.encode()) <= _IDENTITY_BYTES_MAX else _digest(identity)
         return f"{self.prefix}:{bucket_of(address)}:c:{len(address.id.encode())}:{address.id}:{name}"
+
+    def stream(self, call: CallId) -> tuple[str, str, str]:
+        """Return the keys of a call's chunk stream: how it stands, its chunks, their digests."""
+        bucket, actor_id = bucket_of(call.address), call.address.id
+        rest = f"{len(actor_id.encode())}:{actor_id}:{call.key}"
+        return (
+            f"{self.prefix}:{bucket}:s:{rest}",
+            f"{self.prefix}:{bucket}:sc:{rest}",
+            f"{self.prefix}:{bucket}:sd:{rest}",
+        )
 
     def ids(self, address: Address) -> str:
         """Return the key of the index of all ids in the actor's bucket."""

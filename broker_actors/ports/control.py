@@ -1,0 +1,49 @@
+"""Signals between processes: "look at the store again", and nothing else.
+
+What a signal is about is in the store. A lost one costs time and no more: whoever waits
+for one looks by itself every `LOOK_SECONDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+#: How often whoever waits for a signal looks at the store without one.
+LOOK_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is to be signalled.
+
+    Attributes:
+        channel: the channel of its process.
+        token: which listener of that process.
+
+    """
+
+    channel: str
+    token: str
+
+
+class Control(Protocol):
+    """The signals of one process."""
+
+    async def listen(self, token: str, on_signal: Callable[[], None]) -> Listener:
+        """Have *on_signal* called for every signal to *token*, until `forget`.
+
+        Raises:
+            PlatformError: the channel of this process cannot be opened.
+
+        """
+        ...
+
+    def forget(self, token: str) -> None:
+        """Drop the signals to *token* from now on. Idempotent."""
+        ...
+
+    async def signal(self, listener: Listener) -> None:
+        """Wake *listener*, if it still listens. Never raises for a store that is away."""
+        ...
