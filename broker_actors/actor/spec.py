@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar, Unpack, cast, overload
 
+from broker_actors.actor.frozen import frozen_class
 from broker_actors.actor.handle import Handle
 from broker_actors.actor.hints import Locals, locals_of_caller
 from broker_actors.actor.messages import HOOKS, methods_of
 from broker_actors.actor.method import AnyMethod
 from broker_actors.actor.options import Options, OptionsGiven, options_of
+from broker_actors.actor.signature import Kind
 from broker_actors.actor.state import StateSchema
 from broker_actors.core.address import check_type
 from broker_actors.core.errors import ConfigurationError
@@ -39,6 +41,7 @@ class ActorSpec:
         methods: its messages by name.
         state: its durable attributes.
         layout: how it is spread over mailboxes, as declared.
+        frozen: the class of instances that cannot be written; the class itself if nothing interleaves.
 
     """
 
@@ -48,6 +51,17 @@ class ActorSpec:
     methods: Mapping[str, AnyMethod]
     state: StateSchema
     layout: Layout
+    frozen: AnyClass
+
+    @property
+    def interleaves(self) -> bool:
+        """Whether any of its methods overlaps its actors' other turns."""
+        return self.frozen is not self.cls
+
+    def is_interleaved(self, method: str) -> bool:
+        """Return whether *method* overlaps its actor's other turns: what says so, and every generator."""
+        found = self.methods.get(method)
+        return found is not None and _interleaves(found)
 
     @property
     def durable(self) -> bool:
@@ -118,9 +132,14 @@ def _declared(cls: type[T], given: OptionsGiven, scope: Locals) -> type[T]:
         raise ConfigurationError(text)
     partitions = 0 if options.mailbox == "dedicated" else options.partitions
     layout = Layout(actor_type, options.generation, partitions)
-    spec = ActorSpec(actor_type, cls, options, methods, state, layout)
+    frozen = frozen_class(cls) if any(map(_interleaves, methods.values())) else cls
+    spec = ActorSpec(actor_type, cls, options, methods, state, layout, frozen)
     setattr(cls, _ATTRIBUTE, spec)
     return cls
+
+
+def _interleaves(method: AnyMethod) -> bool:
+    return method.interleave or method.kind is Kind.STREAM
 
 
 def _check_construction(cls: type) -> None:

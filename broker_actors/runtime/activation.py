@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Final
+from contextlib import nullcontext
+from typing import Final, Protocol
 
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
@@ -18,10 +19,56 @@ from broker_actors.runtime.ledger import Ledger
 HOOK_SECONDS_MAX: Final = 30.0
 
 
-class Activation:
-    """A live actor in this worker."""
+class Subject(Protocol):
+    """What a turn works on: the actor itself, or a snapshot of it."""
 
-    __slots__ = ("_committed", "_instance", "address", "last_used_seconds", "ledger", "mailbox", "spec")
+    @property
+    def address(self) -> Address:
+        """Which actor."""
+        ...
+
+    @property
+    def spec(self) -> ActorSpec:
+        """What is known of its class."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the turn becomes durable."""
+        ...
+
+    async def instance(self) -> object:
+        """Return the instance the method runs on; raises what the user's class and hooks raise."""
+        ...
+
+    def dump(self) -> bytes | None:
+        """Return the state to commit, None for none; raises for a state that must not be committed."""
+        ...
+
+    def committed(self, state: bytes | None) -> None:
+        """Take note that *state*, if not None, is now the last committed one."""
+        ...
+
+    def roll_back(self) -> None:
+        """Drop what a failed run may have changed."""
+        ...
+
+
+class Activation:
+    """A live actor in this worker. Implements `Subject`."""
+
+    __slots__ = (
+        "_building",
+        "_committed",
+        "_has_left",
+        "_instance",
+        "_turns",
+        "address",
+        "last_used_seconds",
+        "ledger",
+        "mailbox",
+        "spec",
+    )
 
     def __init__(
         self, address: Address, spec: ActorSpec, ledger: Ledger, state: bytes | None, mailbox: str
@@ -35,6 +82,35 @@ class Activation:
         self.last_used_seconds = 0.0
         self._committed = state
         self._instance: object | None = None
+        # Only turns that overlap could build two of them.
+        self._building = asyncio.Lock() if spec.interleaves else nullcontext()
+        self._turns = 0
+        self._has_left = False
+
+    @property
+    def state(self) -> bytes | None:
+        """The last committed state; None if it never had one."""
+        return self._committed
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether turns of it run."""
+        return self._turns > 0
+
+    def begin(self) -> None:
+        """Take note that a turn of it runs."""
+        self._turns += 1
+
+    async def end(self) -> None:
+        """Take note that a turn of it ended; the last one of those it left behind runs `deactivate`.
+
+        Raises:
+            Exception: what the user's hook raises.
+
+        """
+        self._turns -= 1
+        if self._has_left and not self._turns:
+            await self.deactivate()
 
     async def instance(self) -> object:
         """Return the instance, built from the last committed state if there is none.
@@ -45,10 +121,9 @@ class Activation:
 
         """
         if self._instance is None:
-            instance = self.spec.cls()
-            self.spec.state.load(instance, self._committed)
-            await _hook(instance, "activate")
-            self._instance = instance
+            async with self._building:
+                if self._instance is None:
+                    self._instance = await self._built()
         return self._instance
 
     def dump(self) -> bytes | None:
@@ -78,15 +153,24 @@ class Activation:
         self._instance = None
 
     async def deactivate(self) -> None:
-        """Run the user's `deactivate` hook, if there is a live instance.
+        """Run the user's `deactivate` hook, if there is a live instance, once no turn needs it any more.
 
         Raises:
             Exception: what the hook raises.
 
         """
+        self._has_left = True
+        if self._turns:
+            return
         instance, self._instance = self._instance, None
         if instance is not None:
             await _hook(instance, "deactivate")
+
+    async def _built(self) -> object:
+        instance = self.spec.cls()
+        self.spec.state.load(instance, self._committed)
+        await _hook(instance, "activate")
+        return instance
 
 
 async def _hook(instance: object, name: str) -> None:

@@ -47,7 +47,7 @@ class Subscription:
         self._on_abandon = on_abandon
         self._passed_over: set[Address] = set()
         #: When the turns that run began, the oldest first.
-        self._running: dict[Address, float] = {}
+        self._running: dict[Arrival, float] = {}
         self._quiet: asyncio.Event | None = None
 
     @property
@@ -90,18 +90,18 @@ class Subscription:
         self._passed_over.add(envelope.address)
         return False
 
-    def begun(self, address: Address, now_seconds: float) -> None:
-        """Take note that a turn of *address* runs."""
-        self._running[address] = now_seconds
+    def begun(self, arrival: Arrival, now_seconds: float) -> None:
+        """Take note that the turn of *arrival* runs."""
+        self._running[arrival] = now_seconds
 
     @property
     def oldest_seconds(self) -> float | None:
         """When the oldest of its turns that run began; None if none runs."""
         return next(iter(self._running.values()), None)
 
-    def ended(self, address: Address) -> None:
-        """Take note that the turn of *address* runs no more."""
-        del self._running[address]
+    def ended(self, arrival: Arrival) -> None:
+        """Take note that the turn of *arrival* runs no more."""
+        del self._running[arrival]
         if not self._running and self._quiet is not None:
             self._quiet.set()
 
@@ -113,9 +113,9 @@ class Subscription:
             await self._quiet.wait()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Arrival:
-    """One envelope in this worker's hands."""
+    """One envelope in this worker's hands. Two deliveries of one envelope are two arrivals."""
 
     envelope: Envelope
     delivery: Delivery

@@ -6,7 +6,8 @@ activation whose commit was fenced, or whose mailbox was lost, leaves it at once
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -21,6 +22,7 @@ from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.shared_ledger import SharedLedger
 
 #: Actors that were live here of which the version is remembered, to know a store that has gone back.
 VERSIONS_MAX: Final = 100_000
@@ -36,9 +38,16 @@ _UNKNOWN: Final = spec_of(_Unknown)
 
 @dataclass(frozen=True, slots=True)
 class Passivate:
-    """An item in a lane: drop the activation when its turn comes."""
+    """An item in a lane: drop the activation when its turn comes.
+
+    Attributes:
+        address: the actor.
+        if_idle: only if no interleaved turn of it runs by then.
+
+    """
 
     address: Address
+    if_idle: bool = False
 
 
 class Directory:
@@ -49,6 +58,7 @@ class Directory:
         self._specs = specs
         self._residents_max = residents_max
         self._live: dict[Address, Activation] = {}
+        self._claiming: dict[Address, asyncio.Event] = {}
         #: How many commits were known of actors that were live here, the latest last.
         self._versions: dict[Address, int] = {}
 
@@ -61,33 +71,46 @@ class Directory:
 
         None when the store does not answer, so that nothing can be known.
         """
+        while (claiming := self._claiming.get(address)) is not None:
+            # Turns that overlap would fence each other. Who waits claims itself if that one failed.
+            await claiming.wait()
         activation = self._live.pop(address, None)
         if activation is None:
+            claiming = self._claiming[address] = asyncio.Event()
             try:
                 activation = await self._claim(address, arrival.subscription.mailbox)
             except PlatformError as error:
                 self._services.observer.observe(Trouble(f"claim of {address}", str(error)))
                 return None
+            finally:
+                del self._claiming[address]
+                claiming.set()
         activation.last_used_seconds = self._services.clock.monotonic_seconds()
         # Inserted anew, so that the dict's order is the order of last use.
         self._live[address] = activation
         return activation
 
-    async def passivate(self, address: Address) -> None:
-        """Drop the activation of *address*, if it is live."""
-        activation = self._live.pop(address, None)
-        if activation is None:
-            return
-        self._remember(activation)
-        try:
-            await activation.deactivate()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's hook may raise anything; the actor leaves
-            self._services.observer.observe(Trouble(f"deactivate of {address}", repr(error)))
+    async def passivate(self, address: Address, *, if_idle: bool = False) -> None:
+        """Drop the activation of *address*, if it is live; its hook waits for the turns that run."""
+        activation = self._live.get(address)
+        if activation is not None and not (if_idle and activation.is_in_use):
+            await self.drop(activation)
 
-    def discard(self, address: Address) -> None:
-        """Forget the activation of *address* without its hook: it is not what was last committed."""
-        activation = self._live.pop(address, None)
-        if activation is not None:
+    async def drop(self, activation: Activation) -> None:
+        """Drop *activation*, if it is still live."""
+        if self._live.get(activation.address) is activation:
+            del self._live[activation.address]
+            self._remember(activation)
+            await self._deactivate(activation, activation.deactivate())
+
+    async def end(self, activation: Activation) -> None:
+        """Take note that a turn of *activation* ended."""
+        await self._deactivate(activation, activation.end())
+
+    def discard(self, activation: Activation) -> None:
+        """Forget *activation* without its hook: it is not what was last committed."""
+        if self._live.get(activation.address) is activation:
+            del self._live[activation.address]
             self._remember(activation)
 
     def idle(self, now_seconds: float) -> list[Address]:
@@ -123,7 +146,15 @@ class Directory:
             await self._dispatch_leftovers(claim)
         services = self._services
         ledger: Ledger = StoreLedger(services.store, claim, services.clock, services.observer)
+        if spec.interleaves:
+            ledger = SharedLedger(ledger)
         return Activation(address, spec, ledger, claim.state, mailbox)
+
+    async def _deactivate(self, activation: Activation, deactivating: Coroutine[None, None, None]) -> None:
+        try:
+            await deactivating
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's hook may raise anything; the actor leaves
+            self._services.observer.observe(Trouble(f"deactivate of {activation.address}", repr(error)))
 
     def _remember(self, activation: Activation) -> None:
         if not activation.ledger.version:

@@ -1,6 +1,6 @@
 """Everything between a delivery and its turn: lanes, activations, runners.
 
-Invariants: at most one turn of an actor runs in this process; a delivery ends
+Invariants: at most one turn of an actor runs in this process, interleaved ones apart; a delivery ends
 acknowledged, or given back to the broker with its subscription, and never both; a runner
 that dies of a bug is noticed through `failed`.
 """
@@ -17,14 +17,16 @@ from broker_actors.core.address import Address
 from broker_actors.core.codec import BODY_BYTES_MAX
 from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import UndecodableError
-from broker_actors.core.lanes import RUNNING_MAX, Lanes
+from broker_actors.core.lanes import RUNNING_MAX, Admitted, Lanes
 from broker_actors.core.member import Held
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
+from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory, Passivate
 from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.snapshot import Snapshot
 from broker_actors.runtime.steps import Steps
 from broker_actors.runtime.strays import Strays
 from broker_actors.runtime.suspects import Suspects
@@ -81,12 +83,13 @@ class Host:
         capacity = capacity or Capacity()
         self._services = services
         self._holding = holding
+        self._specs = specs
         self._suspects = Suspects(services, self.waits)
         self._lanes: Lanes[Arrival | Passivate] = Lanes(capacity.running_max)
         self._directory = Directory(services, specs, capacity.residents_max)
         self._strays = Strays(services)
         self._runners: set[asyncio.Task[None]] = set()
-        self._turns: dict[Address, Running] = {}
+        self._turns: dict[Arrival, Running] = {}
         self._runner_is_starting = False
         self._draining = False
         self._closing = False
@@ -109,7 +112,8 @@ class Host:
             self._strays.bury(delivery, subscription, error)
             return
         now_seconds = self._services.clock.monotonic_seconds()
-        self._lanes.arrive(envelope.address, Arrival(envelope, delivery, subscription, now_seconds))
+        arrival = Arrival(envelope, delivery, subscription, now_seconds)
+        self._lanes.arrive(envelope.address, arrival, beside=self._beside(envelope))
         self._start_runner()
 
     def lost(self, subscription: Subscription) -> None:
@@ -135,7 +139,7 @@ class Host:
     def _passivate(self, addresses: Sequence[Address]) -> None:
         for address in addresses:
             if self._lanes.is_idle(address):
-                self._lanes.arrive(address, Passivate(address))
+                self._lanes.arrive(address, Passivate(address, if_idle=True))
         self._start_runner()
 
     async def drain(self, deadline_seconds: float) -> bool:
@@ -217,56 +221,59 @@ class Host:
     async def _run(self) -> None:
         self._runner_is_starting = False
         burst = 0
-        while not self._closing and (job := self._lanes.next()) is not None:
-            address, item = job
+        while not self._closing and (admitted := self._lanes.next()) is not None:
             self._quiet.clear()
             self._start_runner()
             try:
-                await self._one(address, item)
+                await self._one(admitted)
             finally:
-                self._lanes.done(address)
+                self._lanes.done(admitted)
                 if not self._lanes.running:
                     self._quiet.set()
             burst += 1
             if burst % BURST_MAX == 0:
                 await asyncio.sleep(0)
 
-    async def _one(self, address: Address, item: Arrival | Passivate) -> None:
+    async def _one(self, admitted: Admitted[Arrival | Passivate]) -> None:
+        item = admitted.item
         if isinstance(item, Passivate):
-            await self._directory.passivate(address)
+            await self._directory.passivate(item.address, if_idle=item.if_idle)
             return
         subscription = item.subscription
         await subscription.known()
         if not subscription.may_begin(item.envelope, draining=self._draining):
             return
-        subscription.begun(address, self._services.clock.monotonic_seconds())
+        subscription.begun(item, self._services.clock.monotonic_seconds())
         try:
-            await self._turn(address, item)
+            activation = await self._directory.activate(item.envelope.address, item)
+            if activation is None:
+                subscription.abandon()
+                return
+            await self._turn(activation, item, is_beside=bool(admitted.beside))
         finally:
-            subscription.ended(address)
+            subscription.ended(item)
         if subscription.is_lost():
-            await self._directory.passivate(address)
+            await self._directory.drop(activation)
 
-    async def _turn(self, address: Address, item: Arrival) -> None:
-        activation = await self._directory.activate(address, item)
-        if activation is None:
-            item.subscription.abandon()
-            return
+    async def _turn(self, activation: Activation, item: Arrival, *, is_beside: bool) -> None:
+        activation.begin()
         self._passivate(self._directory.surplus())
         task, now_seconds = asyncio.current_task(), self._services.clock.monotonic_seconds()
         assert task is not None
-        self._turns[address] = Running(item, task, now_seconds)
+        self._turns[item] = Running(item, task, now_seconds)
         trial = self._suspects.trial(item)
+        subject = Snapshot(activation) if is_beside else activation
         try:
-            await run_turn(item.envelope, Steps(trial, activation, self._services, self))
+            await run_turn(item.envelope, Steps(trial, subject, self._services, self))
         except BaseException:
             # Whatever the run left of its state must not be what the next turn starts from.
-            self._directory.discard(address)
+            self._directory.discard(activation)
             item.subscription.abandon()
             raise
         finally:
-            del self._turns[address]
+            del self._turns[item]
             await trial.end()
+            await self._directory.end(activation)
 
     def waits(self, change: int) -> None:
         """Count *change* more (or fewer) turns as waiting for somebody else's answer."""
@@ -282,6 +289,10 @@ class Host:
                 task.uncancel()
             return False
         return isinstance(error, asyncio.CancelledError | KeyboardInterrupt | GeneratorExit)
+
+    def _beside(self, envelope: Envelope) -> str:
+        spec = self._specs.get(envelope.address.type)
+        return envelope.identity if spec is not None and spec.is_interleaved(envelope.method) else ""
 
     def _envelope(self, message: WireMessage) -> Envelope:
         # Before anything else touches it: a body over the limit must not reach the outbox of its dead letter.

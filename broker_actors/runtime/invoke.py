@@ -18,14 +18,14 @@ from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import ErrorRecord, SystemFaultError, UnknownMethodError, describe
 from broker_actors.core.events import SlowTurn
 from broker_actors.core.reply import Reply
-from broker_actors.runtime.activation import Activation
+from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.services import Services
 
 #: A synchronous method that holds the loop longer than this is reported.
 SLOW_SECONDS: Final = 0.010
 
 
-async def invoke(activation: Activation, envelope: Envelope, services: Services) -> Reply:
+async def invoke(activation: Subject, envelope: Envelope, services: Services) -> Reply:
     """Return the encoded result of *envelope* on *activation*'s instance.
 
     Raises:

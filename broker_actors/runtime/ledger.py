@@ -65,8 +65,8 @@ class Ledger(Protocol):
         """Make a turn durable."""
         ...
 
-    async def dispatched(self, indices: Sequence[int]) -> None:
-        """Forget these outbox items of the last commit."""
+    async def dispatched(self, version: int, indices: Sequence[int]) -> None:
+        """Forget these outbox items of the commit that made *version*."""
         ...
 
     def close(self, envelope: Envelope) -> None:
@@ -142,9 +142,8 @@ class StoreLedger:
             # Said once: who claims the actor next starts from what there is.
             self._claim = replace(self._claim, version=found)
 
-    async def dispatched(self, indices: Sequence[int]) -> None:
-        """Forget these items of the last commit; raises `StoreUnavailableError`."""
-        version = self._claim.version
+    async def dispatched(self, version: int, indices: Sequence[int]) -> None:
+        """Forget these items of one commit; raises `StoreUnavailableError`."""
         await self._store.dispatched(self._claim.address, [OutboxKey(version, index) for index in indices])
 
     def close(self, envelope: Envelope) -> None:
@@ -168,7 +167,7 @@ class NoLedger:
         """Return `Committed`: nothing is written."""
         return Committed()
 
-    async def dispatched(self, indices: Sequence[int]) -> None:
+    async def dispatched(self, version: int, indices: Sequence[int]) -> None:
         """Do nothing: there is no outbox."""
 
     def close(self, envelope: Envelope) -> None:

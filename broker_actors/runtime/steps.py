@@ -27,7 +27,7 @@ from broker_actors.core.outgoing import Outgoing, pack
 from broker_actors.core.reply import Reply, read
 from broker_actors.core.retry import Retry
 from broker_actors.core.verdict import BUSINESS_KINDS, Terms
-from broker_actors.runtime.activation import Activation
+from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.context import TurnContext
 from broker_actors.runtime.invoke import failure_of, invoke
@@ -60,10 +60,11 @@ class Steps:
         "_services",
         "_state",
         "_trial",
+        "_version",
         "terms",
     )
 
-    def __init__(self, trial: Trial, activation: Activation, services: Services, host: TurnHost) -> None:
+    def __init__(self, trial: Trial, activation: Subject, services: Services, host: TurnHost) -> None:
         spec, arrival = activation.spec, trial.arrival
         #: What failures are judged by.
         self.terms = Terms(
@@ -77,6 +78,7 @@ class Steps:
         self._context: TurnContext | None = None
         self._state: bytes | None = None
         self._outgoing: list[Outgoing] = []
+        self._version = 0
 
     def now_ms(self) -> int:
         """Return the wall clock in Unix milliseconds."""
@@ -142,6 +144,8 @@ class Steps:
         except PlatformError as error:
             return self._lost("commit", error)
         if isinstance(result, t.Committed):
+            # Read at once: turns that overlap this one commit, too.
+            self._version = ledger.version
             self._activation.committed(self._state)
         else:
             self._trial.fenced()
@@ -155,7 +159,8 @@ class Steps:
         results = await asyncio.gather(*sends, return_exceptions=True)
         failed = [error for error in results if error is not None]
         try:
-            await self._activation.ledger.dispatched([i for i, error in enumerate(results) if error is None])
+            sent = [index for index, error in enumerate(results) if error is None]
+            await self._activation.ledger.dispatched(self._version, sent)
             if failed:
                 raise failed[0]
         except (BrokerUnavailableError, StoreUnavailableError, MailboxFullError) as error:

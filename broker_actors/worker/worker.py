@@ -312,7 +312,6 @@ def _check_available(spec: ActorSpec) -> None:
     wanted = [
         (spec.options.on_failure == "block", "on_failure='block'"),
         (spec.options.restart_policy != "never", f"restart_policy={spec.options.restart_policy!r}"),
-        *((method.interleave, f"{name}: interleave=True") for name, method in spec.methods.items()),
         *((method.run_in == "process", f"{name}: run_in='process'") for name, method in spec.methods.items()),
         *((method.kind is Kind.STREAM, f"{name}: a generator") for name, method in spec.methods.items()),
     ]

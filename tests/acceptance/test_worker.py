@@ -275,10 +275,6 @@ async def test_what_no_worker_can_do_yet_is_refused_and_not_ignored(deployment: 
     class Ahead:
         """Declares what is still to come."""
 
-        @method.options(interleave=True)
-        async def look(self) -> int:
-            return 0
-
         @method.options(run_in="process")
         def compute(self) -> int:
             return 0
@@ -290,7 +286,7 @@ async def test_what_no_worker_can_do_yet_is_refused_and_not_ignored(deployment: 
     system = await deployment.system()
     with pytest.raises(ConfigurationError) as caught:
         Worker(system, Ahead)
-    for text in ("block", "restart_policy", "look: interleave", "compute: run_in", "stream: a generator"):
+    for text in ("block", "restart_policy", "compute: run_in", "stream: a generator"):
         assert text in str(caught.value)
 
 

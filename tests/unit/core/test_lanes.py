@@ -7,62 +7,86 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from broker_actors.core.address import Address
-from broker_actors.core.lanes import Lanes
+from broker_actors.core.lanes import Admitted, Lanes
 
-LANES = [Address("Counter", str(n)) for n in range(5)]
+LANES = [Address("Counter", str(n)) for n in range(4)]
 lanes = st.sampled_from(LANES)
+Place = tuple[Address, bool]
 
 
 class LanesMachine(RuleBasedStateMachine):
-    """Every item carries its lane and its place in it."""
+    """Every item carries its lane, what it interleaves as, and its place in the order of arrival."""
 
     RUNNING_MAX = 3
 
     def __init__(self) -> None:
         super().__init__()
-        self.lanes: Lanes[tuple[Address, int]] = Lanes(self.RUNNING_MAX)
+        self.lanes: Lanes[tuple[Address, str, int]] = Lanes(self.RUNNING_MAX)
         self.waiting: dict[Address, list[int]] = {address: [] for address in LANES}
-        self.running: dict[Address, int] = {}
+        self.beside: dict[Address, dict[str, list[int]]] = {address: {} for address in LANES}
+        self.running: list[Admitted[tuple[Address, str, int]]] = []
         self.exempt = 0
         self.arrived = 0
         #: Per lane, the lanes that were served while it was ready.
-        self.overtaken_by: dict[Address, list[Address]] = {}
+        self.overtaken_by: dict[Place, list[Place]] = {}
+
+    def runs(self, address: Address, beside: str = "") -> bool:
+        return any((one.address, one.beside) == (address, beside) for one in self.running)
 
     def is_ready(self, address: Address) -> bool:
-        return bool(self.waiting[address]) and address not in self.running
+        return bool(self.waiting[address]) and not self.runs(address)
+
+    def ready_beside(self, address: Address) -> list[str]:
+        return [
+            name for name, copies in self.beside[address].items() if copies and not self.runs(address, name)
+        ]
 
     @rule(address=lanes)
     def arrive(self, address: Address) -> None:
         self.arrived += 1
-        self.lanes.arrive(address, (address, self.arrived))
+        self.lanes.arrive(address, (address, "", self.arrived))
         self.waiting[address].append(self.arrived)
+
+    @rule(address=lanes, beside=st.sampled_from("abc"))
+    def arrive_beside(self, address: Address, beside: str) -> None:
+        self.arrived += 1
+        self.lanes.arrive(address, (address, beside, self.arrived), beside=beside)
+        self.beside[address].setdefault(beside, []).append(self.arrived)
 
     @rule()
     def start_next(self) -> None:
-        ready = [address for address in LANES if self.is_ready(address)]
+        ready: list[Place] = [(address, False) for address in LANES if self.is_ready(address)]
+        ready += [(address, True) for address in LANES if self.ready_beside(address)]
         found = self.lanes.next()
         if not ready or len(self.running) - self.exempt >= self.RUNNING_MAX:
             assert found is None
             return
         assert found is not None, "a lane is ready and there is room"
-        address, (lane, number) = found
-        assert lane == address
-        assert address in ready, "one item of an actor at a time"
-        assert number == self.waiting[address].pop(0), "first in, first out"
-        self.running[address] = number
-        self.overtaken_by.pop(address, None)
+        lane, beside, number = found.item
+        assert (lane, beside) == (found.address, found.beside)
+        place = (found.address, bool(beside))
+        assert place in ready, "one item of a lane at a time, one copy of an interleaved item"
+        waiting = self.beside[lane][beside] if beside else self.waiting[lane]
+        assert number in waiting
+        if not beside:
+            assert number == waiting[0], "first in, first out"
+        waiting.remove(number)
+        self.running.append(found)
+        self.note_overtaking(place, ready)
+
+    def note_overtaking(self, place: Place, ready: list[Place]) -> None:
+        self.overtaken_by.pop(place, None)
         for other in ready:
-            if other != address:
+            if other != place:
                 served = self.overtaken_by.setdefault(other, [])
-                assert address not in served, f"{address} was served twice while {other} was ready"
-                served.append(address)
+                assert place not in served, f"{place} was served twice while {other} was ready"
+                served.append(place)
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
     def end(self, data: st.DataObject) -> None:
-        address = data.draw(st.sampled_from(sorted(self.running)))
-        self.lanes.done(address)
-        del self.running[address]
+        one = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        self.lanes.done(one)
 
     @precondition(lambda self: self.exempt < len(self.running))
     @rule()
@@ -79,16 +103,29 @@ class LanesMachine(RuleBasedStateMachine):
     @rule(address=lanes)
     def drop(self, address: Address) -> None:
         dropped = self.lanes.drop(address)
-        assert dropped == [(address, number) for number in self.waiting[address]]
+        of_lane = [(address, "", number) for number in self.waiting[address]]
+        assert dropped[: len(of_lane)] == of_lane
+        of_beside = [
+            (address, beside, number) for beside, ns in self.beside[address].items() for number in ns
+        ]
+        assert sorted(dropped[len(of_lane) :]) == sorted(of_beside)
         self.waiting[address] = []
-        self.overtaken_by.pop(address, None)
+        self.beside[address] = {}
+        for place in ((address, False), (address, True)):
+            self.overtaken_by.pop(place, None)
 
     @invariant()
     def counts_agree(self) -> None:
+        depths = {
+            address: len(self.waiting[address]) + sum(map(len, self.beside[address].values()))
+            for address in LANES
+        }
+        assert self.lanes.depths() == {address: depth for address, depth in depths.items() if depth}
         assert self.lanes.running == len(self.running)
-        assert self.lanes.waiting == sum(map(len, self.waiting.values()))
+        assert self.lanes.waiting == len(list(self.lanes.items())) == sum(depths.values())
         for address in LANES:
-            assert self.lanes.is_idle(address) == (not self.waiting[address] and address not in self.running)
+            runs = any(one.address == address for one in self.running)
+            assert self.lanes.is_idle(address) == (not depths[address] and not runs)
 
 
 test_lanes_are_fair_queues_of_one_at_a_time = LanesMachine.TestCase
@@ -103,18 +140,53 @@ def test_a_backlog_does_not_starve_a_neighbour() -> None:
     lanes.arrive(quiet, "quiet")
     order = []
     while (found := lanes.next()) is not None:
-        address, item = found
-        order.append(item)
-        lanes.done(address)
+        order.append(found.item)
+        lanes.done(found)
     assert order[:3] == ["busy", "quiet", "busy"]
     assert len(order) == 101
+
+
+def test_interleaved_items_starve_neither_a_neighbour_nor_their_own_lane() -> None:
+    lanes: Lanes[str] = Lanes(running_max=2)
+    busy, quiet = LANES[:2]
+    for n in range(100):
+        lanes.arrive(busy, "beside", beside=str(n))
+    lanes.arrive(busy, "own")
+    lanes.arrive(quiet, "quiet")
+    order = []
+    while (found := lanes.next()) is not None:
+        order.append(found.item)
+        lanes.done(found)
+    assert order[:4] == ["beside", "own", "quiet", "beside"]
+
+
+def test_interleaved_items_run_beside_each_other_and_beside_their_lane() -> None:
+    lanes: Lanes[str] = Lanes(running_max=3)
+    lanes.arrive(LANES[0], "own")
+    for name in "abc":
+        lanes.arrive(LANES[0], name, beside=name)
+    running = [found.item for _ in range(4) if (found := lanes.next()) is not None]
+    assert running == ["own", "a", "b"], "as many as there is room for"
+
+
+def test_a_copy_of_a_running_interleaved_item_waits_for_its_end() -> None:
+    lanes: Lanes[int] = Lanes(running_max=9)
+    lanes.arrive(LANES[0], 1, beside="same")
+    lanes.arrive(LANES[0], 2, beside="same")
+    first = lanes.next()
+    assert first is not None
+    assert lanes.next() is None
+    lanes.arrive(LANES[0], 3, beside="same")
+    assert lanes.next() is None
+    lanes.done(first)
+    assert lanes.next() == Admitted(LANES[0], 2, "same")
 
 
 def test_a_turn_that_waits_for_an_answer_makes_room_for_another() -> None:
     lanes: Lanes[int] = Lanes(running_max=1)
     lanes.arrive(LANES[0], 1)
     lanes.arrive(LANES[1], 2)
-    assert lanes.next() == (LANES[0], 1)
+    assert lanes.next() == Admitted(LANES[0], 1)
     assert lanes.next() is None
     lanes.exempt(1)
-    assert lanes.next() == (LANES[1], 2)
+    assert lanes.next() == Admitted(LANES[1], 2)

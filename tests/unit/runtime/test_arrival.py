@@ -6,7 +6,8 @@ import asyncio
 
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope
-from broker_actors.runtime.arrival import Subscription
+from broker_actors.core.wire import WireMessage
+from broker_actors.runtime.arrival import Arrival, Subscription
 
 
 def envelope(actor_id: str = "c1", *, chain: tuple[str, ...] = ()) -> Envelope:
@@ -18,7 +19,17 @@ def subscription() -> Subscription:
 
 
 ASKED = ("Order/o1",)
-C1, C2 = Address("Counter", "c1"), Address("Counter", "c2")
+
+
+class Delivered:
+    """A delivery nobody acknowledges."""
+
+    message = WireMessage()
+    redelivered = False
+    mailbox = "actors.Counter.g1.0"
+
+    def ack(self) -> None:
+        """Do nothing."""
 
 
 async def test_everything_begins_on_a_subscription_that_stays() -> None:
@@ -46,16 +57,18 @@ async def test_nothing_overtakes_what_was_passed_over() -> None:
 
 async def test_finishing_waits_for_what_runs_and_for_what_begins_meanwhile() -> None:
     busy = subscription()
-    busy.begun(C1, 1.0)
+    # One envelope, delivered twice, is two arrivals.
+    c1, c2 = (Arrival(envelope(), Delivered(), busy, 0.0) for _ in range(2))
+    busy.begun(c1, 1.0)
     finishing = asyncio.ensure_future(busy.finish())
     await asyncio.sleep(0)
-    busy.begun(C2, 2.0)
+    busy.begun(c2, 2.0)
     assert busy.oldest_seconds == 1.0
-    busy.ended(C1)
+    busy.ended(c1)
     assert busy.oldest_seconds == 2.0
     await asyncio.sleep(0)
     assert not finishing.done()
-    busy.ended(C2)
+    busy.ended(c2)
     await asyncio.wait_for(finishing, 1)
 
 

@@ -1,0 +1,227 @@
+"""Interleaved turns: what overlaps, what they see, and what they may not write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from broker_actors import Ref, Retry, actor, method
+from broker_actors.core.errors import PlatformError
+from broker_actors.core.events import TurnEnded
+from tests.acceptance.conftest import Deployment
+
+ONCE = Retry(attempts=1)
+
+
+@dataclass
+class Gate:
+    """Where the turns of a test meet."""
+
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    inside: int = 0
+    most: int = 0
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[None]:
+        """Count who is inside until the gate opens."""
+        await self._count(+1)
+        try:
+            await self.open.wait()
+            yield
+        finally:
+            await self._count(-1)
+
+    async def holds(self, count: int) -> None:
+        """Return when so many are inside."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.inside == count)
+
+    async def _count(self, change: int) -> None:
+        async with self._changed:
+            self.inside += change
+            self.most = max(self.most, self.inside)
+            self._changed.notify_all()
+
+
+class LibraryRef(Ref):
+    """The actor of these tests, as its callers see it."""
+
+    @method
+    async def put(self, book: str) -> int:
+        raise NotImplementedError
+
+    @method
+    async def put_slowly(self, book: str) -> int:
+        raise NotImplementedError
+
+    @method
+    async def look(self) -> list[str]:
+        raise NotImplementedError
+
+    @method
+    async def look_twice(self) -> list[list[str]]:
+        raise NotImplementedError
+
+    @method
+    async def scribble(self) -> None:
+        raise NotImplementedError
+
+    @method
+    async def sneak(self) -> None:
+        raise NotImplementedError
+
+
+def library(gate: Gate) -> type:
+    @actor(partitions=1, retry=ONCE, name="LibraryRef")
+    class Library:
+        """Books, and readers who do not wait for each other."""
+
+        books: list[str]
+
+        def __init__(self) -> None:
+            self.books = []
+
+        async def activate(self) -> None:
+            self._gate = gate
+
+        @method
+        def put(self, book: str) -> int:
+            self.books.append(book)
+            return len(self.books)
+
+        @method
+        async def put_slowly(self, book: str) -> int:
+            self.books.append(book)
+            async with self._gate.passing():
+                return len(self.books)
+
+        @method.options(interleave=True)
+        async def look(self) -> list[str]:
+            async with self._gate.passing():
+                return self.books
+
+        @method.options(interleave=True)
+        async def look_twice(self) -> list[list[str]]:
+            before = list(self.books)
+            async with self._gate.passing():
+                return [before, self.books]
+
+        @method.options(interleave=True)
+        async def scribble(self) -> None:
+            self.books = ["mine"]
+
+        @method.options(interleave=True)
+        async def sneak(self) -> None:
+            self.books.append("mine")
+
+    return Library
+
+
+async def test_interleaved_calls_overlap(deployment: Deployment) -> None:
+    gate = Gate()
+    system = await deployment.system()
+    async with deployment.worker(library(gate)):
+        ref = system.ref(LibraryRef, "l1")
+        await ref.put("a")
+        async with asyncio.TaskGroup() as calls:
+            looks = [calls.create_task(ref.look()) for _ in range(20)]
+            await gate.holds(20)
+            gate.open.set()
+    assert [look.result() for look in looks] == [["a"]] * 20
+
+
+async def test_admission_bounds_the_interleaved_turns_that_run(deployment: Deployment) -> None:
+    gate = Gate()
+    system = await deployment.system()
+    async with deployment.worker(library(gate), running_max=5):
+        ref = system.ref(LibraryRef, "l1")
+        async with asyncio.TaskGroup() as calls:
+            for _ in range(12):
+                calls.create_task(ref.look())
+            await gate.holds(5)
+            gate.open.set()
+    assert gate.most == 5
+
+
+async def test_an_interleaved_turn_sees_the_last_commit_and_nothing_later(deployment: Deployment) -> None:
+    gate = Gate()
+    system = await deployment.system()
+    async with deployment.worker(library(gate)):
+        ref = system.ref(LibraryRef, "l1")
+        await ref.put("a")
+        looking = asyncio.ensure_future(ref.look_twice())
+        await gate.holds(1)
+        assert await ref.put("b") == 2, "it does not wait for the interleaved turn"
+        gate.open.set()
+        assert await looking == [["a"], ["a"]]
+        assert await ref.look() == ["a", "b"]
+
+
+async def test_an_interleaved_turn_does_not_see_what_a_running_turn_has_not_committed(
+    deployment: Deployment,
+) -> None:
+    gate, other = Gate(), Gate()
+    system = await deployment.system()
+    async with deployment.worker(library(gate)):
+        ref = system.ref(LibraryRef, "l1")
+        await ref.put("a")
+        putting = asyncio.ensure_future(ref.put_slowly("b"))
+        await gate.holds(1)
+        looking = asyncio.ensure_future(ref.look())
+        await gate.holds(2)
+        gate.open.set()
+        assert await looking == ["a"]
+        assert await putting == 2
+    assert other.inside == 0
+
+
+@pytest.mark.parametrize("how", ["scribble", "sneak"])
+async def test_writing_outside_of_a_section_is_refused_and_changes_nothing(
+    deployment: Deployment, how: str
+) -> None:
+    system = await deployment.system()
+    gate = Gate()
+    gate.open.set()
+    async with deployment.worker(library(gate)):
+        ref = system.ref(LibraryRef, "l1")
+        await ref.put("a")
+        with pytest.raises(PlatformError, match=r"async with turn\(\)"):
+            await getattr(ref, how)()
+        assert await ref.look() == ["a"]
+        assert await ref.put("b") == 2
+
+
+async def test_an_interleaved_call_is_answered_once_and_its_duplicate_gets_the_same(
+    deployment: Deployment,
+) -> None:
+    gate = Gate()
+    system = await deployment.system()
+    async with deployment.worker(library(gate)):
+        ref = system.ref(LibraryRef, "l1").with_options(idempotency_key="same")
+        async with asyncio.TaskGroup() as calls:
+            looks = [calls.create_task(ref.look()) for _ in range(2)]
+            await gate.holds(1)
+            gate.open.set()
+        assert [look.result() for look in looks] == [[], []]
+        outcomes = [event.outcome for event in deployment.watcher.of(TurnEnded)]
+    assert sorted(outcomes) == ["duplicate", "ok"]
+    assert gate.most == 1
+
+
+async def test_stopping_waits_for_interleaved_turns(deployment: Deployment) -> None:
+    gate = Gate()
+    system = await deployment.system()
+    async with deployment.worker(library(gate)) as worker:
+        looking = asyncio.ensure_future(system.ref(LibraryRef, "l1").look())
+        await gate.holds(1)
+        stopping = asyncio.ensure_future(worker.stop())
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        gate.open.set()
+        await stopping
+        assert await looking == []
