@@ -1,17 +1,22 @@
 #!lua
 -- Write what a turn asks for: state, dedup record and outbox together, or nothing.
 --
--- KEYS    1 actor hash   2 outbox hash   3 dirty index   4 senders hash
---         then the keyed record, if there is one; then the sender's replies hash, if there is one
--- ARGV    1 epoch   2 claim nonce   3 version   4 commit nonce   5 actor id
---         6 '1' if there is a state   7 state
---         8 '1' if there is a record   9 digest   10 content type   11 reply   12 retention in ms
---         13 sender, or '' for no acceptance   14 its accepted numbers   15 number
---         16 '1' if the number has a reply   17 that reply   18 retention of replies in ms
---         19, 20 replies to forget: from this number, up to and without that one
---         21 when the last of the forgotten senders was heard of, in ms   22 how many follow
---         then the senders to forget, then the outbox items
+-- KEYS    the actor hash, the outbox hash, the dirty index, the senders hash
+--         then those of the parts that follow: the keyed record; the sender's replies hash
+-- ARGV    epoch, claim nonce, version, commit nonce, actor id
+--         then the parts, each '0' if it is not there, else '1' and what is in it:
+--         state       its bytes
+--         record      digest, content type, reply, retention in ms
+--         acceptance  sender, its accepted numbers, number, '1' if that has a reply, the reply,
+--                     retention of replies in ms,
+--                     replies to forget: from this number, up to and without that one,
+--                     when the last of the forgotten senders was heard of in ms, how many, they
+--         then the outbox items, how many and they
 -- Answer  -1 for committed; the version the store holds for fenced
+--
+-- Arguments are read in the order in which `turns.py` writes them: a new field is a `take()`
+-- here and a value there, at the same place. Lua 5.1, which every server has, evaluates them
+-- from left to right.
 --
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
 -- that also holds after the store lost writes), and only once per commit nonce. Writing
@@ -19,26 +24,53 @@
 -- No decision reads a clock. Redis does not roll back what a failed script wrote, so checks
 -- come first, then what could fail (another program's key in the way), then the rest.
 
-local actor, outbox, dirty, senders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local epoch, claim, version, nonce, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local has_state, state = ARGV[6] == '1', ARGV[7]
-local has_record, digest, content_type, reply, retention_ms = ARGV[8] == '1', ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-local sender, accepted, number = ARGV[13], ARGV[14], ARGV[15]
-local has_answer, answer, answers_kept_ms = ARGV[16] == '1', ARGV[17], ARGV[18]
-local drop_from, drop_to, forgotten_ms = tonumber(ARGV[19]), tonumber(ARGV[20]), ARGV[21]
-local FIRST_FORGOTTEN = 23
-local FIRST_ITEM = FIRST_FORGOTTEN + tonumber(ARGV[22])
 local POSITIVE = '^[1-9]%d*$'
 local COMMITTED = -1
 
-local accepts = sender ~= ''
-local record = has_record and KEYS[5]
-local answers = accepts and KEYS[#KEYS]
+local keys_taken, args_taken = 0, 0
 
-if record and not string.find(retention_ms, POSITIVE) then
+local function take_key()
+  keys_taken = keys_taken + 1
+  return KEYS[keys_taken]
+end
+
+local function take()
+  args_taken = args_taken + 1
+  return ARGV[args_taken]
+end
+
+-- A list is not copied: it is where its items lie in ARGV, first and last.
+local function take_list()
+  local first = args_taken + 2
+  args_taken = first - 1 + tonumber(ARGV[first - 1])
+  return {first = first, last = args_taken}
+end
+
+local actor, outbox, dirty, senders = take_key(), take_key(), take_key(), take_key()
+local epoch, claim, version, nonce, id = take(), take(), take(), take(), take()
+
+local state = take() == '1' and take()
+
+local record = take() == '1' and {
+  key = take_key(), digest = take(), content_type = take(), reply = take(), retention_ms = take(),
+}
+
+local acceptance = take() == '1' and {
+  answers = take_key(), sender = take(), accepted = take(), number = take(),
+  has_answer = take() == '1', answer = take(), answers_kept_ms = take(),
+  drop_from = tonumber(take()), drop_to = tonumber(take()),
+  forgotten_ms = take(), forget = take_list(),
+}
+
+local items = take_list()
+
+if args_taken ~= #ARGV or keys_taken ~= #KEYS then
+  return redis.error_reply('ERR a commit has other keys or arguments than this script reads')
+end
+if record and not string.find(record.retention_ms, POSITIVE) then
   return redis.error_reply('ERR the retention of a record must be a positive number of ms')
 end
-if accepts and not string.find(answers_kept_ms, POSITIVE) then
+if acceptance and not string.find(acceptance.answers_kept_ms, POSITIVE) then
   return redis.error_reply('ERR the retention of replies must be a positive number of ms')
 end
 
@@ -49,49 +81,50 @@ end
 if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
   return tonumber(held[3] or '0')
 end
-if not has_state and not record and not accepts and #ARGV < FIRST_ITEM then
+local has_items = items.first <= items.last
+if not (state or record or acceptance or has_items) then
   return COMMITTED
 end
 
-if accepts then
+if acceptance then
   -- Fails if they are not what they should be, and writes nothing: a number accepted without its turn is a lost one.
   redis.call('HLEN', senders)
-  redis.call('HLEN', answers)
+  redis.call('HLEN', acceptance.answers)
 end
 
 local next_version = string.format('%.0f', tonumber(version) + 1)
 
-if #ARGV >= FIRST_ITEM then
+if has_items then
   -- The time is for the relay's patience only: nothing is decided by it here.
   local time = redis.call('TIME')
   redis.call('ZADD', dirty, 'NX', time[1] * 1000 + math.floor(time[2] / 1000), id)
-end
-for n = FIRST_ITEM, #ARGV do
-  redis.call('HSET', outbox, next_version .. ':' .. (n - FIRST_ITEM), ARGV[n])
+  for n = items.first, items.last do
+    redis.call('HSET', outbox, next_version .. ':' .. (n - items.first), ARGV[n])
+  end
 end
 redis.call('HSET', actor, 'version', next_version, 'commit', nonce)
-if has_state then
+if state then
   redis.call('HSET', actor, 'state', state)
 end
 if record then
-  redis.call('DEL', record)
-  redis.call('HSET', record, 'digest', digest, 'type', content_type, 'reply', reply)
-  redis.call('PEXPIRE', record, retention_ms)
+  redis.call('DEL', record.key)
+  redis.call('HSET', record.key, 'digest', record.digest, 'type', record.content_type, 'reply', record.reply)
+  redis.call('PEXPIRE', record.key, record.retention_ms)
 end
-if accepts then
-  redis.call('HSET', senders, sender, accepted)
-  for n = drop_from, drop_to - 1 do
-    redis.call('HDEL', answers, string.format('%.0f', n))
+if acceptance then
+  redis.call('HSET', senders, acceptance.sender, acceptance.accepted)
+  for n = acceptance.drop_from, acceptance.drop_to - 1 do
+    redis.call('HDEL', acceptance.answers, string.format('%.0f', n))
   end
-  if has_answer then
-    redis.call('HSET', answers, number, answer)
-    redis.call('PEXPIRE', answers, answers_kept_ms)
+  if acceptance.has_answer then
+    redis.call('HSET', acceptance.answers, acceptance.number, acceptance.answer)
+    redis.call('PEXPIRE', acceptance.answers, acceptance.answers_kept_ms)
   end
-  for n = FIRST_FORGOTTEN, FIRST_ITEM - 1 do
+  for n = acceptance.forget.first, acceptance.forget.last do
     redis.call('HDEL', senders, ARGV[n])
   end
-  if forgotten_ms ~= '0' then
-    redis.call('HSET', actor, 'forgotten', forgotten_ms)
+  if acceptance.forgotten_ms ~= '0' then
+    redis.call('HSET', actor, 'forgotten', acceptance.forgotten_ms)
   end
 end
 return COMMITTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -19,7 +20,7 @@ COMMITTED: Final = -1
 
 
 def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
-    """Return the keys *commit* touches, in the script's order."""
+    """Return the keys *commit* touches, in the order in which the script takes them."""
     address = commit.claim.address
     touched = [keys.actor(address), keys.outbox(address), keys.dirty(address), keys.senders(address)]
     if commit.record is not None:
@@ -30,14 +31,18 @@ def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
 
 
 def args_of(commit: Commit) -> tuple[Arg, ...]:
-    """Return the arguments of *commit*, in the script's order."""
+    """Return the arguments of *commit*, in the order in which the script takes them.
+
+    A part that is not there is a 0; one that is there is a 1 and its fields. A list is its
+    length and its items. The script says so when it is given more or fewer than it takes.
+    """
     claim = commit.claim
     return (
         *(claim.epoch, claim.nonce, claim.version, commit.nonce, claim.address.id),
-        *(int(commit.state is not None), commit.state or b""),
-        *_record(commit.record),
-        *_acceptance(commit.acceptance),
-        *commit.outbox,
+        *((0,) if commit.state is None else (1, commit.state)),
+        *((0,) if commit.record is None else (1, *_record(commit.record))),
+        *((0,) if commit.acceptance is None else (1, *_acceptance(commit.acceptance))),
+        *_list(commit.outbox),
     )
 
 
@@ -61,19 +66,19 @@ def read_reply(answer: Answer) -> Reply | None:
     return Reply(body, content_type.decode())
 
 
-def _record(record: KeyedRecord | None) -> tuple[Arg, ...]:
-    if record is None:
-        return (0, "", "", "", 0)
-    return (1, record.digest, record.reply.content_type, record.reply.body, record.retention_seconds * 1000)
+def _record(record: KeyedRecord) -> tuple[Arg, ...]:
+    return (record.digest, record.reply.content_type, record.reply.body, record.retention_seconds * 1000)
 
 
-def _acceptance(one: Acceptance | None) -> tuple[Arg, ...]:
-    if one is None:
-        return ("", "", 0, 0, "", 0, 0, 0, 0, 0)
+def _acceptance(one: Acceptance) -> tuple[Arg, ...]:
     kept = b"" if one.reply is None else one.reply.content_type.encode() + b"\0" + one.reply.body
     first, end = one.dropped
     return (
         *(one.sender, one.accepted.pack(), one.seq, int(one.reply is not None), kept),
-        *(one.retention_seconds * 1000, first, end, one.forgotten_ms, len(one.forget)),
-        *one.forget,
+        *(one.retention_seconds * 1000, first, end, one.forgotten_ms),
+        *_list(one.forget),
     )
+
+
+def _list(items: Sequence[Arg]) -> tuple[Arg, ...]:
+    return (len(items), *items)
