@@ -1,0 +1,70 @@
+"""A flow as a Mermaid graph, which Markdown pages and many tools can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from broker_actors.core.errors import ConfigurationError
+from broker_actors.flow.graph import DEFAULT_ACTION, BaseNode, Many
+from broker_actors.flow.naming import SEPARATOR, name_in, names_of
+
+_CURRENT: Final = "fill:#ffd54f,stroke:#b28704"
+_MANY: Final = {Many.ONE: "", Many.IN_ORDER: " (each)", Many.PARALLEL: " (parallel)"}
+
+
+def mermaid(flow: BaseNode, current: BaseNode | str | None = None) -> str:
+    """Return *flow* as the text of a Mermaid flowchart.
+
+    Args:
+        flow: what to draw.
+        current: the node, or the name of the node, to mark: where a run stands.
+
+    Raises:
+        ConfigurationError: *current* is not in the flow, or the flow contains itself.
+
+    """
+    names = names_of(flow)
+    ids = {name: f"n{number}" for number, name in enumerate(names)}
+    lines = ["flowchart TD", *_body(names, ids, "", 1)]
+    lines += _edges(names, ids)
+    if current is not None:
+        name = current if isinstance(current, str) else name_in(names, current)
+        if name not in ids:
+            raise ConfigurationError(f"no node {name!r} in this flow, which has {', '.join(names) or 'none'}")
+        lines.append(f"    style {ids[name]} {_CURRENT}")
+    return "\n".join(lines) + "\n"
+
+
+def _body(names: Mapping[str, BaseNode], ids: Mapping[str, str], prefix: str, depth: int) -> Iterator[str]:
+    """Yield the nodes whose names are one part longer than *prefix*, nested flows with what is in them."""
+    indent = "    " * depth
+    for name, node in names.items():
+        inner = name.removeprefix(prefix)
+        if not name.startswith(prefix) or SEPARATOR in inner:
+            continue
+        text = _quoted(inner + _MANY[node.many])
+        if node.is_flow:
+            yield f"{indent}subgraph {ids[name]}[{text}]"
+            yield from _body(names, ids, f"{name}{SEPARATOR}", depth + 1)
+            yield f"{indent}end"
+        else:
+            yield f"{indent}{ids[name]}[{text}]"
+
+
+def _edges(names: Mapping[str, BaseNode], ids: Mapping[str, str]) -> Iterator[str]:
+    for name, node in names.items():
+        for action, following in node.successors.items():
+            # A node of two nested flows is drawn in each, and what follows it is in the same one.
+            beside = (one for one, other in names.items() if other is following)
+            target = next(one for one in beside if _parent(one) == _parent(name))
+            arrow = "-->" if action == DEFAULT_ACTION else f"-->|{_quoted(action)}|"
+            yield f"    {ids[name]} {arrow} {ids[target]}"
+
+
+def _parent(name: str) -> str:
+    return name.rpartition(SEPARATOR)[0]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("&", "#amp;").replace('"', "#quot;") + '"'
