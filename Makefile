@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # More arguments for pytest: make test ARGS="-k retry -x"
 ARGS :=
+# Tests run in this many processes, each with servers of its own; a file stays in one. 0 for a debugger.
+PROCESSES := 2
+PARALLEL = -n $(PROCESSES) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check verify bench simulate clean servers verifiers
@@ -17,7 +20,7 @@ demo: $(VENV)/.demo ## Tell the story of an order on the embedded broker
 	$(BIN)/broker-actors demo
 
 test: $(VENV)/.dev servers ## Run the default suite on private servers
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(PARALLEL) $(ARGS)
 
 # Every tool runs, so that one look shows everything there is to fix.
 check: $(VENV)/.dev ## Check format, lint, types (mypy and pyright) and layers
@@ -40,7 +43,7 @@ verify: $(VENV)/.dev $(VENV)/.node servers verifiers ## Run what does not fit in
 	  exit 1; \
 	fi
 	BROKER_ACTORS_TEST_RABBITMQ_COMMAND="$$NEWER_RABBITMQ" BROKER_ACTORS_TEST_REDIS_COMMAND="$$NEWER_REDIS" \
-	  $(PYTEST) -m "not benchmark" $(PATIENT) $(ARGS)
+	  $(PYTEST) -m "not benchmark" $(PATIENT) $(PARALLEL) $(ARGS)
 
 bench: $(VENV)/.dev servers ## Measure, beside raw aio-pika and raw aiormq
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -43,6 +43,8 @@ class Server(ABC):
         self._log = self.folder / "server.log"
         self._process: Process | None = None
         self._is_frozen = False
+        #: How often its program was started.
+        self.launches = 0
 
     @property
     @abstractmethod
@@ -150,6 +152,7 @@ class Server(ABC):
 
     def _launch(self) -> None:
         self._is_frozen = False
+        self.launches += 1
         # A log of its own per start: an earlier one must not explain why this one failed.
         self._log.unlink(missing_ok=True)
         self._process = Process(self._command(), self._environment(), self.folder, self._log)
