@@ -74,8 +74,11 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def declared_url(private_rabbit: RabbitServer) -> Iterator[str]:
-    """A virtual host with what a worker declares: some seventy queues and exchanges, so once for all."""
+def declared_url(private_rabbit: RabbitServer) -> str:
+    """A virtual host with what a worker declares: some seventy queues and exchanges, so once for all.
+
+    Nobody removes it: tests restart this broker, and `amqp_url` tells what a removal then breaks.
+    """
     private_rabbit.repair()
     url = private_rabbit.vhosts.create()
 
@@ -84,9 +87,7 @@ def declared_url(private_rabbit: RabbitServer) -> Iterator[str]:
             await transport.declare([*topology.common(), *topology.of(THING)])
 
     asyncio.run(declare())
-    yield url
-    private_rabbit.repair()
-    private_rabbit.vhosts.delete(url)
+    return url
 
 
 @pytest.fixture
