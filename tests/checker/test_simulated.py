@@ -30,6 +30,8 @@ SEEN = (
     "hand-over by basic.cancel",
 )
 SEEDS = 200 * len(SCENARIOS)
+#: Classes of trouble in which a mutant shows, of those that seldom do in others.
+SHOWS = {"hand-over by basic.cancel": "windows full of asks", "bare high-water mark": "broker"}
 PATIENT = pytest.mark.timeout(110)
 
 
@@ -70,7 +72,8 @@ def _first_bad(name: str) -> tuple[World, Workload]:
 
     with MUTANTS[name](), patch.object(simulation, "problems_of", problems):
         for seed in range(SEEDS):
-            simulation.run(seed)
+            if SHOWS.get(name) in {None, SCENARIOS[seed % len(SCENARIOS)].name}:
+                simulation.run(seed)
             if played:
                 return played[0]
     raise AssertionError(f"{name} goes unnoticed in {SEEDS} seeds")
