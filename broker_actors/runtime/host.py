@@ -91,6 +91,7 @@ class Host:
         self._runners: set[asyncio.Task[None]] = set()
         self._turns: dict[Arrival, Running] = {}
         self._runner_is_starting = False
+        self._waits_to_begin = False
         self._draining = False
         self._closing = False
         self._quiet = asyncio.Event()
@@ -114,6 +115,15 @@ class Host:
         now_seconds = self._services.clock.monotonic_seconds()
         arrival = Arrival(envelope, delivery, subscription, now_seconds)
         self._lanes.arrive(envelope.address, arrival, beside=self._beside(envelope))
+        self._start_runner()
+
+    def hold(self) -> None:
+        """Begin nothing before `begin`: what is delivered waits."""
+        self._waits_to_begin = True
+
+    def begin(self) -> None:
+        """Begin what waits. Idempotent."""
+        self._waits_to_begin = False
         self._start_runner()
 
     def lost(self, subscription: Subscription) -> None:
@@ -206,7 +216,7 @@ class Host:
         never without somebody to serve them, and a burst of turns that do not suspend costs
         one task.
         """
-        if self._runner_is_starting or self._closing:
+        if self._runner_is_starting or self._waits_to_begin or self._closing:
             return
         self._runner_is_starting = True
         runner = asyncio.create_task(self._run())

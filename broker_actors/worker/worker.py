@@ -37,6 +37,8 @@ from broker_actors.worker.status import Status
 TICK_SECONDS: Final = 1.0
 #: How long a worker that stops tries to tell the others.
 SAY_SECONDS_MAX: Final = 2.0
+#: How long turns wait for the mailboxes of a worker that starts to be consumed, all of them.
+HOLD_SECONDS_MAX: Final = 5.0
 #: Of what tells two workers of one process apart.
 NAME_CHARACTERS: Final = 8
 #: Deliveries the relay holds at a time: it only forwards, so a short window keeps it fair among workers.
@@ -112,9 +114,9 @@ class Worker:
                 self._relayed.open(mailbox, "", self._relay)
             await self._watchdog.declare()
             self._relayed.open(self._watchdog.mailbox, "", self._watchdog)
+            self._host.hold()
             await self._beat()
-            await self._mailboxes.opened()
-            await self._relayed.opened()
+            await self._opened()
             # Said at once, for others may wait for it to give their mailboxes away.
             await self._beat()
         except BaseException:
@@ -203,6 +205,19 @@ class Worker:
     def residents(self) -> int:
         """How many actors are live in this worker."""
         return self._host.residents
+
+    async def _opened(self) -> None:
+        """Return when every mailbox is consumed; turns begin then, or after a while.
+
+        Turns of the first mailboxes would take the loop from the reading of what the last ones wait for.
+        """
+        opening = asyncio.gather(self._mailboxes.opened(), self._relayed.opened())
+        try:
+            await asyncio.wait([opening], timeout=HOLD_SECONDS_MAX)
+            self._host.begin()
+            await opening
+        finally:
+            opening.cancel()
 
     async def _close(self) -> None:
         background, self._background = self._background, None

@@ -11,6 +11,7 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 
 from broker_actors.adapters.rabbitmq.options import CLOSE_SECONDS
+from broker_actors.adapters.rabbitmq.remains import drop_remains
 
 _GONE: Final = (AMQPError, ChannelInvalidStateError, ConnectionError, RuntimeError)
 
@@ -81,3 +82,5 @@ async def close_channel(channel: AbstractChannel) -> None:
     except (LostError, TimeoutError):
         # Gone or deaf: the broker notices by the heartbeat.
         return
+    finally:
+        drop_remains(channel)

@@ -16,12 +16,13 @@ from broker_actors.adapters.rabbitmq.connection import Connection
 from broker_actors.adapters.rabbitmq.consumer import RabbitConsumer, consume
 from broker_actors.adapters.rabbitmq.depth import Depths
 from broker_actors.adapters.rabbitmq.options import RabbitOptions
+from broker_actors.adapters.rabbitmq.patience import while_it_delivers
 from broker_actors.adapters.rabbitmq.publisher import Publisher
 from broker_actors.core.errors import BrokerUnavailableError
 from broker_actors.core.topology import Declaration, Route
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.observer import Observer
-from broker_actors.ports.transport import Consumer, Depth, OnDelivery
+from broker_actors.ports.transport import Consumer, Delivery, Depth, OnDelivery
 
 __all__ = ["RabbitOptions", "RabbitTransport"]
 
@@ -36,6 +37,7 @@ class RabbitTransport:
         self._consuming = Connection(url, f"{name} consuming", heartbeat_seconds, observer)
         self._publisher = Publisher(self._publishing, options, observer)
         self._consumers: dict[RabbitConsumer, None] = {}
+        self._delivered = 0
         # The other connection is not read while the broker is short of memory or disk: just when one asks.
         self._depths = Depths(self._consuming, options.connect_timeout_seconds)
 
@@ -72,9 +74,14 @@ class RabbitTransport:
         """Start to receive from *mailbox*; see the port. Deliveries may arrive before this returns."""
         self._consuming.start()
         timeout_seconds = self._options.connect_timeout_seconds
+
+        def receive(delivery: Delivery) -> None:
+            self._delivered += 1
+            on_delivery(delivery)
+
+        opening = self._consume(mailbox, receive, prefetch)
         try:
-            async with asyncio.timeout(timeout_seconds):
-                consumer = await self._consume(mailbox, on_delivery, prefetch)
+            consumer = await while_it_delivers(opening, lambda: self._delivered, timeout_seconds)
         except TimeoutError:
             why = self._consuming.why_down or "the broker did not answer"
             text = f"{self._consuming.server}: {mailbox} not consumed within {timeout_seconds} s: {why}"
