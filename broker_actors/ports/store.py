@@ -18,6 +18,7 @@ from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.parking import ParkingChange, Parkings, ParkingSize
 
 #: Dedicated mailboxes of one type: each costs the broker a queue, and every worker of the type a consumer.
 SPAWNED_MAX: Final = 10_000
@@ -52,6 +53,7 @@ class Claim:
         senders: by sender, what was accepted of it; all there are, or some.
         has_all_senders: whether these are all.
         forgotten_ms: what was accepted up to then may have been forgotten, Unix milliseconds.
+        parked: how much its parking holds.
 
     """
 
@@ -64,6 +66,7 @@ class Claim:
     senders: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
     has_all_senders: bool = True
     forgotten_ms: int = 0
+    parked: ParkingSize = field(default_factory=ParkingSize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class Commit:
         record: the dedup record; None for an envelope without a key.
         outbox: encoded outgoing items, in order.
         acceptance: of a numbered envelope; None for another.
+        parking: what happens to the actor's parking; None for nothing.
 
     """
 
@@ -130,11 +134,13 @@ class Commit:
     record: KeyedRecord | None = None
     outbox: Sequence[bytes] = ()
     acceptance: Acceptance | None = None
+    parking: ParkingChange | None = None
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; it is a fence check otherwise."""
-        return self.state is not None or self.record is not None or bool(self.outbox) or bool(self.acceptance)
+        written = (self.state, self.record, self.acceptance, self.parking)
+        return bool(self.outbox) or any(part is not None for part in written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,7 @@ class Summary:
         version: commits so far.
         state_bytes: size of the last committed state; 0 if it never had one.
         undispatched: how many items its outbox holds.
+        parked: how many envelopes its parking holds.
 
     """
 
@@ -155,6 +162,7 @@ class Summary:
     version: int
     state_bytes: int
     undispatched: int
+    parked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +175,7 @@ class Snapshot:
         version: commits so far.
         state: the last committed state; None if it never had one.
         outbox: what is undispatched, in order.
+        parked: how much its parking holds.
 
     """
 
@@ -175,6 +184,7 @@ class Snapshot:
     version: int
     state: bytes | None
     outbox: Mapping[OutboxKey, bytes]
+    parked: ParkingSize = field(default_factory=ParkingSize)
 
 
 def check_page(limit: int) -> int:
@@ -195,7 +205,7 @@ def too_many_spawned(address: Address, bound: int) -> str:
     return f"{address}: more than {bound:,} dedicated actors of one type: use shared mailboxes"
 
 
-class Store(Protocol):
+class Store(Parkings, Protocol):
     """The durable memory of the actors."""
 
     async def layout(self, wanted: Layout) -> Layout:
@@ -285,7 +295,7 @@ class Store(Protocol):
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one.
 
-        Writing anything (state, record, outbox or acceptance) raises the version by one: the next commit
+        Writing anything (state, record, outbox, acceptance or parking) raises the version by one: the next commit
         under this claim starts from `claim.version + 1`, which is also the version in the
         keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.

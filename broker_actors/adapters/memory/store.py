@@ -9,6 +9,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
+from broker_actors.adapters.memory.parking import MemoryParking
 from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
@@ -16,6 +17,7 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.parking import PARKED_LISTED_MAX, PARKED_READ_MAX
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
     CHARGES_MAX,
@@ -57,6 +59,7 @@ class _Actor:
     senders: dict[str, Accepted] = field(default_factory=dict[str, Accepted])
     answers: dict[str, dict[int, Reply]] = field(default_factory=dict[str, dict[int, Reply]])
     forgotten_ms: int = 0
+    parking: MemoryParking = field(default_factory=MemoryParking)
 
     def accept(self, acceptance: Acceptance) -> None:
         """Remember that a numbered envelope was accepted."""
@@ -145,6 +148,7 @@ class MemoryStore:
             senders=MappingProxyType(senders),
             has_all_senders=len(senders) == len(actor.senders),
             forgotten_ms=actor.forgotten_ms,
+            parked=actor.parking.size,
         )
         await self._step()
         return claim
@@ -241,7 +245,7 @@ class MemoryStore:
         actor = self._actors.get(address)
         if actor is None or not actor.epoch:
             return None
-        snapshot = Snapshot(address, actor.epoch, actor.version, actor.state, _copy(actor))
+        snapshot = Snapshot(address, actor.epoch, actor.version, actor.state, _copy(actor), actor.parking.size)
         await self._step()
         return snapshot
 
@@ -249,6 +253,40 @@ class MemoryStore:
         """Return whether this is the newest claim of *address*, for what is written beside commits."""
         actor = self._actors[address]
         return (actor.epoch, actor.nonce) == (epoch, nonce)
+
+    async def parking(
+        self, address: Address, *, start: int = 0, limit: int = PARKED_READ_MAX
+    ) -> Sequence[bytes]:
+        """Return the entries of *address* from *start* on."""
+        await self._step()
+        entries = list(islice(self._actors[address].parking.entries, start, start + limit))
+        await self._step()
+        return entries
+
+    async def parked(self, actor_type: str, *, due_before_ms: int) -> Sequence[Address]:
+        """Return actors whose head was due before that, the longest due first; at most 1,000."""
+        await self._step()
+        found = sorted(
+            (actor.parking.due_ms, address)
+            for address, actor in self._actors.items()
+            if address.type == actor_type and actor.parking.entries and actor.parking.due_ms < due_before_ms
+        )
+        await self._step()
+        return [address for _, address in found[:PARKED_LISTED_MAX]]
+
+    async def parked_bytes(self, actor_type: str) -> int:
+        """Return how many bytes are parked for a type."""
+        await self._step()
+        actors = [actor for address, actor in self._actors.items() if address.type == actor_type]
+        total = sum(actor.parking.size.bytes for actor in actors)
+        await self._step()
+        return total
+
+    async def make_due(self, address: Address, due_ms: int) -> None:
+        """Let the head of *address* be due at *due_ms*."""
+        await self._step()
+        self._actors[address].parking.due_ms = due_ms
+        await self._step()
 
     async def close(self) -> None:
         """Do nothing: others may share this store."""
@@ -259,7 +297,8 @@ class MemoryStore:
 
     def _summary(self, address: Address) -> Summary:
         actor = self._actors[address]
-        return Summary(address, actor.epoch, actor.version, len(actor.state or b""), len(actor.outbox))
+        sizes = (len(actor.state or b""), len(actor.outbox), len(actor.parking.entries))
+        return Summary(address, actor.epoch, actor.version, *sizes)
 
     def _found(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
         records = self._actors[address].records
@@ -291,6 +330,9 @@ class MemoryStore:
             actor.records[record.key] = _Record(record.digest, record.reply, expires_ms)
         if commit.acceptance is not None:
             actor.accept(commit.acceptance)
+        if commit.parking is not None:
+            actor.senders.update(commit.parking.accepted)
+            actor.parking.change(commit.parking)
         if commit.outbox and not actor.outbox:
             actor.dirty_since_ms = now_ms
         for index, item in enumerate(commit.outbox):

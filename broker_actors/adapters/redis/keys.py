@@ -3,7 +3,7 @@
 Invariants: two things never share a name, whatever characters ids and keys contain; and
 everything of one actor has its bucket's hash tag, so that one script may touch it.
 
-    ba:{Counter:17}:a:c1          hash     epoch, nonce, version, commit, state, forgotten of Counter/c1
+    ba:{Counter:17}:a:c1          hash     epoch, nonce, version, commit, state, forgotten, parked (bytes) of Counter/c1
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it
@@ -13,6 +13,9 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:sc:2:c1:<key> list     its chunks
     ba:{Counter:17}:sd:2:c1:<key> list     their digests
     ba:{Counter:17}:ids           zset     ids of all actors of the bucket, from their first claim on
+    ba:{Counter:17}:p:c1          list     what Counter/c1 has parked, in order
+    ba:{Counter:17}:parked        zset     ids of actors that have parked something, by when its head is due
+    ba:{Counter:17}:parkedbytes   string   bytes parked in the bucket
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
     ba:types                      set      types that have a layout, or are about to: SCAN reads all keys
@@ -109,6 +112,26 @@ class Keys:
     def all_dirty(self, actor_type: str) -> list[str]:
         """Return the keys of the indexes of all buckets of *actor_type*."""
         return [f"{self.prefix}:{bucket}:dirty" for bucket in buckets_of(actor_type)]
+
+    def parking(self, address: Address) -> str:
+        """Return the key of what the actor has parked."""
+        return f"{self.prefix}:{bucket_of(address)}:p:{address.id}"
+
+    def parked(self, address: Address) -> str:
+        """Return the key of the index of non-empty parkings in the actor's bucket."""
+        return f"{self.prefix}:{bucket_of(address)}:parked"
+
+    def all_parked(self, actor_type: str) -> list[str]:
+        """Return the keys of the indexes of all buckets of *actor_type*."""
+        return [f"{self.prefix}:{bucket}:parked" for bucket in buckets_of(actor_type)]
+
+    def parked_bytes(self, address: Address) -> str:
+        """Return the key of how many bytes are parked in the actor's bucket."""
+        return f"{self.prefix}:{bucket_of(address)}:parkedbytes"
+
+    def all_parked_bytes(self, actor_type: str) -> list[str]:
+        """Return the keys of how many bytes are parked in each bucket of *actor_type*."""
+        return [f"{self.prefix}:{bucket}:parkedbytes" for bucket in buckets_of(actor_type)]
 
     def layout(self, actor_type: str) -> str:
         """Return the key of the recorded layout of *actor_type*."""
