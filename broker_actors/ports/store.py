@@ -295,8 +295,8 @@ class Store(Parkings, Protocol):
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one.
 
-        Writing anything (state, record, outbox, acceptance or parking) raises the version by one: the next commit
-        under this claim starts from `claim.version + 1`, which is also the version in the
+        Writing anything (state, record, outbox, acceptance or parking) raises the version by one: the
+        next commit under this claim starts from `claim.version + 1`, which is also the version in the
         keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.
 

@@ -43,12 +43,12 @@ async def test_a_type_nobody_called_has_no_actors(store: Store) -> None:
 async def test_a_claimed_actor_is_listed_with_what_the_store_holds(store: Store) -> None:
     claim = await store.claim(actor("busy"), "mine")
     assert await store.commit(commit_of(claim, "turn", b"state", (b"item", b"item"))) == Committed()
-    assert list(await store.actors("Counter")) == [Summary(actor("busy"), claim.epoch, 1, 5, 2)]
+    assert list(await store.actors("Counter")) == [Summary(actor("busy"), claim.epoch, 1, 5, 2, 0)]
 
 
 async def test_an_actor_that_was_claimed_only_is_listed_as_empty(store: Store) -> None:
     claim = await store.claim(actor("new"), "mine")
-    assert list(await store.actors("Counter")) == [Summary(actor("new"), claim.epoch, 0, 0, 0)]
+    assert list(await store.actors("Counter")) == [Summary(actor("new"), claim.epoch, 0, 0, 0, 0)]
 
 
 async def test_an_actor_claimed_again_is_listed_once_with_its_newest_claim(store: Store) -> None:

@@ -18,6 +18,7 @@ from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.parking import ParkingChange, ParkingSize
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
 from tests.conformance.stores import ADAPTERS, Events, actor, record_of
 
@@ -29,6 +30,13 @@ keys = st.sampled_from(["k", "b:k", ""])
 digests = st.sampled_from([b"one", b"\0"])
 nonces = st.sampled_from(["n1", "n2", "n3"])
 states = st.none() | st.binary(max_size=4)
+parkings = st.none() | st.builds(
+    ParkingChange,
+    pops=st.booleans(),
+    head=st.none() | st.binary(max_size=3),
+    appended=st.lists(st.binary(max_size=3), max_size=2).map(tuple),
+    due_ms=st.integers(0, 9),
+)
 outboxes = st.lists(st.binary(max_size=3), max_size=3).map(tuple)
 
 
@@ -42,6 +50,8 @@ class ModelActor:
     last: str = ""
     outbox: dict[OutboxKey, bytes] = field(default_factory=dict)
     records: dict[str, KeyedRecord] = field(default_factory=dict)
+    parking: list[bytes] = field(default_factory=list)
+    due_ms: int = 0
 
 
 class StoreModel(RuleBasedStateMachine):
@@ -87,6 +97,7 @@ class StoreModel(RuleBasedStateMachine):
             *(model.version, model.state),
             list(model.outbox.items()),
         )
+        assert claim.parked == ParkingSize(len(model.parking), sum(map(len, model.parking)))
         if model.holder is not None and model.holder.nonce == nonce:
             assert claim.epoch == model.holder.epoch
         elif model.holder is not None:
@@ -94,16 +105,26 @@ class StoreModel(RuleBasedStateMachine):
         model.holder = claim
         self.claims.append(claim)
 
-    @rule(pick=st.integers(0, 5), back=st.integers(-1, 1), what=st.tuples(states, outboxes), data=st.data())
+    @rule(
+        pick=st.integers(0, 5),
+        back=st.integers(-1, 1),
+        what=st.tuples(states, outboxes, parkings),
+        data=st.data(),
+    )
     def commit(
-        self, pick: int, back: int, what: tuple[bytes | None, tuple[bytes, ...]], data: st.DataObject
+        self,
+        pick: int,
+        back: int,
+        what: tuple[bytes | None, tuple[bytes, ...], ParkingChange | None],
+        data: st.DataObject,
     ) -> None:
         if not self.claims:
             return
         claim = self.claims[-1 - pick % len(self.claims)]
         claim = replace(claim, version=max(0, self.model(claim.address.id).version - back))
         record = data.draw(st.none() | st.builds(record_of, keys, digests, st.binary(max_size=3)))
-        self.send(Commit(claim, f"turn {len(self.commits)}", what[0], record, what[1]))
+        state, outbox, parking = what
+        self.send(Commit(claim, f"turn {len(self.commits)}", state, record, outbox, parking=parking))
 
     @rule(pick=st.integers(0, 5))
     def commit_again(self, pick: int) -> None:
@@ -119,7 +140,7 @@ class StoreModel(RuleBasedStateMachine):
             current = holder is not None and (holder.epoch, holder.nonce) == (claim.epoch, claim.nonce)
             if not current or claim.version != model.version:
                 expected = Fenced()
-            elif commit.state is not None or commit.record is not None or commit.outbox:
+            elif commit.writes:
                 self.write(model, commit)
         assert self.run(self.store.commit(commit)) == expected
 
@@ -130,6 +151,12 @@ class StoreModel(RuleBasedStateMachine):
         model.outbox |= {OutboxKey(model.version, n): item for n, item in enumerate(commit.outbox)}
         if commit.record is not None:
             model.records[commit.record.key] = commit.record
+        if (change := commit.parking) is not None:
+            kept = model.parking[1:] if change.pops else model.parking
+            if change.head is not None and not change.pops and kept:
+                kept = [change.head, *kept[1:]]
+            model.parking = [*kept, *change.appended]
+            model.due_ms = change.due_ms
 
     @rule(
         actor_id=ids, version=st.integers(1, 9), indices=st.sets(st.integers(0, 3)), everything=st.booleans()
@@ -153,6 +180,27 @@ class StoreModel(RuleBasedStateMachine):
     def outbox(self, actor_id: str) -> None:
         found = self.run(self.store.outbox(actor(actor_id)))
         assert list(found.items()) == list(self.model(actor_id).outbox.items())
+
+    @rule(actor_id=ids)
+    def parking(self, actor_id: str) -> None:
+        assert self.run(self.store.parking(actor(actor_id), limit=1_000)) == self.model(actor_id).parking
+
+    @rule(actor_id=ids, due_ms=st.integers(0, 9))
+    def make_due(self, actor_id: str, due_ms: int) -> None:
+        self.run(self.store.make_due(actor(actor_id), due_ms))
+        self.model(actor_id).due_ms = due_ms
+
+    @rule(due_ms=st.integers(0, 10))
+    def parked(self, due_ms: int) -> None:
+        found = self.run(self.store.parked("Counter", due_before_ms=due_ms))
+        due = {name: model.due_ms for name, model in self.actors.items() if model.parking}
+        assert {address.id for address in found} == {name for name in due if due[name] < due_ms}
+        assert [due[address.id] for address in found] == sorted(due[address.id] for address in found)
+
+    @rule()
+    def parked_bytes(self) -> None:
+        everything = [entry for model in self.actors.values() for entry in model.parking]
+        assert self.run(self.store.parked_bytes("Counter")) == sum(map(len, everything))
 
     @invariant()
     def the_index_knows_who_has_an_outbox(self) -> None:

@@ -27,6 +27,7 @@ from broker_actors.core.topology import Declaration, Layout, Route
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.observer import Observer
+from broker_actors.ports.parking import PARKED_READ_MAX
 from broker_actors.ports.replies import OnLoss, OnReply, ReplyChannel
 from broker_actors.ports.store import CHARGES_MAX, Claim, Commit, OutboxKey, Snapshot, Summary
 from broker_actors.ports.transport import Delivery, Depth, OnDelivery
@@ -285,6 +286,24 @@ class SimStorePort:
             "store.undispatched",
             lambda: self._inner.undispatched(actor_type, older_than_seconds=older_than_seconds),
         )
+
+    async def parking(
+        self, address: Address, *, start: int = 0, limit: int = PARKED_READ_MAX
+    ) -> Sequence[bytes]:
+        """See the port."""
+        return await self._inner.parking(address, start=start, limit=limit)
+
+    async def parked(self, actor_type: str, *, due_before_ms: int) -> Sequence[Address]:
+        """See the port."""
+        return await self._inner.parked(actor_type, due_before_ms=due_before_ms)
+
+    async def parked_bytes(self, actor_type: str) -> int:
+        """See the port."""
+        return await self._inner.parked_bytes(actor_type)
+
+    async def make_due(self, address: Address, due_ms: int) -> None:
+        """See the port."""
+        await self._inner.make_due(address, due_ms)
 
     async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """See the port."""

@@ -245,7 +245,9 @@ class MemoryStore:
         actor = self._actors.get(address)
         if actor is None or not actor.epoch:
             return None
-        snapshot = Snapshot(address, actor.epoch, actor.version, actor.state, _copy(actor), actor.parking.size)
+        snapshot = Snapshot(
+            address, actor.epoch, actor.version, actor.state, _copy(actor), actor.parking.size
+        )
         await self._step()
         return snapshot
 

@@ -2,7 +2,8 @@
 -- Write what a turn asks for: state, dedup record and outbox together, or nothing.
 --
 -- KEYS    the actor hash, the outbox hash, the dirty index, the senders hash
---         then those of the parts that follow: the keyed record; the sender's replies hash
+--         then those of the parts that follow: the keyed record; the sender's replies hash;
+--         the parking, the index of parkings, the bytes parked in the bucket
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
 --         then the parts, each '0' if it is not there, else '1' and what is in it:
 --         state       its bytes
@@ -11,6 +12,9 @@
 --                     retention of replies in ms,
 --                     replies to forget: from this number, up to and without that one,
 --                     when the last of the forgotten senders was heard of in ms, how many, they
+--         parking     '1' if the head leaves, '1' if it is replaced, what replaces it, when the head is
+--                     due in ms, how many entries are appended, they,
+--                     twice how many senders those have, each with its accepted numbers
 --         then the outbox items, how many and they
 -- Answer  -1 for committed; the version the store holds for fenced
 --
@@ -62,6 +66,12 @@ local acceptance = take() == '1' and {
   forgotten_ms = take(), forget = take_list(),
 }
 
+local parking = take() == '1' and {
+  key = take_key(), index = take_key(), total = take_key(),
+  pops = take() == '1', replaces = take() == '1', head = take(), due_ms = take(),
+  appended = take_list(), accepted = take_list(),
+}
+
 local items = take_list()
 
 if args_taken ~= #ARGV or keys_taken ~= #KEYS then
@@ -82,7 +92,7 @@ if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
   return tonumber(held[3] or '0')
 end
 local has_items = items.first <= items.last
-if not (state or record or acceptance or has_items) then
+if not (state or record or acceptance or parking or has_items) then
   return COMMITTED
 end
 
@@ -90,6 +100,43 @@ if acceptance then
   -- Fails if they are not what they should be, and writes nothing: a number accepted without its turn is a lost one.
   redis.call('HLEN', senders)
   redis.call('HLEN', acceptance.answers)
+end
+if parking then
+  -- The same for what is parked.
+  redis.call('HLEN', senders)
+  redis.call('LLEN', parking.key)
+  redis.call('ZCARD', parking.index)
+  redis.call('STRLEN', parking.total)
+end
+
+local function park()
+  local bytes = 0
+  if parking.pops then
+    bytes = bytes - string.len(redis.call('LPOP', parking.key) or '')
+  elseif parking.replaces then
+    local head = redis.call('LINDEX', parking.key, 0)
+    if head then
+      redis.call('LSET', parking.key, 0, parking.head)
+      bytes = string.len(parking.head) - string.len(head)
+    end
+  end
+  for n = parking.appended.first, parking.appended.last do
+    redis.call('RPUSH', parking.key, ARGV[n])
+    bytes = bytes + string.len(ARGV[n])
+  end
+  for n = parking.accepted.first, parking.accepted.last, 2 do
+    redis.call('HSET', senders, ARGV[n], ARGV[n + 1])
+  end
+  if redis.call('INCRBY', parking.total, bytes) <= 0 then
+    redis.call('DEL', parking.total)
+  end
+  redis.call('HINCRBY', actor, 'parked', bytes)
+  if redis.call('LLEN', parking.key) == 0 then
+    redis.call('HDEL', actor, 'parked')
+    redis.call('ZREM', parking.index, id)
+  else
+    redis.call('ZADD', parking.index, parking.due_ms, id)
+  end
 end
 
 local next_version = string.format('%.0f', tonumber(version) + 1)
@@ -126,5 +173,8 @@ if acceptance then
   if acceptance.forgotten_ms ~= '0' then
     redis.call('HSET', actor, 'forgotten', acceptance.forgotten_ms)
   end
+end
+if parking then
+  park()
 end
 return COMMITTED

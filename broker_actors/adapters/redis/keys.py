@@ -3,7 +3,8 @@
 Invariants: two things never share a name, whatever characters ids and keys contain; and
 everything of one actor has its bucket's hash tag, so that one script may touch it.
 
-    ba:{Counter:17}:a:c1          hash     epoch, nonce, version, commit, state, forgotten, parked (bytes) of Counter/c1
+    ba:{Counter:17}:a:c1          hash     of Counter/c1: epoch, nonce, version, commit, state, forgotten,
+                                           parked (bytes)
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it

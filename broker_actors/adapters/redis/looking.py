@@ -17,10 +17,13 @@ from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.script import Script
 from broker_actors.core.address import Address, bucket_of
+from broker_actors.ports.parking import ParkingSize
 from broker_actors.ports.store import Snapshot, Summary
 
 #: Actors one script looks at: others wait for it.
 AT_ONCE_MAX: Final = 100
+#: That the script returns of each.
+_FIELDS: Final = 5
 
 
 class Looking:
@@ -46,16 +49,20 @@ class Looking:
 
     async def peek(self, address: Address) -> Snapshot | None:
         """Return *address* as it is; None if it was never claimed."""
-        fields, outbox = await self._batcher.call_all(
+        keys = self._keys
+        fields, outbox, entries = await self._batcher.call_all(
             [
-                ("HMGET", self._keys.actor(address), "epoch", "version", "state"),
-                ("HGETALL", self._keys.outbox(address)),
+                ("HMGET", keys.actor(address), "epoch", "version", "state", "parked"),
+                ("HGETALL", keys.outbox(address)),
+                ("LLEN", keys.parking(address)),
             ]
         )
-        epoch, version, state = to_list(fields, 3)
+        epoch, version, state, parked_bytes = to_list(fields, 4)
         if epoch is None:
             return None
-        return Snapshot(address, to_int(epoch), to_int(version), to_optional(state), read_outbox(outbox))
+        parked = ParkingSize(to_int(entries), to_int(parked_bytes or 0))
+        known = (to_int(epoch), to_int(version), to_optional(state), read_outbox(outbox))
+        return Snapshot(address, *known, parked)
 
     async def _next(self, actor_type: str, after: str, limit: int) -> list[Address]:
         """Return the addresses of the next *limit* ids; fewer only at the end."""
@@ -78,9 +85,12 @@ class Looking:
         found: list[Summary] = []
         for _, of_bucket in groupby(addresses, key=bucket_of):
             for some in _slices(list(of_bucket)):
-                keys = tuple(key for one in some for key in (self._keys.actor(one), self._keys.outbox(one)))
+                keys = tuple(key for one in some for key in self._looked_at(one))
                 found += _read(some, await self._batcher.run(self._look, keys))
         return found
+
+    def _looked_at(self, one: Address) -> tuple[str, ...]:
+        return (self._keys.actor(one), self._keys.outbox(one), self._keys.parking(one))
 
 
 def _slices(addresses: Sequence[Address]) -> Iterator[Sequence[Address]]:
@@ -89,8 +99,8 @@ def _slices(addresses: Sequence[Address]) -> Iterator[Sequence[Address]]:
 
 
 def _read(addresses: Sequence[Address], answer: Answer) -> Iterator[Summary]:
-    flat = to_list(answer, 4 * len(addresses))
+    flat = to_list(answer, _FIELDS * len(addresses))
     for n, address in enumerate(addresses):
-        epoch, version, state_bytes, undispatched = flat[4 * n : 4 * n + 4]
+        epoch, *numbers = flat[_FIELDS * n : _FIELDS * (n + 1)]
         if epoch is not None:
-            yield Summary(address, to_int(epoch), to_int(version), to_int(state_bytes), to_int(undispatched))
+            yield Summary(address, to_int(epoch), *map(to_int, numbers))

@@ -11,6 +11,7 @@ from broker_actors.adapters.redis.connection import Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.looking import Looking
 from broker_actors.adapters.redis.outboxes import read_outbox
+from broker_actors.adapters.redis.parkings import RedisParkings
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.turns import COMMITTED, args_of, keys_of, read_claim, read_reply
@@ -21,6 +22,7 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.observer import Observer
+from broker_actors.ports.parking import PARKED_READ_MAX
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
     CHARGES_MAX,
@@ -48,6 +50,7 @@ class RedisStore:
         self._keys = Keys(settings.prefix)
         self._charge = Script.named("charge")
         self._looking = Looking(self._batcher, self._keys)
+        self._parkings = RedisParkings(self._batcher, self._keys)
         self._claim = Script.named("claim")
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
@@ -124,7 +127,8 @@ class RedisStore:
         """Take the actor: every older claim is fenced from now on."""
         keys = self._keys
         touched = (keys.actor(address), keys.outbox(address), keys.ids(address), keys.senders(address))
-        answer = await self._batcher.run(self._claim, touched, nonce, address.id, SENDERS_MAX)
+        known = (*touched, keys.parking(address))
+        answer = await self._batcher.run(self._claim, known, nonce, address.id, SENDERS_MAX)
         return read_claim(address, nonce, answer)
 
     async def look_up(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
@@ -195,3 +199,23 @@ class RedisStore:
     async def peek(self, address: Address) -> Snapshot | None:
         """Return *address* as it is, without claiming it."""
         return await self._looking.peek(address)
+
+    # --- parkings -------------------------------------------------------------------
+
+    async def parking(
+        self, address: Address, *, start: int = 0, limit: int = PARKED_READ_MAX
+    ) -> Sequence[bytes]:
+        """Return the entries of *address* from *start* on."""
+        return await self._parkings.parking(address, start, limit)
+
+    async def parked(self, actor_type: str, *, due_before_ms: int) -> Sequence[Address]:
+        """Return actors whose head was due before that, the longest due first; at most 1,000."""
+        return await self._parkings.parked(actor_type, due_before_ms)
+
+    async def parked_bytes(self, actor_type: str) -> int:
+        """Return how many bytes are parked for a type."""
+        return await self._parkings.parked_bytes(actor_type)
+
+    async def make_due(self, address: Address, due_ms: int) -> None:
+        """Let the head of *address* be due at *due_ms*."""
+        await self._parkings.make_due(address, due_ms)

@@ -13,6 +13,7 @@ from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.reply import Reply
+from broker_actors.ports.parking import ParkingChange, ParkingSize
 from broker_actors.ports.store import Acceptance, Claim, Commit, KeyedRecord
 
 #: What the script answers when it has written; no version is below 0.
@@ -27,6 +28,8 @@ def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
         touched.append(keys.record(address, commit.record.key))
     if commit.acceptance is not None:
         touched.append(keys.answers(address, commit.acceptance.sender))
+    if commit.parking is not None:
+        touched += [keys.parking(address), keys.parked(address), keys.parked_bytes(address)]
     return tuple(touched)
 
 
@@ -42,19 +45,21 @@ def args_of(commit: Commit) -> tuple[Arg, ...]:
         *((0,) if commit.state is None else (1, commit.state)),
         *((0,) if commit.record is None else (1, *_record(commit.record))),
         *((0,) if commit.acceptance is None else (1, *_acceptance(commit.acceptance))),
+        *((0,) if commit.parking is None else (1, *_parking(commit.parking))),
         *_list(commit.outbox),
     )
 
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
     """Return the claim the script has answered."""
-    epoch, version, state, outbox, senders, count, forgotten_ms = to_list(answer, 7)
+    epoch, version, state, outbox, senders, count, forgotten_ms, parked, parked_bytes = to_list(answer, 9)
     known = {sender.decode(): Accepted.unpack(numbers) for sender, numbers in to_pairs(senders)}
     return Claim(
         *(address, to_int(epoch), nonce, to_int(version), to_optional(state), read_outbox(outbox)),
         senders=MappingProxyType(known),
         has_all_senders=len(known) == to_int(count),
         forgotten_ms=to_int(forgotten_ms),
+        parked=ParkingSize(to_int(parked), to_int(parked_bytes)),
     )
 
 
@@ -77,6 +82,17 @@ def _acceptance(one: Acceptance) -> tuple[Arg, ...]:
         *(one.sender, one.accepted.pack(), one.seq, int(one.reply is not None), kept),
         *(one.retention_seconds * 1000, first, end, one.forgotten_ms),
         *_list(one.forget),
+    )
+
+
+def _parking(change: ParkingChange) -> tuple[Arg, ...]:
+    numbers: list[Arg] = []
+    for sender, accepted in change.accepted.items():
+        numbers += [sender, accepted.pack()]
+    return (
+        *(int(change.pops), int(change.head is not None), change.head or b"", change.due_ms),
+        *_list(change.appended),
+        *_list(numbers),
     )
 
 

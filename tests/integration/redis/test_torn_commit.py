@@ -13,11 +13,14 @@ from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Fresh
+from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.store import Acceptance, Commit
 from tests.conformance.stores import Events, actor, record_of
 
 
-@pytest.mark.parametrize("part", ["outbox", "dirty", "senders", "answers"])
+@pytest.mark.parametrize(
+    "part", ["outbox", "dirty", "senders", "answers", "parking", "parked", "parked_bytes"]
+)
 async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url: str, part: str) -> None:
     store = await RedisStore.connect(redis_url, Events())
     claim = await store.claim(actor(), "mine")
@@ -27,11 +30,17 @@ async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url:
         "dirty": keys.dirty(actor()),
         "senders": keys.senders(actor()),
         "answers": keys.answers(actor(), "web"),
+        "parking": keys.parking(actor()),
+        "parked": keys.parked(actor()),
+        "parked_bytes": keys.parked_bytes(actor()),
     }[part]
+
     accepted = Acceptance("web", 1, Accepted(1), Reply(b"reply"))
-    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",), accepted)
+    parking = ParkingChange(appended=(b"entry",))
+    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",), accepted, parking)
     async with Redis.from_url(redis_url) as redis:
-        await redis.set(in_the_way, "not ours")
+        # The only string of ours takes something else to be in the way.
+        await (redis.sadd(in_the_way, "not ours") if part == "parked_bytes" else redis.set(in_the_way, "-"))
         with pytest.raises(StoreUnavailableError, match="WRONGTYPE"):
             await store.commit(turn)
         await redis.delete(in_the_way)
@@ -57,3 +66,5 @@ async def _is_untouched(store: RedisStore) -> None:
     after = await store.claim(actor(), "mine")
     assert (after.version, after.state, dict(after.senders)) == (0, None, {})
     assert await store.answered(actor(), "web", 1) is None
+    assert await store.parking(actor()) == []
+    assert await store.parked("Counter", due_before_ms=NEVER_MS) == []
