@@ -12,6 +12,7 @@ from broker_actors.core.address import check_type
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.retry import Retry
+from broker_actors.core.stored import STATE_VERSION_MAX
 from broker_actors.core.topology import PARTITIONS_MAX
 
 Mailbox: TypeAlias = Literal["shared", "dedicated"]
@@ -38,6 +39,7 @@ class OptionsGiven(TypedDict, total=False):
     max_backoff: Duration
     codec: Codec
     key_retention: Duration
+    state_version: int
 
 
 _RETRY: Final = Retry()
@@ -65,6 +67,7 @@ class Options:
         max_backoff_seconds: bound of every wait between restarts.
         codec: how calls through a ref of this class travel; None for the caller's default.
         key_retention_seconds: how long a keyed call's reply is kept for its duplicates.
+        state_version: of what the class stores, from 1; raised when old states need its `migrate`.
 
     """
 
@@ -82,6 +85,7 @@ class Options:
     max_backoff_seconds: float = 10.0
     codec: Codec | None = None
     key_retention_seconds: int = 86_400
+    state_version: int = 1
 
     @property
     def content_type(self) -> str:
@@ -99,7 +103,12 @@ _CHOICES: Final = MappingProxyType(
     }
 )
 _BOUNDS: Final = MappingProxyType(
-    {"partitions": (1, PARTITIONS_MAX), "generation": (1, 2**31 - 1), "max_restarts": (0, 2**31 - 1)}
+    {
+        "partitions": (1, PARTITIONS_MAX),
+        "generation": (1, 2**31 - 1),
+        "max_restarts": (0, 2**31 - 1),
+        "state_version": (1, STATE_VERSION_MAX),
+    }
 )
 _DURATIONS: Final = frozenset({"idle_timeout", "key_retention", "max_backoff", "min_backoff"})
 

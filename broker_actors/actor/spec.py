@@ -122,7 +122,7 @@ def _declared(cls: type[T], given: OptionsGiven, scope: Locals) -> type[T]:
     _check_construction(cls)
     methods = methods_of(cls, scope)
     _check_hooks(cls)
-    state = StateSchema(cls, scope)
+    state = StateSchema(cls, scope, options.state_version)
     if options.delivery == "at_least_once" and state.names:
         first = state.names[0]
         text = (

@@ -1,7 +1,7 @@
 """An actor's state as bytes, and back.
 
-The layout is `{"v": 1, "s": {name: value}}` in msgpack. Invariant: what `dump` wrote,
-`load` of the same class gives back, or says which attribute stands in the way.
+Invariant: what `dump` wrote, `load` of the same class gives back, or says which attribute
+stands in the way.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from typing import Final, cast
 
 from pydantic import ValidationError
 
-from broker_actors.actor import hints
+from broker_actors.actor import hints, migration
 from broker_actors.actor.arguments import explain
 from broker_actors.actor.durable import durable_types, guessed_type, public_slots
 from broker_actors.actor.hints import Locals
 from broker_actors.actor.plain import simplify
-from broker_actors.core import codec
-from broker_actors.core.errors import ConfigurationError, Plain, UndeclaredStateError, UndecodableError
-
-VERSION: Final = 1
+from broker_actors.core import codec, stored
+from broker_actors.core.errors import (
+    ConfigurationError,
+    NewerStateError,
+    PlatformError,
+    StateUndecodableError,
+    UndeclaredStateError,
+)
+from broker_actors.core.stored import NewerLayout, Stored
 
 #: Two attributes may well hold the same one of these.
 _SCALARS: Final = frozenset({bool, bytes, float, int, str, type(None)})
@@ -29,21 +34,25 @@ _UNSET: Final = object()
 class StateSchema:
     """The durable attributes of one actor class, compiled."""
 
-    __slots__ = ("_adapters", "_slots", "_type", "names")
+    __slots__ = ("_adapters", "_cls", "_slots", "_type", "_version", "names")
 
-    def __init__(self, cls: type, scope: Locals) -> None:
+    def __init__(self, cls: type, scope: Locals, version: int = 1) -> None:
         """Compile the state of *cls*.
 
         Args:
             cls: the actor class.
             scope: the local variables around the class.
+            version: of what the class stores.
 
         Raises:
-            ConfigurationError: a declaration cannot work; see `durable.durable_types`.
+            ConfigurationError: a declaration cannot work; see `durable.durable_types` and `migration.check`.
 
         """
         types = durable_types(cls, scope)
+        migration.check(cls, version)
+        self._cls = cls
         self._type = cls.__name__
+        self._version = version
         self._adapters = {n: hints.adapter(hint, f"{cls.__name__}.{n}") for n, hint in types.items()}
         self._slots = tuple(name for name in public_slots(cls) if name not in types)
         #: The durable names, those of base classes first.
@@ -52,22 +61,23 @@ class StateSchema:
     def load(self, instance: object, data: bytes | None) -> None:
         """Set the durable attributes of the new *instance* from *data*.
 
-        What *data* does not hold stays as the class and its `__init__` made it. Nothing is
-        set unless everything decodes.
+        What an older version of the class wrote goes through its `migrate` first. What *data*
+        does not hold stays as the class and its `__init__` made it. Nothing is set unless
+        everything decodes.
 
         Args:
             instance: an actor, just constructed.
             data: what `dump` returned; None for an actor that has no state yet.
 
         Raises:
-            UndecodableError: it is no state, of a newer release, or does not fit the class;
-                the text names the attribute.
-            PayloadTooLargeError: it is over the limit.
+            StateUndecodableError: it is no state, or does not fit the class; the text names the attribute.
+            NewerStateError: a newer version of the class, or a newer release of this package, wrote it.
 
         """
         if data is None:
             return
-        values = {name: self._decoded(name, plain) for name, plain in self._stored(data).items()}
+        known = migration.migrated(self._cls, self._stored(data), self._version)
+        values = {name: self._decoded(name, value) for name, value in known.items()}
         for name, value in values.items():
             setattr(instance, name, value)
 
@@ -89,7 +99,7 @@ class StateSchema:
                 values[name] = value
         self._check_distinct(values)
         try:
-            return codec.encode({"v": VERSION, "s": values}, simplify=simplify, what=f"state of {self._type}")
+            return stored.pack(values, self._version, simplify=simplify, what=f"state of {self._type}")
         except TypeError as error:
             text = f"{self._type}.{_culprit(values)}: {error}"
             raise TypeError(text) from error
@@ -101,39 +111,45 @@ class StateSchema:
             ConfigurationError: an attribute holds something else than its annotation says.
 
         """
-        for name, plain in self._stored(data).items():
+        for name, plain in self._stored(data).values.items():
             try:
                 self._adapters[name].validate_python(plain, by_alias=True, by_name=True)
             except ValidationError as error:
                 text = f"{self._type}.{name} holds something else than its annotation says: {explain(error)}"
                 raise ConfigurationError(text) from error
 
-    def _stored(self, data: bytes) -> Mapping[str, Plain]:
-        match codec.decode(data):
-            case {"v": int(version)} if version > VERSION:
-                text = (
-                    f"state of {self._type} has version {version}; this release knows {VERSION}: it is newer"
-                )
-                raise UndecodableError(text)
-            case {"v": 1, "s": dict(values)}:
-                return values
-            case _:
-                text = f"these bytes are no state of {self._type}"
-                raise UndecodableError(text)
+    def _stored(self, data: bytes) -> Stored:
+        try:
+            found = stored.unpack(data)
+        except PlatformError as error:
+            text = f"the stored {len(data)} bytes are no state of {self._type}: {error}"
+            raise StateUndecodableError(text) from error
+        if isinstance(found, NewerLayout):
+            written = f"a release with state layout {found.layout}, and this worker knows {stored.LAYOUT_MAX}"
+        elif found.version > self._version:
+            written = f"version {found.version} of {self._type}, and this worker knows {self._version}"
+        else:
+            return found
+        text = f"the state was written by {written}: deploy the newer release to all workers"
+        raise NewerStateError(text)
 
-    def _decoded(self, name: str, plain: Plain) -> object:
+    def _decoded(self, name: str, plain: object) -> object:
+        kind = type(plain).__name__
         adapter = self._adapters.get(name)
         if adapter is None:
             text = (
-                f"stored state of {self._type} has an attribute {name!r} that the class does not declare: "
-                "declare it again, even if unused"
+                f"stored state of {self._type} has an attribute {name!r} ({kind}) that the class does not "
+                "declare: declare it again, even if unused, or drop it in migrate()"
             )
-            raise UndecodableError(text)
+            raise StateUndecodableError(text)
         try:
             return adapter.validate_python(plain, by_alias=True, by_name=True)
         except ValidationError as error:
-            text = f"stored state of {self._type} does not fit {self._type}.{name}: {explain(error)}"
-            raise UndecodableError(text) from error
+            text = (
+                f"stored state of {self._type} has a value ({kind}) that does not fit {self._type}.{name}: "
+                f"{explain(error)}: take the old type back, or convert it in migrate()"
+            )
+            raise StateUndecodableError(text) from error
 
     def _check_declared(self, instance: object) -> None:
         attributes = cast("Mapping[str, object]", getattr(instance, "__dict__", {}))

@@ -13,6 +13,7 @@ from broker_actors.core import codec, outgoing
 from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
 from broker_actors.core.member import Member
 from broker_actors.core.sharing import ranking
+from broker_actors.core.stored import Stored, unpack
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import text
 from broker_actors.ports.store import OutboxKey, Snapshot, Summary
@@ -73,6 +74,8 @@ def fields(snapshot: Snapshot, places: Places, now_ms: int) -> Mapping[str, str]
     actor_id = snapshot.address.id
     age = ages.shown(max(0, now_ms - snapshot.epoch) / 1000)
     state = "none yet" if snapshot.state is None else f"{len(snapshot.state)} bytes"
+    if (written := state_version_of(snapshot)) is not None and written > 1:
+        state += f", of version {written} of its class"
     return {
         "actor": str(snapshot.address),
         "version": str(snapshot.version),
@@ -92,6 +95,7 @@ def full_document(snapshot: Snapshot, places: Places) -> dict[str, object]:
         "version": snapshot.version,
         "claimed_ms": snapshot.epoch,
         "state_bytes": len(snapshot.state or b""),
+        "state_version": state_version_of(snapshot),
         "state": state_of(snapshot),
         "outbox": [_item(key, data) for key, data in snapshot.outbox.items()],
         **_place(snapshot.address.id, places),
@@ -107,15 +111,27 @@ def state_of(snapshot: Snapshot) -> Plain:
     """Return the durable attributes by name; what else the bytes say if they are no state; else the bytes."""
     if snapshot.state is None:
         return None
+    found = _stored(snapshot.state)
+    if found is not None:
+        return found.values
     try:
-        plain = codec.decode(snapshot.state, bytes_max=len(snapshot.state))
+        return codec.decode(snapshot.state, bytes_max=len(snapshot.state))
     except UndecodableError:
         return snapshot.state
-    match plain:
-        case {"v": 1, "s": dict(values)}:
-            return values
-        case _:
-            return plain
+
+
+def state_version_of(snapshot: Snapshot) -> int | None:
+    """Return which version of its class wrote the state; None if there is none, or nobody can tell."""
+    found = None if snapshot.state is None else _stored(snapshot.state)
+    return None if found is None else found.version
+
+
+def _stored(data: bytes) -> Stored | None:
+    try:
+        found = unpack(data, bytes_max=len(data))
+    except UndecodableError:
+        return None
+    return found if isinstance(found, Stored) else None
 
 
 def outbox_row(key: OutboxKey, data: bytes) -> tuple[str, ...]:

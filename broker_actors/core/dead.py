@@ -39,6 +39,7 @@ class Reason(StrEnum):
     FAILED = "failed"
     UNDECODABLE = "undecodable"
     UNKNOWN_TARGET = "unknown_target"
+    NEWER_STATE = "newer_state"
     CRASHED = "crashed"
     DEDUP_WINDOW = "dedup_window"
     UNROUTABLE = "unroutable"

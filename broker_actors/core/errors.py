@@ -12,6 +12,7 @@
     |   +-- MailboxFullError             the mailbox, or the outbox to it, is at its bound
     |   +-- PayloadTooLargeError         a body, a state or a reply over its limit
     |   +-- UndecodableError             bytes that are not a valid envelope or body
+    |   |   +-- StateUndecodableError    a stored state that does not fit the class
     |   +-- OutOfTurnError               used outside the turn it belongs to
     |   +-- OrderError                   an ask would overtake a pending tell
     |   +-- ReplyGoneError               the recorded reply was already given up
@@ -22,6 +23,8 @@
     |   |   +-- CallCycleError           A asks B asks A
     |   +-- SystemFaultError             unexpected; rolled back; retried by policy
     |       +-- UnknownMethodError       no such method, or no such type, where it arrived
+    |       +-- NewerStateError          the state was written by a newer release than the worker's
+    |       +-- ActorSuspendedError      the actor runs nothing until somebody resumes it
     +-- AskTimeoutError                  no answer by the deadline (also a TimeoutError)
 
 Errors cross the wire as data (`describe`, `revive`), never as pickled objects: a
@@ -104,6 +107,10 @@ class UndecodableError(PlatformError):
     """Bytes or headers that are not a valid envelope, body, reply or state."""
 
 
+class StateUndecodableError(UndecodableError):
+    """An actor's stored state does not fit its class. The actor is suspended, its state untouched."""
+
+
 class OutOfTurnError(PlatformError):
     """Something was used outside the turn it belongs to."""
 
@@ -179,6 +186,14 @@ class UnknownMethodError(SystemFaultError):
     """No worker that received the message knows its method or its actor type."""
 
 
+class NewerStateError(SystemFaultError):
+    """A newer release wrote the actor's state than this worker runs. It is tried for a while, elsewhere."""
+
+
+class ActorSuspendedError(SystemFaultError):
+    """The actor is suspended: it runs nothing until it is resumed. Nothing of the call was done."""
+
+
 class AskTimeoutError(BrokerActorsError, TimeoutError):
     """No answer by the deadline. The turn may still run, or have run."""
 
@@ -214,7 +229,7 @@ _BUSINESS: Final[Mapping[str, type[BusinessError]]] = MappingProxyType(
     {c.__name__: c for c in (BusinessError, InvalidArgumentsError, IdempotencyConflictError, CallCycleError)}
 )
 _FAULT: Final[Mapping[str, type[SystemFaultError]]] = MappingProxyType(
-    {c.__name__: c for c in (SystemFaultError, UnknownMethodError)}
+    {c.__name__: c for c in (SystemFaultError, UnknownMethodError, NewerStateError, ActorSuspendedError)}
 )
 _PLATFORM: Final[Mapping[str, type[PlatformError]]] = MappingProxyType(
     {
@@ -231,6 +246,7 @@ _PLATFORM: Final[Mapping[str, type[PlatformError]]] = MappingProxyType(
             MailboxFullError,
             PayloadTooLargeError,
             UndecodableError,
+            StateUndecodableError,
             OutOfTurnError,
             OrderError,
             ReplyGoneError,

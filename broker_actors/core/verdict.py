@@ -18,6 +18,8 @@ from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.reply import Reply, of_error
 from broker_actors.core.retry import UNKNOWN_TARGET, Retry
 
+#: Faults that a worker of another release may not have: tried for as long as a rolling deploy may take.
+ELSEWHERE_KINDS: Final = frozenset({"UnknownMethodError", "NewerStateError"})
 #: Waits shorter than this happen in place, so that order is kept; longer ones in the broker.
 WAIT_HERE_SECONDS_MAX: Final = 1.0
 #: Runs of one suspect that may begin and never end; the next one is not begun.
@@ -108,7 +110,7 @@ def judge(failure: Failure, terms: Terms, chance: float) -> Verdict:
     if error.kind in BUSINESS_KINDS:
         # Recorded like a result: the actor has decided, and decides the same for every duplicate.
         return _ended(failure, terms, "business_error", Reason.REJECTED, record=True)
-    policy = UNKNOWN_TARGET if error.kind == "UnknownMethodError" else terms.retry
+    policy = UNKNOWN_TARGET if error.kind in ELSEWHERE_KINDS else terms.retry
     wait = policy.wait_seconds(failure.attempt, recoverable=error.recoverable, chance=chance)
     # Nobody would run it after its deadline: the caller is told now, or somebody finds the dead letter.
     if wait is None or envelope.expired(failure.now_ms + _ms(wait)):
@@ -161,7 +163,7 @@ def _ended(failure: Failure, terms: Terms, outcome: str, reason: Reason, *, reco
     # A body nobody can read may have an encoding nobody can write.
     known = envelope.content_type if envelope.content_type in {JSON, MSGPACK} else MSGPACK
     reply = of_error(failure.error, known)
-    if envelope.is_ask and reason is not Reason.UNDECODABLE:
+    if envelope.is_ask and failure.error.kind != "UndecodableError":
         return Settled(outcome, reply, record=record)
     letter = dead.of_envelope(envelope, reason, failure.error, origin=terms.mailbox, now_ms=failure.now_ms)
     return Settled("dead_lettered", reply, record=record, outgoing=(letter,))
@@ -169,8 +171,10 @@ def _ended(failure: Failure, terms: Terms, outcome: str, reason: Reason, *, reco
 
 def _reason(error: ErrorRecord) -> Reason:
     match error.kind:
-        case "UndecodableError":
+        case "UndecodableError" | "StateUndecodableError":
             return Reason.UNDECODABLE
+        case "NewerStateError":
+            return Reason.NEWER_STATE
         case "UnknownMethodError":
             return Reason.UNKNOWN_TARGET
         case _:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
+from broker_actors.core.errors import NewerStateError, StateUndecodableError
 from broker_actors.runtime.ledger import Ledger
 
 #: How long `activate` and `deactivate` may take each; the lane, or the end of the worker, waits for them.
@@ -116,7 +117,8 @@ class Activation:
         """Return the instance, built from the last committed state if there is none.
 
         Raises:
-            UndecodableError: the state does not fit the class.
+            StateUndecodableError: the state does not fit the class.
+            NewerStateError: a newer release wrote it.
             Exception: what the user's `activate` raises.
 
         """
@@ -125,6 +127,14 @@ class Activation:
                 if self._instance is None:
                     self._instance = await self._built()
         return self._instance
+
+    def _load(self, instance: object) -> None:
+        try:
+            self.spec.state.load(instance, self._committed)
+        except StateUndecodableError as error:
+            raise StateUndecodableError(f"{self.address}: {error}") from error
+        except NewerStateError as error:
+            raise NewerStateError(f"{self.address}: {error}") from error
 
     def dump(self) -> bytes | None:
         """Return the state to commit; None if the last run left it as it was.
@@ -168,7 +178,7 @@ class Activation:
 
     async def _built(self) -> object:
         instance = self.spec.cls()
-        self.spec.state.load(instance, self._committed)
+        self._load(instance)
         await _hook(instance, "activate")
         return instance
 

@@ -17,6 +17,7 @@ from broker_actors.core.errors import (
     ErrorRecord,
     IdempotencyConflictError,
     InvalidArgumentsError,
+    NewerStateError,
     PayloadTooLargeError,
     StoreUnavailableError,
     SystemFaultError,
@@ -192,15 +193,24 @@ def test_a_wait_in_place_past_the_deadline_is_not_begun() -> None:
 # --- targets and bodies -----------------------------------------------------------------
 
 
-def test_an_unknown_method_waits_for_a_rolling_deploy_whatever_the_policy_says() -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UnknownMethodError("no method 'increment'"), "unknown_target"),
+        (NewerStateError("of version 2"), "newer_state"),
+    ],
+    ids=["unknown method", "newer state"],
+)
+def test_what_another_release_may_know_waits_for_a_rolling_deploy_whatever_the_policy_says(
+    error: SystemFaultError, reason: str
+) -> None:
     terms = replace(TERMS, retry=Retry(attempts=1))
-    error = UnknownMethodError("no method 'increment'")
     assert isinstance(judge(failed(TELL, error), terms, 0.9), WaitHere)
     assert settled(failed(TELL, error, 2), terms, 0.9).outcome == "retried"
     letter = dead.read(
         only(settled(failed(TELL, error, UNKNOWN_TARGET.attempts), terms).outgoing, Destination.DEAD).message
     )
-    assert letter.reason == "unknown_target"
+    assert letter.reason == reason
 
 
 @pytest.mark.parametrize("envelope", [ASK, TELL])
