@@ -9,6 +9,8 @@ Here belongs what runs a flow in this process, and what runs it as a durable act
 actors. Nothing here knows a broker or a store.
 """
 
+from broker_actors.flow.durable.actor import DurableFlow
+from broker_actors.flow.durable.run import Standing, Status
 from broker_actors.flow.flows import (
     AsyncBatchFlow,
     AsyncFlow,
@@ -26,6 +28,7 @@ from broker_actors.flow.nodes import (
     Node,
     ParallelBatchNode,
 )
+from broker_actors.flow.waiting import Promise, Wait, read_promise
 
 __all__ = [
     "AsyncBatchFlow",
@@ -37,8 +40,14 @@ __all__ = [
     "BaseNode",
     "BatchFlow",
     "BatchNode",
+    "DurableFlow",
     "Flow",
     "Node",
     "ParallelBatchFlow",
     "ParallelBatchNode",
+    "Promise",
+    "Standing",
+    "Status",
+    "Wait",
+    "read_promise",
 ]

@@ -14,6 +14,8 @@ from broker_actors.core.errors import ConfigurationError
 from broker_actors.flow.graph import BaseNode
 
 SEPARATOR: Final = "/"
+#: What names are parts of: those of nested nodes, and promises.
+_RESERVED: Final = frozenset("/#@")
 
 
 def names_of(flow: BaseNode) -> Mapping[str, BaseNode]:
@@ -77,7 +79,7 @@ def _reached(flow: BaseNode) -> Iterator[BaseNode]:
 
 def _label(node: BaseNode) -> str:
     label = node.label or type(node).__name__
-    if SEPARATOR in label or not label.isprintable():
-        text = f"label {label!r} cannot be a node's name: leave out {SEPARATOR!r} and control characters"
+    if not label.isprintable() or not _RESERVED.isdisjoint(label):
+        text = f"label {label!r} cannot be a node's name: leave out {SEPARATOR} # @ and control characters"
         raise ConfigurationError(text)
     return label
