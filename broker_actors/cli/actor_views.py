@@ -16,7 +16,8 @@ from broker_actors.core.sharing import ranking
 from broker_actors.core.stored import Stored, unpack
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import text
-from broker_actors.ports.store import OutboxKey, Snapshot, Summary
+from broker_actors.ports.listing import Summary
+from broker_actors.ports.store import OutboxKey, Snapshot
 
 COLUMNS: Final = ("id", "version", "claimed", "bytes", "undispatched", "mailbox", "worker")
 OUTBOX_COLUMNS: Final = ("item", "to", "actor", "method", "due", "bytes")

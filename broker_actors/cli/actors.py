@@ -24,7 +24,8 @@ from broker_actors.cli.actor_views import (
 from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import PlatformError, UnknownActorTypeError
-from broker_actors.ports.store import PAGE_MAX, Snapshot, Summary
+from broker_actors.ports.listing import PAGE_MAX, Summary
+from broker_actors.ports.store import Snapshot
 
 app = typer.Typer(
     name="actors",

@@ -14,11 +14,13 @@ from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
-from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.reply import Reply
+from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.listing import Summary
 from broker_actors.ports.parking import ParkingChange, Parkings, ParkingSize
+from broker_actors.ports.suspensions import SuspensionChange, Suspensions
 
 #: Dedicated mailboxes of one type: each costs the broker a queue, and every worker of the type a consumer.
 SPAWNED_MAX: Final = 10_000
@@ -27,8 +29,6 @@ CHARGES_KEPT_SECONDS: Final = 86_400
 CHARGES_MAX: Final = 1_000_000
 #: Senders of one actor that a claim returns; of more than these it returns some.
 SENDERS_MAX: Final = 1_024
-#: Actors listed at once.
-PAGE_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Claim:
         has_all_senders: whether these are all.
         forgotten_ms: what was accepted up to then may have been forgotten, Unix milliseconds.
         parked: how much its parking holds.
+        suspension: why it must not run; None if it may.
 
     """
 
@@ -67,6 +68,7 @@ class Claim:
     has_all_senders: bool = True
     forgotten_ms: int = 0
     parked: ParkingSize = field(default_factory=ParkingSize)
+    suspension: Suspension | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class Commit:
         outbox: encoded outgoing items, in order.
         acceptance: of a numbered envelope; None for another.
         parking: what happens to the actor's parking; None for nothing.
+        suspension: whether the actor is suspended from now on; None for no change.
 
     """
 
@@ -135,34 +138,13 @@ class Commit:
     outbox: Sequence[bytes] = ()
     acceptance: Acceptance | None = None
     parking: ParkingChange | None = None
+    suspension: SuspensionChange | None = None
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; it is a fence check otherwise."""
-        written = (self.state, self.record, self.acceptance, self.parking)
+        written = (self.state, self.record, self.acceptance, self.parking, self.suspension)
         return bool(self.outbox) or any(part is not None for part in written)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """An actor as the store holds it, in a list.
-
-    Attributes:
-        address: the actor.
-        epoch: that of its newest claim; by its making about the Unix milliseconds of that claim.
-        version: commits so far.
-        state_bytes: size of the last committed state; 0 if it never had one.
-        undispatched: how many items its outbox holds.
-        parked: how many envelopes its parking holds.
-
-    """
-
-    address: Address
-    epoch: int
-    version: int
-    state_bytes: int
-    undispatched: int
-    parked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +158,7 @@ class Snapshot:
         state: the last committed state; None if it never had one.
         outbox: what is undispatched, in order.
         parked: how much its parking holds.
+        suspension: why it is suspended; None if it is not.
 
     """
 
@@ -185,19 +168,7 @@ class Snapshot:
     state: bytes | None
     outbox: Mapping[OutboxKey, bytes]
     parked: ParkingSize = field(default_factory=ParkingSize)
-
-
-def check_page(limit: int) -> int:
-    """Return *limit* if so many actors may be listed at once.
-
-    Raises:
-        ConfigurationError: it is not 1 to `PAGE_MAX`.
-
-    """
-    if not 1 <= limit <= PAGE_MAX:
-        text = f"limit={limit} must be 1 to {PAGE_MAX:,}: a longer list is read page by page"
-        raise ConfigurationError(text)
-    return limit
+    suspension: Suspension | None = None
 
 
 def too_many_spawned(address: Address, bound: int) -> str:
@@ -205,7 +176,7 @@ def too_many_spawned(address: Address, bound: int) -> str:
     return f"{address}: more than {bound:,} dedicated actors of one type: use shared mailboxes"
 
 
-class Store(Parkings, Protocol):
+class Store(Parkings, Suspensions, Protocol):
     """The durable memory of the actors."""
 
     async def layout(self, wanted: Layout) -> Layout:
@@ -295,9 +266,9 @@ class Store(Parkings, Protocol):
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one.
 
-        Writing anything (state, record, outbox, acceptance or parking) raises the version by one: the
-        next commit under this claim starts from `claim.version + 1`, which is also the version in the
-        keys of the outbox items written. A commit with nothing to write is a fence check and
+        Writing anything (state, record, outbox, acceptance, parking or suspension) raises the version by
+        one: the next commit under this claim starts from `claim.version + 1`, which is also the version
+        in the keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.
 
         A store whose version is below the claim's has lost commits it had answered.

@@ -10,7 +10,8 @@ import pytest
 from broker_actors.core.address import bucket_number
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.turn import Committed
-from broker_actors.ports.store import PAGE_MAX, OutboxKey, Store, Summary
+from broker_actors.ports.listing import PAGE_MAX, Summary
+from broker_actors.ports.store import OutboxKey, Store
 from tests.conformance.stores import OpenStore, actor, commit_of
 
 #: Several of them in one bucket, in the order of neither their ids nor their claims.

@@ -17,9 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.parking import ParkingChange, ParkingSize
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
+from broker_actors.ports.suspensions import SuspensionChange
 from tests.conformance.stores import ADAPTERS, Events, actor, record_of
 
 T = TypeVar("T")
@@ -37,6 +39,10 @@ parkings = st.none() | st.builds(
     appended=st.lists(st.binary(max_size=3), max_size=2).map(tuple),
     due_ms=st.integers(0, 9),
 )
+suspensions = st.none() | st.builds(
+    SuspensionChange,
+    st.none() | st.builds(Suspension, st.sampled_from(Cause), st.text(max_size=3), st.integers(0, 9)),
+)
 outboxes = st.lists(st.binary(max_size=3), max_size=3).map(tuple)
 
 
@@ -52,6 +58,7 @@ class ModelActor:
     records: dict[str, KeyedRecord] = field(default_factory=dict)
     parking: list[bytes] = field(default_factory=list)
     due_ms: int = 0
+    suspension: Suspension | None = None
 
 
 class StoreModel(RuleBasedStateMachine):
@@ -98,6 +105,7 @@ class StoreModel(RuleBasedStateMachine):
             list(model.outbox.items()),
         )
         assert claim.parked == ParkingSize(len(model.parking), sum(map(len, model.parking)))
+        assert claim.suspension == model.suspension
         if model.holder is not None and model.holder.nonce == nonce:
             assert claim.epoch == model.holder.epoch
         elif model.holder is not None:
@@ -108,14 +116,14 @@ class StoreModel(RuleBasedStateMachine):
     @rule(
         pick=st.integers(0, 5),
         back=st.integers(-1, 1),
-        what=st.tuples(states, outboxes, parkings),
+        what=st.tuples(states, outboxes, parkings, suspensions),
         data=st.data(),
     )
     def commit(
         self,
         pick: int,
         back: int,
-        what: tuple[bytes | None, tuple[bytes, ...], ParkingChange | None],
+        what: tuple[bytes | None, tuple[bytes, ...], ParkingChange | None, SuspensionChange | None],
         data: st.DataObject,
     ) -> None:
         if not self.claims:
@@ -123,8 +131,9 @@ class StoreModel(RuleBasedStateMachine):
         claim = self.claims[-1 - pick % len(self.claims)]
         claim = replace(claim, version=max(0, self.model(claim.address.id).version - back))
         record = data.draw(st.none() | st.builds(record_of, keys, digests, st.binary(max_size=3)))
-        state, outbox, parking = what
-        self.send(Commit(claim, f"turn {len(self.commits)}", state, record, outbox, parking=parking))
+        state, outbox, parking, suspension = what
+        nonce = f"turn {len(self.commits)}"
+        self.send(Commit(claim, nonce, state, record, outbox, None, parking, suspension))
 
     @rule(pick=st.integers(0, 5))
     def commit_again(self, pick: int) -> None:
@@ -151,6 +160,8 @@ class StoreModel(RuleBasedStateMachine):
         model.outbox |= {OutboxKey(model.version, n): item for n, item in enumerate(commit.outbox)}
         if commit.record is not None:
             model.records[commit.record.key] = commit.record
+        if commit.suspension is not None:
+            model.suspension = commit.suspension.suspension
         if (change := commit.parking) is not None:
             kept = model.parking[1:] if change.pops else model.parking
             if change.head is not None and not change.pops and kept:
@@ -189,6 +200,13 @@ class StoreModel(RuleBasedStateMachine):
     def make_due(self, actor_id: str, due_ms: int) -> None:
         self.run(self.store.make_due(actor(actor_id), due_ms))
         self.model(actor_id).due_ms = due_ms
+
+    @rule()
+    def suspended(self) -> None:
+        found = self.run(self.store.suspended("Counter"))
+        known = {name: model.suspension for name, model in self.actors.items() if model.suspension}
+        assert {address.id: suspension for address, suspension in found} == known
+        assert sorted(since := [one.since_ms for _, one in found]) == since
 
     @rule(due_ms=st.integers(0, 10))
     def parked(self, due_ms: int) -> None:

@@ -23,13 +23,15 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.member import Member, Report
 from broker_actors.core.reply import Reply
+from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Declaration, Layout, Route
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.core.wire import WireMessage
+from broker_actors.ports.listing import Summary
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.parking import PARKED_READ_MAX
 from broker_actors.ports.replies import OnLoss, OnReply, ReplyChannel
-from broker_actors.ports.store import CHARGES_MAX, Claim, Commit, OutboxKey, Snapshot, Summary
+from broker_actors.ports.store import CHARGES_MAX, Claim, Commit, OutboxKey, Snapshot
 from broker_actors.ports.transport import Delivery, Depth, OnDelivery
 from tests.simulation.faults import Fate
 from tests.simulation.loop import NODE
@@ -304,6 +306,10 @@ class SimStorePort:
     async def make_due(self, address: Address, due_ms: int) -> None:
         """See the port."""
         await self._inner.make_due(address, due_ms)
+
+    async def suspended(self, actor_type: str) -> Sequence[tuple[Address, Suspension]]:
+        """See the port."""
+        return await self._inner.suspended(actor_type)
 
     async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """See the port."""

@@ -14,9 +14,11 @@ from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
+from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.listing import Summary, check_page
 from broker_actors.ports.parking import PARKED_LISTED_MAX, PARKED_READ_MAX
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
@@ -28,10 +30,9 @@ from broker_actors.ports.store import (
     Commit,
     OutboxKey,
     Snapshot,
-    Summary,
-    check_page,
     too_many_spawned,
 )
+from broker_actors.ports.suspensions import SUSPENDED_LISTED_MAX
 
 UNDISPATCHED_MAX: Final = 1_000
 
@@ -60,6 +61,7 @@ class _Actor:
     answers: dict[str, dict[int, Reply]] = field(default_factory=dict[str, dict[int, Reply]])
     forgotten_ms: int = 0
     parking: MemoryParking = field(default_factory=MemoryParking)
+    suspension: Suspension | None = None
 
     def accept(self, acceptance: Acceptance) -> None:
         """Remember that a numbered envelope was accepted."""
@@ -149,6 +151,7 @@ class MemoryStore:
             has_all_senders=len(senders) == len(actor.senders),
             forgotten_ms=actor.forgotten_ms,
             parked=actor.parking.size,
+            suspension=actor.suspension,
         )
         await self._step()
         return claim
@@ -245,9 +248,8 @@ class MemoryStore:
         actor = self._actors.get(address)
         if actor is None or not actor.epoch:
             return None
-        snapshot = Snapshot(
-            address, actor.epoch, actor.version, actor.state, _copy(actor), actor.parking.size
-        )
+        known = (actor.epoch, actor.version, actor.state, _copy(actor), actor.parking.size)
+        snapshot = Snapshot(address, *known, actor.suspension)
         await self._step()
         return snapshot
 
@@ -290,6 +292,15 @@ class MemoryStore:
         self._actors[address].parking.due_ms = due_ms
         await self._step()
 
+    async def suspended(self, actor_type: str) -> Sequence[tuple[Address, Suspension]]:
+        """Return suspended actors, those suspended first first; at most 1,000."""
+        await self._step()
+        of_type = [(address, held) for address, held in self._actors.items() if address.type == actor_type]
+        found = [(address, held.suspension) for address, held in of_type if held.suspension is not None]
+        await self._step()
+        found.sort(key=lambda one: (one[1].since_ms, one[0]))
+        return found[:SUSPENDED_LISTED_MAX]
+
     async def close(self) -> None:
         """Do nothing: others may share this store."""
         await self._step()
@@ -300,7 +311,7 @@ class MemoryStore:
     def _summary(self, address: Address) -> Summary:
         actor = self._actors[address]
         sizes = (len(actor.state or b""), len(actor.outbox), len(actor.parking.entries))
-        return Summary(address, actor.epoch, actor.version, *sizes)
+        return Summary(address, actor.epoch, actor.version, *sizes, suspension=actor.suspension)
 
     def _found(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
         records = self._actors[address].records
@@ -313,18 +324,24 @@ class MemoryStore:
         return Duplicate(record.reply) if record.digest == digest else Conflict()
 
     def _committed(self, actor: _Actor, commit: Commit) -> Committed | Fenced:
-        claim, record = commit.claim, commit.record
+        claim = commit.claim
         if actor.commit == commit.nonce:
             return Committed()
         if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
             return Fenced(actor.version)
         if not commit.writes:
             return Committed()
-        now_ms = self._clock.now_ms()
+        self._write(actor, commit)
+        return Committed()
+
+    def _write(self, actor: _Actor, commit: Commit) -> None:
+        record, now_ms = commit.record, self._clock.now_ms()
         actor.version += 1
         actor.commit = commit.nonce
         if commit.state is not None:
             actor.state = commit.state
+        if commit.suspension is not None:
+            actor.suspension = commit.suspension.suspension
         if record is not None:
             expires_ms = now_ms + record.retention_seconds * 1000
             actor.forget_expired(now_ms)
@@ -339,7 +356,6 @@ class MemoryStore:
             actor.dirty_since_ms = now_ms
         for index, item in enumerate(commit.outbox):
             actor.outbox[OutboxKey(actor.version, index)] = item
-        return Committed()
 
 
 def _copy(actor: _Actor) -> Mapping[OutboxKey, bytes]:

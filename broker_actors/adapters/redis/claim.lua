@@ -5,7 +5,7 @@
 -- ARGV    1 nonce of the claim   2 actor id   3 how many senders to return at the most
 -- Answer  {epoch, version, state or nil, {field, item, field, item, ...},
 --          {sender, accepted numbers, ...}, how many senders there are, when forgotten ones were heard of,
---          entries parked, bytes parked}
+--          entries parked, bytes parked, suspension or nil}
 --
 -- Invariant: the epochs of an actor rise. They start from the store's time, so that they
 -- still rise when the store has lost its last second of writes; the maximum covers a clock
@@ -14,7 +14,8 @@
 local actor, outbox, ids, senders, parking = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local nonce, id, senders_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
-local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'state', 'forgotten', 'parked')
+local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'state', 'forgotten', 'parked',
+  'suspended')
 local epoch, version, state = held[1], held[3] or '0', held[4]
 
 if held[2] ~= nonce then
@@ -35,5 +36,5 @@ else
 end
 return {
   epoch, version, state, redis.call('HGETALL', outbox), known, count, held[5] or '0',
-  redis.call('LLEN', parking), held[6] or '0',
+  redis.call('LLEN', parking), held[6] or '0', held[7],
 }

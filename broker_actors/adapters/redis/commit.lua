@@ -3,7 +3,8 @@
 --
 -- KEYS    the actor hash, the outbox hash, the dirty index, the senders hash
 --         then those of the parts that follow: the keyed record; the sender's replies hash;
---         the parking, the index of parkings, the bytes parked in the bucket
+--         the parking, the index of parkings, the bytes parked in the bucket;
+--         the index of suspended actors
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
 --         then the parts, each '0' if it is not there, else '1' and what is in it:
 --         state       its bytes
@@ -15,6 +16,7 @@
 --         parking     '1' if the head leaves, '1' if it is replaced, what replaces it, when the head is
 --                     due in ms, how many entries are appended, they,
 --                     twice how many senders those have, each with its accepted numbers
+--         suspension  its bytes, or '' for the end of it, since when in ms
 --         then the outbox items, how many and they
 -- Answer  -1 for committed; the version the store holds for fenced
 --
@@ -72,6 +74,8 @@ local parking = take() == '1' and {
   appended = take_list(), accepted = take_list(),
 }
 
+local suspension = take() == '1' and {index = take_key(), bytes = take(), since_ms = take()}
+
 local items = take_list()
 
 if args_taken ~= #ARGV or keys_taken ~= #KEYS then
@@ -92,7 +96,7 @@ if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
   return tonumber(held[3] or '0')
 end
 local has_items = items.first <= items.last
-if not (state or record or acceptance or parking or has_items) then
+if not (state or record or acceptance or parking or suspension or has_items) then
   return COMMITTED
 end
 
@@ -107,6 +111,9 @@ if parking then
   redis.call('LLEN', parking.key)
   redis.call('ZCARD', parking.index)
   redis.call('STRLEN', parking.total)
+end
+if suspension then
+  redis.call('ZCARD', suspension.index)
 end
 
 local function park()
@@ -176,5 +183,12 @@ if acceptance then
 end
 if parking then
   park()
+end
+if suspension and suspension.bytes == '' then
+  redis.call('HDEL', actor, 'suspended')
+  redis.call('ZREM', suspension.index, id)
+elseif suspension then
+  redis.call('HSET', actor, 'suspended', suspension.bytes)
+  redis.call('ZADD', suspension.index, suspension.since_ms, id)
 end
 return COMMITTED

@@ -4,7 +4,7 @@ Invariants: two things never share a name, whatever characters ids and keys cont
 everything of one actor has its bucket's hash tag, so that one script may touch it.
 
     ba:{Counter:17}:a:c1          hash     of Counter/c1: epoch, nonce, version, commit, state, forgotten,
-                                           parked (bytes)
+                                           parked (bytes), suspended
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it
@@ -17,6 +17,7 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:p:c1          list     what Counter/c1 has parked, in order
     ba:{Counter:17}:parked        zset     ids of actors that have parked something, by when its head is due
     ba:{Counter:17}:parkedbytes   string   bytes parked in the bucket
+    ba:{Counter:17}:suspended     zset     ids of suspended actors, by since when
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
     ba:types                      set      types that have a layout, or are about to: SCAN reads all keys
@@ -105,6 +106,14 @@ class Keys:
         buckets = buckets_of(actor_type)
         begin = bucket_number(actor_id) if actor_id else 0
         return [f"{self.prefix}:{bucket}:ids" for bucket in buckets[begin:]]
+
+    def suspended(self, address: Address) -> str:
+        """Return the key of the index of suspended actors in the actor's bucket."""
+        return f"{self.prefix}:{bucket_of(address)}:suspended"
+
+    def all_suspended(self, actor_type: str) -> list[str]:
+        """Return the keys of the indexes of suspended actors of all buckets of *actor_type*."""
+        return [f"{self.prefix}:{bucket}:suspended" for bucket in buckets_of(actor_type)]
 
     def dirty(self, address: Address) -> str:
         """Return the key of the index of non-empty outboxes in the actor's bucket."""

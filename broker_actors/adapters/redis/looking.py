@@ -16,14 +16,16 @@ from broker_actors.adapters.redis.connection import Answer, Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.script import Script
+from broker_actors.adapters.redis.suspensions import read_suspension
 from broker_actors.core.address import Address, bucket_of
+from broker_actors.ports.listing import Summary
 from broker_actors.ports.parking import ParkingSize
-from broker_actors.ports.store import Snapshot, Summary
+from broker_actors.ports.store import Snapshot
 
 #: Actors one script looks at: others wait for it.
 AT_ONCE_MAX: Final = 100
 #: That the script returns of each.
-_FIELDS: Final = 5
+_FIELDS: Final = 6
 
 
 class Looking:
@@ -52,17 +54,17 @@ class Looking:
         keys = self._keys
         fields, outbox, entries = await self._batcher.call_all(
             [
-                ("HMGET", keys.actor(address), "epoch", "version", "state", "parked"),
+                ("HMGET", keys.actor(address), "epoch", "version", "state", "parked", "suspended"),
                 ("HGETALL", keys.outbox(address)),
                 ("LLEN", keys.parking(address)),
             ]
         )
-        epoch, version, state, parked_bytes = to_list(fields, 4)
+        epoch, version, state, parked_bytes, suspended = to_list(fields, 5)
         if epoch is None:
             return None
         parked = ParkingSize(to_int(entries), to_int(parked_bytes or 0))
         known = (to_int(epoch), to_int(version), to_optional(state), read_outbox(outbox))
-        return Snapshot(address, *known, parked)
+        return Snapshot(address, *known, parked, read_suspension(suspended))
 
     async def _next(self, actor_type: str, after: str, limit: int) -> list[Address]:
         """Return the addresses of the next *limit* ids; fewer only at the end."""
@@ -101,6 +103,8 @@ def _slices(addresses: Sequence[Address]) -> Iterator[Sequence[Address]]:
 def _read(addresses: Sequence[Address], answer: Answer) -> Iterator[Summary]:
     flat = to_list(answer, _FIELDS * len(addresses))
     for n, address in enumerate(addresses):
-        epoch, *numbers = flat[_FIELDS * n : _FIELDS * (n + 1)]
+        epoch, *numbers, suspended = flat[_FIELDS * n : _FIELDS * (n + 1)]
         if epoch is not None:
-            yield Summary(address, to_int(epoch), *map(to_int, numbers))
+            version, state_bytes, undispatched, parked = map(to_int, numbers)
+            sizes = (state_bytes, undispatched, parked)
+            yield Summary(address, to_int(epoch), version, *sizes, read_suspension(suspended))

@@ -14,13 +14,16 @@ from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.parkings import RedisParkings
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.suspensions import RedisSuspensions
 from broker_actors.adapters.redis.turns import COMMITTED, args_of, keys_of, read_claim, read_reply
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
+from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.listing import Summary, check_page
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.parking import PARKED_READ_MAX
 from broker_actors.ports.store import (
@@ -32,8 +35,6 @@ from broker_actors.ports.store import (
     Commit,
     OutboxKey,
     Snapshot,
-    Summary,
-    check_page,
     too_many_spawned,
 )
 
@@ -52,6 +53,7 @@ class RedisStore:
         self._looking = Looking(self._batcher, self._keys)
         self._parkings = RedisParkings(self._batcher, self._keys)
         self._claim = Script.named("claim")
+        self._suspensions = RedisSuspensions(self._batcher, self._keys)
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
         self._layout = Script.named("layout")
@@ -219,3 +221,9 @@ class RedisStore:
     async def make_due(self, address: Address, due_ms: int) -> None:
         """Let the head of *address* be due at *due_ms*."""
         await self._parkings.make_due(address, due_ms)
+
+    # --- suspensions ----------------------------------------------------------------
+
+    async def suspended(self, actor_type: str) -> Sequence[tuple[Address, Suspension]]:
+        """Return suspended actors of *actor_type*, those suspended first first; at most 1,000."""
+        return await self._suspensions.suspended(actor_type)

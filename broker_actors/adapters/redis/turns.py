@@ -10,11 +10,13 @@ from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_o
 from broker_actors.adapters.redis.connection import Answer, Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.outboxes import read_outbox
+from broker_actors.adapters.redis.suspensions import read_suspension
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.reply import Reply
 from broker_actors.ports.parking import ParkingChange, ParkingSize
 from broker_actors.ports.store import Acceptance, Claim, Commit, KeyedRecord
+from broker_actors.ports.suspensions import SuspensionChange
 
 #: What the script answers when it has written; no version is below 0.
 COMMITTED: Final = -1
@@ -30,6 +32,8 @@ def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
         touched.append(keys.answers(address, commit.acceptance.sender))
     if commit.parking is not None:
         touched += [keys.parking(address), keys.parked(address), keys.parked_bytes(address)]
+    if commit.suspension is not None:
+        touched.append(keys.suspended(address))
     return tuple(touched)
 
 
@@ -46,13 +50,15 @@ def args_of(commit: Commit) -> tuple[Arg, ...]:
         *((0,) if commit.record is None else (1, *_record(commit.record))),
         *((0,) if commit.acceptance is None else (1, *_acceptance(commit.acceptance))),
         *((0,) if commit.parking is None else (1, *_parking(commit.parking))),
+        *((0,) if commit.suspension is None else (1, *_suspension(commit.suspension))),
         *_list(commit.outbox),
     )
 
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
     """Return the claim the script has answered."""
-    epoch, version, state, outbox, senders, count, forgotten_ms, parked, parked_bytes = to_list(answer, 9)
+    epoch, version, state, outbox, senders, count, forgotten_ms, *rest = to_list(answer, 10)
+    parked, parked_bytes, suspended = rest
     known = {sender.decode(): Accepted.unpack(numbers) for sender, numbers in to_pairs(senders)}
     return Claim(
         *(address, to_int(epoch), nonce, to_int(version), to_optional(state), read_outbox(outbox)),
@@ -60,6 +66,7 @@ def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
         has_all_senders=len(known) == to_int(count),
         forgotten_ms=to_int(forgotten_ms),
         parked=ParkingSize(to_int(parked), to_int(parked_bytes)),
+        suspension=read_suspension(suspended),
     )
 
 
@@ -94,6 +101,11 @@ def _parking(change: ParkingChange) -> tuple[Arg, ...]:
         *_list(change.appended),
         *_list(numbers),
     )
+
+
+def _suspension(change: SuspensionChange) -> tuple[Arg, ...]:
+    suspension = change.suspension
+    return (b"", 0) if suspension is None else (suspension.pack(), suspension.since_ms)
 
 
 def _list(items: Sequence[Arg]) -> tuple[Arg, ...]:

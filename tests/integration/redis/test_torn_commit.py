@@ -12,14 +12,18 @@ from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.reply import Reply
+from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed, Fresh
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.store import Acceptance, Commit
+from broker_actors.ports.suspensions import SuspensionChange
 from tests.conformance.stores import Events, actor, record_of
+
+SUSPENDED = SuspensionChange(Suspension(Cause.FAULTS, "boom", 1))
 
 
 @pytest.mark.parametrize(
-    "part", ["outbox", "dirty", "senders", "answers", "parking", "parked", "parked_bytes"]
+    "part", ["outbox", "dirty", "senders", "answers", "parking", "parked", "parked_bytes", "suspended"]
 )
 async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url: str, part: str) -> None:
     store = await RedisStore.connect(redis_url, Events())
@@ -33,11 +37,12 @@ async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url:
         "parking": keys.parking(actor()),
         "parked": keys.parked(actor()),
         "parked_bytes": keys.parked_bytes(actor()),
+        "suspended": keys.suspended(actor()),
     }[part]
 
     accepted = Acceptance("web", 1, Accepted(1), Reply(b"reply"))
     parking = ParkingChange(appended=(b"entry",))
-    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",), accepted, parking)
+    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",), accepted, parking, SUSPENDED)
     async with Redis.from_url(redis_url) as redis:
         # The only string of ours takes something else to be in the way.
         await (redis.sadd(in_the_way, "not ours") if part == "parked_bytes" else redis.set(in_the_way, "-"))
@@ -67,4 +72,5 @@ async def _is_untouched(store: RedisStore) -> None:
     assert (after.version, after.state, dict(after.senders)) == (0, None, {})
     assert await store.answered(actor(), "web", 1) is None
     assert await store.parking(actor()) == []
+    assert await store.suspended("Counter") == []
     assert await store.parked("Counter", due_before_ms=NEVER_MS) == []

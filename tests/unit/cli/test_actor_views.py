@@ -13,7 +13,8 @@ from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.core.sharing import ranking
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import WireMessage
-from broker_actors.ports.store import OutboxKey, Snapshot, Summary
+from broker_actors.ports.listing import Summary
+from broker_actors.ports.store import OutboxKey, Snapshot
 
 LAYOUT = Layout("Counter", partitions=1)
 MAILBOX = "actors.Counter.g1.0"
