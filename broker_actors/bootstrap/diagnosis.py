@@ -10,10 +10,10 @@ from typing import Final
 
 from yarl import URL
 
+from broker_actors.adapters.rabbitmq.admission import place_of
 from broker_actors.adapters.rabbitmq.connection import parse_url
 from broker_actors.adapters.rabbitmq.doctor import examining, management
 from broker_actors.adapters.rabbitmq.doctor.management import ManagementError, Overview
-from broker_actors.adapters.rabbitmq.doctor.reaching import place_of
 from broker_actors.adapters.rabbitmq.options import RabbitOptions
 from broker_actors.adapters.redis import doctor as store_doctor
 from broker_actors.adapters.redis.doctor import Examined, NoStore

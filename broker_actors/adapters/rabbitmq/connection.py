@@ -14,6 +14,7 @@ import aiormq
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 from yarl import URL
 
+from broker_actors.adapters.rabbitmq.admission import Amqp, refusal_of
 from broker_actors.adapters.rabbitmq.channels import LostError, closing_of, describe, ended, lost_when_gone
 from broker_actors.adapters.rabbitmq.guard import is_undecodable
 from broker_actors.adapters.rabbitmq.options import (
@@ -34,7 +35,7 @@ _AUTHORITY_END: Final = re.compile("[/?#]")
 _BACKOFF: Final = wait_random_exponential(multiplier=0.1, max=RECONNECT_BACKOFF_SECONDS_MAX)
 
 
-class _Amqp(aiormq.Connection):
+class _Amqp(Amqp):
     FRAME_BUFFER_SIZE = FRAME_BUFFER
 
 
@@ -61,6 +62,7 @@ class Connection:
         self._guarded = False
         self._changed = asyncio.Event()
         self._why = "not connected yet"
+        self._refusal = ""
         self._started = False
         self._keeper: asyncio.Task[None] | None = None
 
@@ -90,6 +92,21 @@ class Connection:
             self._changed.clear()
             await self._changed.wait()
         return self._amqp
+
+    async def admitted(self) -> None:
+        """Return when there is a connection. The caller sets the deadline.
+
+        For the first one: later a refusal may be a broker whose users are being set up again.
+
+        Raises:
+            ConfigurationError: the broker refuses the login, or the virtual host.
+
+        """
+        while self._amqp is None:
+            if self._refusal:
+                raise ConfigurationError(self._refusal)
+            self._changed.clear()
+            await self._changed.wait()
 
     async def channel(self, *, confirms: bool) -> aiormq.Channel:
         """Return a new channel as soon as there is a connection. The caller sets the deadline.
@@ -175,6 +192,8 @@ class Connection:
     def _note(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
         self._why = f"attempt {state.attempt_number}: {describe(error)}"
+        self._refusal = refusal_of(self._url, error)
+        self._changed.set()
 
     def _keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or keeper is not self._keeper:

@@ -48,7 +48,7 @@ class RabbitTransport:
         """Return a transport that can publish; what consumes is opened with the first consumer.
 
         Raises:
-            ConfigurationError: the URL is not one of AMQP.
+            ConfigurationError: the URL is not one of AMQP, or the broker refuses its user or virtual host.
             BrokerUnavailableError: no connection within `connect_timeout_seconds`.
 
         """
@@ -108,7 +108,7 @@ class RabbitTransport:
         timeout_seconds = self._options.connect_timeout_seconds
         try:
             async with asyncio.timeout(timeout_seconds):
-                await self._publishing.opened()
+                await self._publishing.admitted()
         except TimeoutError:
             text = f"{self._publishing.server}: no connection within {timeout_seconds} s"
             raise BrokerUnavailableError(f"{text}: {self._publishing.why_down}") from None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from broker_actors.adapters.clock import SystemClock
+from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
 from broker_actors.adapters.rabbitmq.connection import parse_url
 from broker_actors.adapters.redis.connection import Link
 from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.bootstrap import backend
 from broker_actors.cli.app import app
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.observability.logs import LoggingObserver
@@ -19,6 +22,14 @@ BROKEN = ["#x", "\uff0fx", "[x", "]x", "?x", "/x", "@x", " x", "%zz"]
 COMMANDS = [["ask", "Counter", "c1", "get"], ["doctor", "--json"], ["worker", "workers.counter"]]
 
 
+class ReachedBroker:
+    """A broker that is there."""
+
+    @staticmethod
+    async def connect(_url: str, _observer: object, _options: object) -> MemoryTransport:
+        return MemoryTransport(MemoryBroker(SystemClock()))
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
 @pytest.mark.parametrize("special", BROKEN)
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
@@ -28,11 +39,17 @@ def test_no_part_of_a_password_is_printed(
     monkeypatch.setenv("BROKER_ACTORS_CONNECT_TIMEOUT_SECONDS", "0.2")
     monkeypatch.setenv("BROKER_ACTORS_STORE_TIMEOUT_SECONDS", "0.2")
     broken = f"{scheme}://user:{SECRET}{special}@127.0.0.1:1/0"
-    amqp, redis = (broken, GOOD_REDIS) if scheme == "amqp" else (GOOD_AMQP, broken)
+    if scheme == "amqp":
+        amqp, redis, at_fault = broken, GOOD_REDIS, ("broker", "amqp")
+    else:
+        # Otherwise the broker, which is asked first, would be what is complained of.
+        monkeypatch.setattr(backend, "RabbitTransport", ReachedBroker)
+        amqp, redis, at_fault = GOOD_AMQP, broken, ("redis",)
     result = CliRunner().invoke(app, [*command, "--amqp", amqp, "--redis", redis])
     assert result.exit_code == 2, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert SECRET not in result.output
+    assert any(word in result.output.lower() for word in at_fault), result.output
 
 
 #: Where a password ends too early, what is left of it lands in other parts of the URL.

@@ -10,10 +10,11 @@ from typing import Final
 import aiormq
 from yarl import URL
 
+from broker_actors.adapters.rabbitmq.admission import place_of
 from broker_actors.adapters.rabbitmq.channels import LostError
 from broker_actors.adapters.rabbitmq.doctor.asking import Asker, SilentError
 from broker_actors.adapters.rabbitmq.doctor.permissions import permissions, publishing
-from broker_actors.adapters.rabbitmq.doctor.reaching import NoBrokerError, connected, place_of
+from broker_actors.adapters.rabbitmq.doctor.reaching import NoBrokerError, connected
 from broker_actors.adapters.rabbitmq.doctor.standing import leftovers, standings
 from broker_actors.core.diagnosis.access import Refusal, Swallowed
 from broker_actors.core.diagnosis.broker import BrokerFacts
