@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable
 from typing import Annotated, TypeAlias
 
 import typer
@@ -11,12 +12,21 @@ from broker_actors.cli import ages, running
 from broker_actors.cli.letters import browse, queue_of
 from broker_actors.cli.output import ERR, printable
 from broker_actors.core.dead import DeadLetter, Reason
+from broker_actors.core.errors import UnknownActorTypeError
 from broker_actors.core.letters import Selection
+from broker_actors.core.topology import BROKER_KEY
 
 Letters: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="TYPE", help="The actor type; or by-broker, for what the broker itself gave up (actors.dead)."
+    ),
+]
+LettersOfAny: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TYPE",
+        help="The actor type, or by-broker; by default all types, and what the broker itself gave up.",
     ),
 ]
 Ids: TypeAlias = Annotated[
@@ -40,18 +50,6 @@ OlderThan: TypeAlias = Annotated[
 Everything: TypeAlias = Annotated[bool, typer.Option("--all", help="Every letter there is.")]
 
 
-def selection(
-    ids: Sequence[str] | None,
-    reason: Reason | None,
-    error: str,
-    actor: str,
-    method: str,
-    older: float | None = None,
-) -> Selection:
-    """Return which letters a command line means."""
-    return Selection(frozenset(ids or ()), reason or "", error, actor, method, older or 0.0)
-
-
 def check_said(chosen: Selection, *, everything: bool) -> None:
     """Refuse to do something to letters that nobody has named.
 
@@ -66,20 +64,34 @@ def check_said(chosen: Selection, *, everything: bool) -> None:
 
 
 async def chosen_letters(
-    actor_type: str, amqp: str | None, redis: str | None, limit: int, chosen: Selection
+    actor_type: str | None, amqp: str | None, redis: str | None, limit: int, chosen: Selection
 ) -> tuple[list[DeadLetter], int]:
-    """Return the letters that are meant, at most *limit*, and the time they were looked at."""
-    queue_of(actor_type)
+    """Return the letters that are meant, at most *limit*, and the time they were looked at.
+
+    Without a type: those of every type, and what the broker itself gave up.
+    """
+    if actor_type is not None:
+        queue_of(actor_type)
     async with running.connect(amqp, redis) as system:
-        now_ms = system.backend.clock.now_ms()
-        found = await browse(
-            system.backend.transport,
-            actor_type,
-            limit=limit,
-            matches=lambda letter: chosen.matches(letter, now_ms),
-            tell=ERR.print,
-        )
-        return found, now_ms
+        backend = system.backend
+        now_ms = backend.clock.now_ms()
+
+        def matches(letter: DeadLetter) -> bool:
+            return chosen.matches(letter, now_ms)
+
+        if actor_type is not None:
+            found = await browse(backend.transport, actor_type, limit=limit, matches=matches, tell=ERR.print)
+            return found, now_ms
+        every: list[DeadLetter] = []
+        for name in (*await backend.store.types(), BROKER_KEY):
+            # One after the other: letters somebody looks at are out of sight for everybody else.
+            with contextlib.suppress(UnknownActorTypeError):
+                every += await browse(
+                    backend.transport, name, limit=limit - len(every), matches=matches, tell=ERR.print
+                )
+            if len(every) >= limit:
+                break
+        return every, now_ms
 
 
 def tell_missing(missing: Iterable[str]) -> None:

@@ -8,22 +8,18 @@ import typer
 
 from broker_actors.cli import letter_views, options, running
 from broker_actors.cli.choosing import (
-    ByActor,
-    ByError,
-    ByMethod,
-    ByReason,
     Letters,
-    OlderThan,
+    LettersOfAny,
     chosen_letters,
-    selection,
 )
 from broker_actors.cli.dead_purge import purge
 from broker_actors.cli.dead_redrive import redrive
 from broker_actors.cli.letters import LETTERS_MAX, browse
 from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
+from broker_actors.cli.selecting import selects
 from broker_actors.core.dead import DeadLetter
 from broker_actors.core.errors import PlatformError
-from broker_actors.core.letters import grouped
+from broker_actors.core.letters import Selection, grouped
 
 app = typer.Typer(
     name="dead",
@@ -38,15 +34,12 @@ app.command()(purge)
 
 
 @app.command("list")
+@selects
 def list_(  # noqa: PLR0913 - each parameter is an argument or option of the command
-    actor_type: Letters,
+    actor_type: LettersOfAny = None,
     *,
     by_error: Annotated[bool, typer.Option("--by-error", help="Show how many died of what.")] = False,
-    reason: ByReason = None,
-    error: ByError = "",
-    actor: ByActor = "",
-    method: ByMethod = "",
-    older_than: OlderThan = None,
+    chosen: Selection,
     limit: Annotated[
         int | None,
         typer.Option(min=1, max=LETTERS_MAX, help="Show, or group, at most so many, oldest first."),
@@ -55,12 +48,11 @@ def list_(  # noqa: PLR0913 - each parameter is an argument or option of the com
     amqp: options.Amqp = None,
     redis: options.Redis = None,
 ) -> None:
-    """List the dead letters of an actor type, oldest first.
+    """List the dead letters of an actor type, or of all of them, each type's oldest first.
 
     They stay in their queue, in their order. For the moment in which they are read,
     another reader of the queue does not see them.
     """
-    chosen = selection(None, reason, error, actor, method, older_than)
     shown = limit or (LETTERS_MAX if by_error else LISTED)
     found, now_ms = running.run(chosen_letters(actor_type, amqp, redis, shown, chosen), as_json=as_json)
     if by_error:
@@ -68,7 +60,8 @@ def list_(  # noqa: PLR0913 - each parameter is an argument or option of the com
     else:
         _show_letters(found, now_ms, as_json=as_json)
     if not found:
-        ERR.print(f"no dead letters of {actor_type}" + ("" if chosen.is_everything else " like that"))
+        whose = f" of {actor_type}" if actor_type else ""
+        ERR.print(f"no dead letters{whose}" + ("" if chosen.is_everything else " like that"))
     elif len(found) >= shown:
         ERR.print(f"the first {shown}; there may be more: --limit")
 

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from broker_actors.cli import options, running
 from broker_actors.cli.choosing import (
-    ByActor,
-    ByError,
-    ByMethod,
-    ByReason,
     Everything,
     Ids,
     Letters,
-    OlderThan,
     check_said,
     chosen_letters,
-    selection,
     tell_missing,
 )
 from broker_actors.cli.letters import LETTERS_MAX, lying
 from broker_actors.cli.output import OUT, Code, show_json
+from broker_actors.cli.selecting import selects
 from broker_actors.core.errors import ConfigurationError, PlatformError
+from broker_actors.core.letters import Selection
 
 
+@selects
 def purge(  # noqa: PLR0913 - each parameter is an argument or option of the command
     actor_type: Letters,
     ids: Ids = None,
     *,
-    reason: ByReason = None,
-    error: ByError = "",
-    actor: ByActor = "",
-    method: ByMethod = "",
-    older_than: OlderThan = None,
+    chosen: Selection,
     everything: Everything = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: options.AsJson = False,
@@ -48,7 +42,7 @@ def purge(  # noqa: PLR0913 - each parameter is an argument or option of the com
 
     Example: broker-actors dead purge Order --reason rejected --older-than 7d
     """
-    chosen = selection(ids, reason, error, actor, method, older_than)
+    chosen = replace(chosen, ids=frozenset(ids or ()))
     check_said(chosen, everything=everything)
     if not yes and not sys.stdin.isatty():
         refusal = ConfigurationError("what is purged is gone: look at it with `dead list`, then add --yes")

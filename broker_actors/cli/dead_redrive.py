@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
 from broker_actors.cli import options, running
 from broker_actors.cli.choosing import (
-    ByActor,
-    ByError,
-    ByMethod,
-    ByReason,
     Everything,
     Ids,
     Letters,
     check_said,
-    selection,
     tell_missing,
 )
 from broker_actors.cli.letters import lying, queue_of
 from broker_actors.cli.output import ERR, OUT, Code, printable, show_json
 from broker_actors.cli.redriving import Orders, Outcome, send_again
+from broker_actors.cli.selecting import selects
+from broker_actors.core.letters import Selection
 
 #: Of letters that could not be sent again, for a person; a machine gets them all.
 _REFUSED_SHOWN: Final = 20
 
 
+@selects
 def redrive(  # noqa: PLR0913 - each parameter is an argument or option of the command
     actor_type: Letters,
     ids: Ids = None,
     *,
-    reason: ByReason = None,
-    error: ByError = "",
-    actor: ByActor = "",
-    method: ByMethod = "",
+    chosen: Selection,
     everything: Everything = False,
     rate: Annotated[float, typer.Option(min=0.001, metavar="PER_SECOND", help="At most so many.")] = 100.0,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, oldest first.")] = sys.maxsize,
@@ -52,7 +48,7 @@ def redrive(  # noqa: PLR0913 - each parameter is an argument or option of the c
 
     Example: broker-actors dead redrive Order --error ConnectionError --rate 20
     """
-    chosen = selection(ids, reason, error, actor, method)
+    chosen = replace(chosen, ids=frozenset(ids or ()))
     check_said(chosen, everything=everything)
 
     async def send() -> Outcome:

@@ -68,7 +68,7 @@ def run(servers: list[str]) -> Dead:
     """Runs a command of `dead` on Tally and returns its exit code, stdout and stderr."""
 
     async def run(command: str, *words: str, type_: str = "Tally") -> tuple[int, str, str]:
-        line = ["dead", command, type_, *words, *servers]
+        line = ["dead", command, *([type_] if type_ else []), *words, *servers]
         # In a thread, as a command runs a loop of its own.
         result = await asyncio.to_thread(CliRunner().invoke, app, line)
         return result.exit_code, result.stdout, result.stderr
@@ -127,6 +127,29 @@ async def test_letters_are_filtered_and_grouped(system: ActorSystem, run: Dead) 
     assert "Tally/c" in out
     code, out, _err = await run("list", "--by-error")
     assert out.splitlines()[0].split() == ["count", "oldest", "newest", "reason", "error", "example"]
+
+
+async def test_without_a_type_the_letters_of_all_are_listed(system: ActorSystem, run: Dead) -> None:
+    assert await run("list", type_="") == (0, "", "no dead letters\n")
+    await bury(system, ["a", "b"])
+    tell = Envelope(Address("Gone", "g"), "add", CALL, JSON, key="k")
+    await system.backend.transport.publish(topology.dead_route("by-broker"), to_wire(tell))
+    for words, expected in (
+        ([], ["Tally/a", "Tally/b", "Gone/g"]),
+        (["--actor", "b"], ["Tally/b"]),
+        (["--actor", "nobody"], []),
+    ):
+        _code, out, _err = await run("list", *words, "--json", type_="")
+        assert [letter["actor"] for letter in json.loads(out)] == expected, words
+    code, out, err = await run("list", "--limit", "2", type_="")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert "the first 2" in err
+    assert await listed(system) == ["a", "b"]
+
+
+async def test_what_is_redriven_may_be_chosen_by_age(system: ActorSystem, run: Dead) -> None:
+    await bury(system, ["a"])
+    assert await run("redrive", "--older-than", "1h") == (0, "0 redriven, 1 stay\n", "")
 
 
 async def test_what_is_meant_takes_effect_and_what_stays_keeps_its_order(

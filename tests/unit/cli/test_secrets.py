@@ -38,6 +38,7 @@ def test_no_part_of_a_password_is_printed(
 ) -> None:
     monkeypatch.setenv("BROKER_ACTORS_CONNECT_TIMEOUT_SECONDS", "0.2")
     monkeypatch.setenv("BROKER_ACTORS_STORE_TIMEOUT_SECONDS", "0.2")
+    at_fault: tuple[str, ...]
     broken = f"{scheme}://user:{SECRET}{special}@127.0.0.1:1/0"
     if scheme == "amqp":
         amqp, redis, at_fault = broken, GOOD_REDIS, ("broker", "amqp")
