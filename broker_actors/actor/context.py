@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Final, Protocol
 
@@ -58,6 +58,10 @@ class TurnScope(Caller, Protocol):
     @property
     def chain(self) -> tuple[str, ...]:
         """The actors that wait for this turn, outermost first, itself last."""
+        ...
+
+    def section(self) -> AbstractAsyncContextManager[None]:
+        """Return a place where an interleaved turn may write; raises `OutOfTurnError` in any other."""
         ...
 
     @property

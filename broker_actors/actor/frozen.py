@@ -8,6 +8,7 @@ place; whoever hands out a frozen instance compares its state afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MemberDescriptorType, new_class
 from typing import Final, NoReturn
 
@@ -47,6 +48,15 @@ def freeze(instance: object, frozen: type[object]) -> None:
 def thaw(instance: object, cls: type[object]) -> None:
     """Let *instance* be written again."""
     object.__setattr__(instance, "__class__", cls)
+
+
+def move_durable(names: Iterable[str], source: object, target: object) -> None:
+    """Give *target* the attributes *names* of *source*, and none that *source* does not have."""
+    for name in names:
+        if hasattr(source, name):
+            setattr(target, name, getattr(source, name))
+        elif hasattr(target, name):
+            delattr(target, name)
 
 
 def share_transient(source: object, target: object) -> None:

@@ -5,6 +5,7 @@ The runtime makes a turn the running one with `context.entered`.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -14,7 +15,7 @@ from broker_actors.actor.context import TurnScope, current_caller
 from broker_actors.actor.ref import RefT, make_ref
 from broker_actors.actor.untyped import UntypedRef, make_untyped_ref
 from broker_actors.core.address import Address
-from broker_actors.core.errors import ConfigurationError, OutOfTurnError
+from broker_actors.core.errors import OutOfTurnError
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +86,37 @@ class CurrentTurn:
 
 
 class Section:
-    """What `turn()` returns: a place in an interleaved method where it may write. Not available yet."""
+    """A place in an interleaved method where it may write: `async with turn(): ...`.
+
+    It waits for the actor's other writers, sees the newest commit, and is committed at its end. When the
+    method runs again, what was committed is not written again. An exception leaves nothing behind.
+    """
+
+    def __init__(self) -> None:
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> None:
-        """Refuse.
+        """Wait until it is this section's turn.
 
         Raises:
-            ConfigurationError: always.
+            OutOfTurnError: no interleaved turn runs here, or a section of it is open already.
+            ConfigurationError: the actor keeps no state.
 
         """
-        text = "`async with turn()` is not available yet: write in a @method of its own, and tell it"
-        raise ConfigurationError(text)
+        await self._open.enter_async_context(_running("turn()").section())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Leave the section."""
+    ) -> bool | None:
+        """Commit what was written; drop it after an exception.
+
+        Raises:
+            UndeclaredStateError: a public attribute is set that no annotation declares.
+            OutOfTurnError: another worker has the actor now.
+            PlatformError: the state cannot be stored, or the store does not answer.
+
+        """
+        return await self._open.__aexit__(kind, error, traceback)
 
 
 class Turn:
@@ -117,13 +133,15 @@ class Turn:
             OutOfTurnError: no turn runs here, or the one that started this task is over.
 
         """
-        scope = current_caller()
-        if scope is None:
-            text = (
-                "no turn runs here: turn.current() works in a @method, and what it awaits, handling a message"
-            )
-            raise OutOfTurnError(text)
-        return CurrentTurn(scope)
+        return CurrentTurn(_running("turn.current()"))
+
+
+def _running(what: str) -> TurnScope:
+    scope = current_caller()
+    if scope is None:
+        text = f"no turn runs here: {what} works in a @method, and what it awaits, handling a message"
+        raise OutOfTurnError(text)
+    return scope
 
 
 turn: Final = Turn()

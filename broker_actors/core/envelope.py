@@ -131,6 +131,13 @@ class Envelope:
             return f"n:{self.sender}:{self.seq}"
         return f"m:{self.message_id or self.digest().hex()}"
 
+    @property
+    def lineage(self) -> str:
+        """What all attempts of this envelope have in common: the identity of the first."""
+        # A retry of a keyed envelope has the same key; one of any other the key that `again` makes.
+        first = self.key[2:].rpartition(":")[0] if self.key.startswith("r:") else ""
+        return first or self.identity
+
     def again(self, attempt: int, history: str) -> Envelope:
         """Return the envelope of the next attempt, which goes by a key.
 

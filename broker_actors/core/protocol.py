@@ -224,7 +224,7 @@ ANSWERS: Final[Mapping[type[Command], tuple[type[Event], ...]]] = MappingProxyTy
     {
         LookUp: (Fresh, Duplicate, Conflict, Unknowable, Lost),
         Charge: (Charged, Lost),
-        Run: (Returned, Raised),
+        Run: (Returned, Raised, Fenced, Lost),
         Pause: (Paused,),
         Commit: (Committed, Fenced, Lost),
         Dispatch: (Sent, Refused, Lost),

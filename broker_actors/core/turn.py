@@ -13,6 +13,8 @@ it the event that results, until the command is final:
     LookUp > Fresh > Run > Returned > Commit > Committed > Dispatch > Sent > Answer > Answered > Ack
                          > Raised > Pause > Paused > Run    (a short wait, in place)
                                   > Commit                  (the retry or dead letter is what is sent)
+                         > Fenced > Abandon                 (a section of an interleaved turn was)
+                         > Lost > Abandon
            > Duplicate > Answer
            > Conflict > Commit                              (answered like a business error)
            > Unknowable > Commit                            (kept as a dead letter)

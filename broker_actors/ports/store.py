@@ -20,6 +20,7 @@ from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.parking import ParkingChange, Parkings, ParkingSize
+from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.suspensions import SuspensionChange, Suspensions
 
 #: Dedicated mailboxes of one type: each costs the broker a queue, and every worker of the type a consumer.
@@ -128,6 +129,7 @@ class Commit:
         acceptance: of a numbered envelope; None for another.
         parking: what happens to the actor's parking; None for nothing.
         suspension: whether the actor is suspended from now on; None for no change.
+        section: how far an interleaved turn is; None for no news of that.
 
     """
 
@@ -139,12 +141,13 @@ class Commit:
     acceptance: Acceptance | None = None
     parking: ParkingChange | None = None
     suspension: SuspensionChange | None = None
+    section: SectionMark | None = None
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; it is a fence check otherwise."""
-        written = (self.state, self.record, self.acceptance, self.parking, self.suspension)
-        return bool(self.outbox) or any(part is not None for part in written)
+        parts = (self.state, self.record, self.acceptance, self.parking, self.suspension, self.section)
+        return bool(self.outbox) or any(part is not None for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +266,20 @@ class Store(Parkings, Suspensions, Protocol):
         """
         ...
 
+    async def sections(self, address: Address, turn: str) -> int:
+        """Return the number of the last durable section of *turn*; 0 for none, or if the turn is over.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline.
+
+        """
+        ...
+
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one.
 
-        Writing anything (state, record, outbox, acceptance, parking or suspension) raises the version by
-        one: the next commit under this claim starts from `claim.version + 1`, which is also the version
+        Writing anything (state, record, outbox, acceptance, parking, suspension, section) raises the version
+        by one: the next commit under this claim starts from `claim.version + 1`, which is also the version
         in the keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.
 
@@ -348,7 +360,7 @@ class Store(Parkings, Suspensions, Protocol):
         Args:
             actor_type: the type.
             after: the id of the last one already seen; empty to begin.
-            limit: how many at most, 1 to `PAGE_MAX`; fewer than that mean the end.
+            limit: how many at most, 1 to `looking.PAGE_MAX`; fewer than that mean the end.
 
         Raises:
             ConfigurationError: the limit is out of bounds.

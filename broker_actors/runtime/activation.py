@@ -11,6 +11,7 @@ import inspect
 from contextlib import nullcontext
 from typing import Final, Protocol
 
+from broker_actors.actor.frozen import move_durable, share_transient
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
 from broker_actors.core.errors import NewerStateError, StateUndecodableError
@@ -128,7 +129,14 @@ class Activation:
                     self._instance = await self._built()
         return self._instance
 
-    def _load(self, instance: object) -> None:
+    def read(self, instance: object) -> None:
+        """Set the durable attributes of the new *instance* to the last committed ones.
+
+        Raises:
+            StateUndecodableError: the state does not fit the class.
+            NewerStateError: a newer release wrote it.
+
+        """
         try:
             self.spec.state.load(instance, self._committed)
         except StateUndecodableError as error:
@@ -176,10 +184,28 @@ class Activation:
         if instance is not None:
             await _hook(instance, "deactivate")
 
+    def load(self, instance: object) -> None:
+        """Set the durable attributes of *instance*, which was in use, to the last committed ones."""
+        fresh = self.spec.cls()
+        self.read(fresh)
+        move_durable(self.spec.state.names, fresh, instance)
+
+    def replaced(self, state: bytes | None, by: object) -> None:
+        """Take note that a section committed *state*, if not None; the rest is as *by* has it."""
+        self.committed(state)
+        if (instance := self._instance) is not None:
+            share_transient(by, instance)
+            if state is not None:
+                self.load(instance)
+
     async def _built(self) -> object:
         instance = self.spec.cls()
-        self._load(instance)
+        self.read(instance)
+        loaded = self._committed
         await _hook(instance, "activate")
+        if loaded is not self._committed:
+            # A section was committed while the hook ran.
+            self.load(instance)
         return instance
 
 

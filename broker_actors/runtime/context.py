@@ -7,6 +7,7 @@ once and are not undone. A context is used by one run and is finished when the r
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
@@ -17,6 +18,7 @@ from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call
+from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
 
 #: Tells of one turn. More than this belongs in several turns.
@@ -29,17 +31,26 @@ class TurnContext:
     """One run of one turn. Implements `actor.context.TurnScope`."""
 
     def __init__(
-        self, envelope: Envelope, services: Services, *, epoch: int, waiting: Callable[[int], None]
+        self,
+        envelope: Envelope,
+        services: Services,
+        *,
+        epoch: int,
+        waiting: Callable[[int], None],
+        sections: Sections | None = None,
     ) -> None:
         self._envelope = envelope
         self._services = services
         self._waiting = waiting
+        self._sections = sections
         self._nonce = services.clock.token()
+        self._told = 0
         self._bytes = 0
         self._asking = 0
         self._asks: dict[tuple[Address, str, bytes], int] = {}
-        #: Tells recorded so far, in order.
+        #: Tells recorded so far, in order, those of sections apart.
         self.outgoing: list[Outgoing] = []
+        self._recording = self.outgoing
         #: The fencing token, to pass on to outside systems that can check it.
         self.epoch = epoch
         #: Whether the run is over; nothing can be recorded after that.
@@ -91,7 +102,7 @@ class TurnContext:
 
         """
         self._check_running()
-        if any(_target(item) == call.address for item in self.outgoing):
+        if any(_target(item) == call.address for item in (*self.outgoing, *self._recording)):
             text = (
                 f"this turn told {call.address} something that leaves after the turn: "
                 "ask it before, or in a later turn"
@@ -130,12 +141,12 @@ class TurnContext:
                 simplify=call.simplify,
             ),
             call.options.content_type or self._envelope.content_type,
-            key=call.options.idempotency_key or f"o:{self._nonce}:{len(self.outgoing)}",
+            key=call.options.idempotency_key or f"o:{self._nonce}:{self._told}",
             deadline_ms=0 if expires is None else now_ms + max(1, round(expires * 1000)),
             sent_seconds=now_ms // 1000,
         )
         self._bytes += len(envelope.body)
-        if len(self.outgoing) >= OUTGOING_MAX or self._bytes > OUTGOING_BYTES_MAX:
+        if self._told >= OUTGOING_MAX or self._bytes > OUTGOING_BYTES_MAX:
             text = (
                 f"a turn of {self.address} sends more than {OUTGOING_MAX} tells "
                 f"or {OUTGOING_BYTES_MAX} bytes: spread them over several turns"
@@ -143,11 +154,36 @@ class TurnContext:
             raise MailboxFullError(text)
         due_ms = now_ms + round(delay_seconds * 1000) if delay_seconds > 0 else 0
         destination = Destination.DELAY if due_ms else Destination.MAILBOX
-        self.outgoing.append(Outgoing(destination, to_wire(envelope), due_ms))
+        self._told += 1
+        self._recording.append(Outgoing(destination, to_wire(envelope), due_ms))
+
+    def section(self) -> AbstractAsyncContextManager[None]:
+        """Return a place where an interleaved turn may write.
+
+        Raises:
+            OutOfTurnError: the turn does not interleave, or is over.
+
+        """
+        self._check_running()
+        if self._sections is None:
+            text = f"{self.address}.{self.method} does not interleave: all of it may write, without a section"
+            raise OutOfTurnError(text)
+        return self._sections.one(self)
+
+    def section_begins(self) -> None:
+        """Record tells apart from those of the turn."""
+        self._recording = []
+
+    def section_ends(self) -> list[Outgoing]:
+        """Return what was recorded since, and record tells of the turn again."""
+        recorded, self._recording = self._recording, self.outgoing
+        return recorded
 
     def finish(self) -> None:
         """End the run; what is left over of it can no longer record anything."""
         self.finished = True
+        if self._sections is not None:
+            self._sections.finish()
         if self._asking:
             self._waiting(-1)
 

@@ -25,6 +25,7 @@ from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory, Passivate
 from broker_actors.runtime.holding import Holding
+from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
 from broker_actors.runtime.steps import Steps
@@ -85,7 +86,7 @@ class Host:
         self._holding = holding
         self._specs = specs
         self._suspects = Suspects(services, self.waits)
-        self._lanes: Lanes[Arrival | Passivate] = Lanes(capacity.running_max)
+        self._lanes: Lanes[Arrival | Passivate | Entry] = Lanes(capacity.running_max)
         self._directory = Directory(services, specs, capacity.residents_max)
         self._strays = Strays(services)
         self._runners: set[asyncio.Task[None]] = set()
@@ -244,10 +245,13 @@ class Host:
             if burst % BURST_MAX == 0:
                 await asyncio.sleep(0)
 
-    async def _one(self, admitted: Admitted[Arrival | Passivate]) -> None:
+    async def _one(self, admitted: Admitted[Arrival | Passivate | Entry]) -> None:
         item = admitted.item
         if isinstance(item, Passivate):
             await self._directory.passivate(item.address, if_idle=item.if_idle)
+            return
+        if isinstance(item, Entry):
+            await item.hold()
             return
         subscription = item.subscription
         await subscription.known()
@@ -284,6 +288,11 @@ class Host:
             del self._turns[item]
             await trial.end()
             await self._directory.end(activation)
+
+    def enter(self, entry: Entry) -> None:
+        """Put a section at the end of its actor's lane."""
+        self._lanes.arrive(entry.address, entry)
+        self._start_runner()
 
     def waits(self, change: int) -> None:
         """Count *change* more (or fewer) turns as waiting for somebody else's answer."""

@@ -16,6 +16,7 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.observer import Observer
+from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
 from broker_actors.runtime.numbers import Numbers
 
@@ -33,6 +34,7 @@ class Outcome:
         answer: what duplicates of its number are answered; None for nothing.
         outbox: encoded outgoing items, in order.
         retention_seconds: how long both replies are kept.
+        section: what is to be remembered of the turn's sections; None for nothing new.
 
     """
 
@@ -42,6 +44,7 @@ class Outcome:
     answer: Reply | None
     outbox: Sequence[bytes]
     retention_seconds: int
+    section: SectionMark | None = None
 
 
 class Ledger(Protocol):
@@ -63,6 +66,16 @@ class Ledger(Protocol):
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Make a turn durable."""
+        ...
+
+    async def sections(self, turn: str) -> int:
+        """Return how many sections of *turn*, which is not over, are durable."""
+        ...
+
+    async def commit_section(
+        self, mark: SectionMark, state: bytes | None, outbox: Sequence[bytes]
+    ) -> Committed | Fenced:
+        """Make a section durable: its number, its state if not None, and what it sends."""
         ...
 
     async def dispatched(self, version: int, indices: Sequence[int]) -> None:
@@ -120,7 +133,23 @@ class StoreLedger:
             record,
             outcome.outbox,
             await self._numbers.acceptance(envelope, answer, retention_seconds, self._clock.now_ms()),
+            section=outcome.section,
         )
+        return await self._written(commit)
+
+    async def sections(self, turn: str) -> int:
+        """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
+        return await self._store.sections(self._claim.address, turn)
+
+    async def commit_section(
+        self, mark: SectionMark, state: bytes | None, outbox: Sequence[bytes]
+    ) -> Committed | Fenced:
+        """Write a section if this claim still holds; raises `StoreUnavailableError`."""
+        return await self._written(
+            Commit(self._claim, self._clock.token(), state, outbox=outbox, section=mark)
+        )
+
+    async def _written(self, commit: Commit) -> Committed | Fenced:
         result = await self._store.commit(commit)
         match result:
             case Committed():
@@ -164,6 +193,19 @@ class NoLedger:
         return Fresh()
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:  # noqa: ARG002 - the protocol's shape
+        """Return `Committed`: nothing is written."""
+        return Committed()
+
+    async def sections(self, turn: str) -> int:  # noqa: ARG002 - the protocol's shape
+        """Return 0: nothing is remembered."""
+        return 0
+
+    async def commit_section(
+        self,
+        mark: SectionMark,  # noqa: ARG002 - the protocol's shape
+        state: bytes | None,  # noqa: ARG002 - the protocol's shape
+        outbox: Sequence[bytes],  # noqa: ARG002 - the protocol's shape
+    ) -> Committed | Fenced:
         """Return `Committed`: nothing is written."""
         return Committed()
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.ledger import Found, Ledger, Outcome
 
 
@@ -41,6 +42,17 @@ class SharedLedger:
         """Write the turn when it is its turn; raises `StoreUnavailableError`."""
         async with self._writing:
             return await self._inner.commit(outcome)
+
+    async def sections(self, turn: str) -> int:
+        """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
+        return await self._inner.sections(turn)
+
+    async def commit_section(
+        self, mark: SectionMark, state: bytes | None, outbox: Sequence[bytes]
+    ) -> Committed | Fenced:
+        """Write a section when it is its turn; raises `StoreUnavailableError`."""
+        async with self._writing:
+            return await self._inner.commit_section(mark, state, outbox)
 
     async def dispatched(self, version: int, indices: Sequence[int]) -> None:
         """Forget these items of one commit; raises `StoreUnavailableError`."""

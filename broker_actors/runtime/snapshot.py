@@ -2,7 +2,8 @@
 
 Each interleaved turn has an instance of its own, with the durable attributes as last
 committed and the underscore attributes of the live instance. Invariant: nothing an
-interleaved turn does outside of a section reaches the live instance or the store.
+interleaved turn does outside of a section reaches the live instance or the store. Inside
+of one the instance is thawed; nothing else writes the actor meanwhile.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ class Snapshot:
         if self._instance is None:
             live = await self._activation.instance()
             instance = self.spec.cls()
-            self.spec.state.load(instance, self._activation.state)
+            self._activation.read(instance)
             frozen.share_transient(live, instance)
-            self._freeze(instance)
             self._instance = instance
+            self._freeze(instance)
         return self._instance
 
     def dump(self) -> bytes | None:
@@ -46,8 +47,7 @@ class Snapshot:
             OutOfTurnError: the run changed something in place, which no attribute could refuse.
 
         """
-        if self._instance is not None and self.spec.state.dump(self._instance) != self._as_read:
-            raise frozen.changed_in_place(self.spec.type)
+        self._check_unchanged()
         return None
 
     def committed(self, state: bytes | None) -> None:
@@ -56,6 +56,51 @@ class Snapshot:
     def roll_back(self) -> None:
         """Drop the instance: the next run sees what is committed then."""
         self._instance = None
+
+    async def open(self) -> None:
+        """Let the instance be written, starting from the newest commit.
+
+        Raises:
+            OutOfTurnError: something was changed in place before.
+            Exception: what the user's `activate` raises.
+
+        """
+        self._check_unchanged()
+        live = await self._activation.instance()
+        if (instance := self._instance) is not None:
+            frozen.thaw(instance, self.spec.cls)
+            self._activation.load(instance)
+            frozen.share_transient(live, instance)
+
+    def changed(self) -> bytes | None:
+        """Return the state to commit, None if the section left it as it was.
+
+        Raises:
+            UndeclaredStateError: it left an attribute no annotation declares.
+            ConfigurationError: an attribute is not what its annotation says, or shared with another.
+            PayloadTooLargeError: the state is over its limit.
+
+        """
+        state = self.spec.state.dump(self._instance)
+        if state == self._activation.state:
+            return None
+        self.spec.state.check(state)
+        return state
+
+    def publish(self, state: bytes | None) -> None:
+        """Take note that the section is committed: the live instance becomes what it left."""
+        self._activation.replaced(state, self._instance)
+
+    def close(self) -> None:
+        """Freeze the instance again, as last committed."""
+        if (instance := self._instance) is not None:
+            frozen.thaw(instance, self.spec.cls)
+            self._activation.load(instance)
+            self._freeze(instance)
+
+    def _check_unchanged(self) -> None:
+        if self._instance is not None and self.spec.state.dump(self._instance) != self._as_read:
+            raise frozen.changed_in_place(self.spec.type)
 
     def _freeze(self, instance: object) -> None:
         self._as_read = self.spec.state.dump(instance)

@@ -6,7 +6,6 @@ runtime, or the cancellation of the worker, leaves it as an exception.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from broker_actors.actor.context import entered
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import turn as t
 from broker_actors.core.dead import Reason, of_envelope
+from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import (
     BrokerUnavailableError,
     ErrorRecord,
@@ -23,25 +23,25 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
 from broker_actors.core.history import summary
-from broker_actors.core.outgoing import Outgoing, pack
+from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.core.reply import Reply, read
 from broker_actors.core.retry import Retry
 from broker_actors.core.verdict import BUSINESS_KINDS, Terms
+from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.context import TurnContext
 from broker_actors.runtime.invoke import failure_of, invoke
 from broker_actors.runtime.ledger import Outcome
+from broker_actors.runtime.sections import Lane, Sections
+from broker_actors.runtime.sending import send
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.snapshot import Snapshot
 from broker_actors.runtime.suspects import Trial
 
 
-class TurnHost(Protocol):
+class TurnHost(Lane, Protocol):
     """What a turn needs of whoever runs it."""
-
-    def waits(self, change: int) -> None:
-        """Count *change* more (or fewer) turns as waiting for somebody else's answer."""
-        ...
 
     def ends_with(self, error: BaseException) -> bool:
         """Return whether *error* ends the worker, and is not the fault of the code that ran."""
@@ -57,6 +57,7 @@ class Steps:
         "_context",
         "_host",
         "_outgoing",
+        "_sections",
         "_services",
         "_state",
         "_trial",
@@ -79,6 +80,7 @@ class Steps:
         self._state: bytes | None = None
         self._outgoing: list[Outgoing] = []
         self._version = 0
+        self._sections: Sections | None = None
 
     def now_ms(self) -> int:
         """Return the wall clock in Unix milliseconds."""
@@ -105,8 +107,13 @@ class Steps:
         envelope = self._arrival.envelope
         if attempt != envelope.attempt:
             envelope = replace(envelope, attempt=attempt)
+        sections = self._sections = self._sections_of(envelope)
         context = self._context = TurnContext(
-            envelope, self._services, epoch=self._activation.ledger.epoch, waiting=self._waits
+            envelope,
+            self._services,
+            epoch=self._activation.ledger.epoch,
+            waiting=self._waits,
+            sections=sections,
         )
         try:
             with entered(context):
@@ -116,10 +123,12 @@ class Steps:
             if self._host.ends_with(error):
                 raise
             # User code may raise anything, its own cancellation included; core decides what it means.
-            return self._raised(failure_of(error))
+            raised = self._raised(failure_of(error))
+            return raised if sections is None else sections.lost or raised
         finally:
             context.finish()
-        return t.Returned(reply)
+        returned = t.Returned(reply)
+        return returned if sections is None else sections.lost or returned
 
     async def pause(self, seconds: float) -> t.Event:
         """Hold the lane."""
@@ -137,7 +146,13 @@ class Steps:
         outbox = [pack(item) for item in self._outgoing] if spec.durable else ()
         retention_seconds = spec.options.key_retention_seconds
         outcome = Outcome(
-            self._arrival.envelope, self._state, commit.reply, commit.answer, outbox, retention_seconds
+            self._arrival.envelope,
+            self._state,
+            commit.reply,
+            commit.answer,
+            outbox,
+            retention_seconds,
+            self._sections_over(commit),
         )
         try:
             result = await ledger.commit(outcome)
@@ -153,16 +168,8 @@ class Steps:
 
     async def dispatch(self) -> t.Event:
         """Publish what the turn sends, in order and without waiting between."""
-        if not self._outgoing:
-            return t.Sent()
-        sends = [self._services.dispatch.send(item) for item in self._outgoing]
-        results = await asyncio.gather(*sends, return_exceptions=True)
-        failed = [error for error in results if error is not None]
         try:
-            sent = [index for index, error in enumerate(results) if error is None]
-            await self._activation.ledger.dispatched(self._version, sent)
-            if failed:
-                raise failed[0]
+            await send(self._outgoing, self._version, self._activation.ledger, self._services.dispatch)
         except (BrokerUnavailableError, StoreUnavailableError, MailboxFullError) as error:
             return self._lost("dispatch", error)
         except PlatformError as error:
@@ -207,6 +214,18 @@ class Steps:
         """End: somebody else owns the actor, or nothing is known. Give the mailbox back."""
         self._arrival.subscription.abandon()
         self._observe("abandoned", turn)
+
+    def _sections_of(self, envelope: Envelope) -> Sections | None:
+        subject = self._activation
+        if not isinstance(subject, Snapshot):
+            return None
+        give_back = self._arrival.subscription.abandon
+        return Sections(envelope.lineage, subject, self._services, self._host, give_back)
+
+    def _sections_over(self, commit: t.Commit) -> SectionMark | None:
+        # A retry that is still to come runs them again.
+        is_retried = any(item.destination is Destination.DELAY for item in commit.outgoing)
+        return None if self._sections is None or is_retried else self._sections.over
 
     def _waits(self, change: int) -> None:
         if change > 0:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import time
 
 import pytest
 
@@ -13,39 +11,9 @@ from broker_actors import Ref, Retry, actor, method
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import TurnEnded
 from tests.acceptance.conftest import Deployment
+from tests.acceptance.gate import Gate
 
 ONCE = Retry(attempts=1)
-
-
-@dataclass
-class Gate:
-    """Where the turns of a test meet."""
-
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-    inside: int = 0
-    most: int = 0
-    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    @asynccontextmanager
-    async def passing(self) -> AsyncIterator[None]:
-        """Count who is inside until the gate opens."""
-        await self._count(+1)
-        try:
-            await self.open.wait()
-            yield
-        finally:
-            await self._count(-1)
-
-    async def holds(self, count: int) -> None:
-        """Return when so many are inside."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.inside == count)
-
-    async def _count(self, change: int) -> None:
-        async with self._changed:
-            self.inside += change
-            self.most = max(self.most, self.inside)
-            self._changed.notify_all()
 
 
 class LibraryRef(Ref):
@@ -165,7 +133,7 @@ async def test_an_interleaved_turn_sees_the_last_commit_and_nothing_later(deploy
 async def test_an_interleaved_turn_does_not_see_what_a_running_turn_has_not_committed(
     deployment: Deployment,
 ) -> None:
-    gate, other = Gate(), Gate()
+    gate = Gate()
     system = await deployment.system()
     async with deployment.worker(library(gate)):
         ref = system.ref(LibraryRef, "l1")
@@ -177,7 +145,6 @@ async def test_an_interleaved_turn_does_not_see_what_a_running_turn_has_not_comm
         gate.open.set()
         assert await looking == ["a"]
         assert await putting == 2
-    assert other.inside == 0
 
 
 @pytest.mark.parametrize("how", ["scribble", "sneak"])
@@ -225,3 +192,58 @@ async def test_stopping_waits_for_interleaved_turns(deployment: Deployment) -> N
         gate.open.set()
         await stopping
         assert await looking == []
+
+
+class SleeperRef(Ref):
+    """Takes its time, beside its other turns or alone."""
+
+    @method
+    async def beside(self) -> int:
+        raise NotImplementedError
+
+    @method
+    async def alone(self) -> int:
+        raise NotImplementedError
+
+
+def sleeper() -> type:
+    @actor(partitions=1, name="SleeperRef")
+    class Sleeper:
+        """Counts how many of its turns run."""
+
+        async def activate(self) -> None:
+            self._running = [0]
+
+        @method.options(interleave=True)
+        async def beside(self) -> int:
+            return await self._sleep()
+
+        @method
+        async def alone(self) -> int:
+            return await self._sleep()
+
+        async def _sleep(self) -> int:
+            self._running[0] += 1
+            running = self._running[0]
+            await asyncio.sleep(NAP_SECONDS)
+            self._running[0] -= 1
+            return running
+
+    return Sleeper
+
+
+#: What one call takes, how many there are, and a fraction of what they take one after the other.
+NAP_SECONDS, CALLS, FAST = 0.05, 1_000, 0.2
+
+
+async def test_a_thousand_interleaved_calls_take_a_fraction_of_their_time_and_others_all_of_it(
+    deployment: Deployment,
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(sleeper()):
+        ref = system.ref(SleeperRef, "s1")
+        before = time.monotonic()
+        running = await asyncio.gather(*(ref.beside() for _ in range(CALLS)))
+        assert time.monotonic() - before < FAST * CALLS * NAP_SECONDS
+        assert max(running) > 1 / FAST
+        assert set(await asyncio.gather(*(ref.alone() for _ in range(20)))) == {1}

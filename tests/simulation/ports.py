@@ -270,6 +270,10 @@ class SimStorePort:
         """See the port."""
         return await self._gate.through("store.answered", lambda: self._inner.answered(address, sender, seq))
 
+    async def sections(self, address: Address, turn: str) -> int:
+        """See the port."""
+        return await self._gate.through("store.sections", lambda: self._inner.sections(address, turn))
+
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """See the port."""
         return await self._gate.through("store.commit", lambda: self._inner.commit(commit))

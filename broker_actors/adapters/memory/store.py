@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from broker_actors.adapters.memory.parking import MemoryParking
+from broker_actors.adapters.memory.sections import MemorySections
 from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
@@ -62,6 +63,7 @@ class _Actor:
     forgotten_ms: int = 0
     parking: MemoryParking = field(default_factory=MemoryParking)
     suspension: Suspension | None = None
+    sections: MemorySections = field(default_factory=MemorySections)
 
     def accept(self, acceptance: Acceptance) -> None:
         """Remember that a numbered envelope was accepted."""
@@ -174,6 +176,13 @@ class MemoryStore:
         """Return what the numbered ask was answered."""
         await self._step()
         found = self._actors[address].answers.get(sender, {}).get(seq)
+        await self._step()
+        return found
+
+    async def sections(self, address: Address, turn: str) -> int:
+        """Return the number of the last durable section of *turn*."""
+        await self._step()
+        found = self._actors[address].sections.number(turn, self._clock.now_ms())
         await self._step()
         return found
 
@@ -342,6 +351,8 @@ class MemoryStore:
             actor.state = commit.state
         if commit.suspension is not None:
             actor.suspension = commit.suspension.suspension
+        if commit.section is not None:
+            actor.sections.mark(commit.section, now_ms)
         if record is not None:
             expires_ms = now_ms + record.retention_seconds * 1000
             actor.forget_expired(now_ms)

@@ -4,7 +4,7 @@
 -- KEYS    the actor hash, the outbox hash, the dirty index, the senders hash
 --         then those of the parts that follow: the keyed record; the sender's replies hash;
 --         the parking, the index of parkings, the bytes parked in the bucket;
---         the index of suspended actors
+--         the index of suspended actors; the sections hash
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
 --         then the parts, each '0' if it is not there, else '1' and what is in it:
 --         state       its bytes
@@ -17,6 +17,7 @@
 --                     due in ms, how many entries are appended, they,
 --                     twice how many senders those have, each with its accepted numbers
 --         suspension  its bytes, or '' for the end of it, since when in ms
+--         section     interleaved turn, number of its section or '0' if it is over, retention in ms
 --         then the outbox items, how many and they
 -- Answer  -1 for committed; the version the store holds for fenced
 --
@@ -75,6 +76,9 @@ local parking = take() == '1' and {
 }
 
 local suspension = take() == '1' and {index = take_key(), bytes = take(), since_ms = take()}
+local section = take() == '1' and {
+  key = take_key(), turn = take(), number = take(), kept_ms = take(),
+}
 
 local items = take_list()
 
@@ -87,6 +91,9 @@ end
 if acceptance and not string.find(acceptance.answers_kept_ms, POSITIVE) then
   return redis.error_reply('ERR the retention of replies must be a positive number of ms')
 end
+if section and not string.find(section.kept_ms, POSITIVE) then
+  return redis.error_reply('ERR the retention of sections must be a positive number of ms')
+end
 
 local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'commit')
 if held[4] == nonce then
@@ -96,7 +103,7 @@ if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
   return tonumber(held[3] or '0')
 end
 local has_items = items.first <= items.last
-if not (state or record or acceptance or parking or suspension or has_items) then
+if not (state or record or acceptance or parking or suspension or section or has_items) then
   return COMMITTED
 end
 
@@ -104,6 +111,9 @@ if acceptance then
   -- Fails if they are not what they should be, and writes nothing: a number accepted without its turn is a lost one.
   redis.call('HLEN', senders)
   redis.call('HLEN', acceptance.answers)
+end
+if section then
+  redis.call('HLEN', section.key)
 end
 if parking then
   -- The same for what is parked.
@@ -190,5 +200,11 @@ if suspension and suspension.bytes == '' then
 elseif suspension then
   redis.call('HSET', actor, 'suspended', suspension.bytes)
   redis.call('ZADD', suspension.index, suspension.since_ms, id)
+end
+if section and section.number == '0' then
+  redis.call('HDEL', section.key, section.turn)
+elseif section then
+  redis.call('HSET', section.key, section.turn, section.number)
+  redis.call('PEXPIRE', section.key, section.kept_ms)
 end
 return COMMITTED

@@ -8,6 +8,7 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it
+    ba:{Counter:17}:i:c1          hash     interleaved turn -> its last durable section (expires)
     ba:{Counter:17}:r:2:c1:<sender> hash   number -> reply, of asks its sender still awaits (expires)
     ba:{Counter:17}:c:2:c1:<what> string   charges of a suspect, by what tells it from others (expires)
     ba:{Counter:17}:s:2:c1:<key>  hash     chunk stream of a call: who reads, who writes, how far (expires)
@@ -73,6 +74,10 @@ class Keys:
     def senders(self, address: Address) -> str:
         """Return the key of what the actor has accepted, by sender."""
         return f"{self.prefix}:{bucket_of(address)}:n:{address.id}"
+
+    def sections(self, address: Address) -> str:
+        """Return the key of how far the actor's interleaved turns are."""
+        return f"{self.prefix}:{bucket_of(address)}:i:{address.id}"
 
     def answers(self, address: Address, sender: str) -> str:
         """Return the key of the replies to the numbered asks of *sender*."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_pairs
+from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
 from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.connection import Arg
 from broker_actors.adapters.redis.keys import Keys
@@ -151,6 +151,10 @@ class RedisStore:
     async def answered(self, address: Address, sender: str, seq: int) -> Reply | None:
         """Return what the numbered ask was answered."""
         return read_reply(await self._batcher.call("HGET", self._keys.answers(address, sender), seq))
+
+    async def sections(self, address: Address, turn: str) -> int:
+        """Return the number of the last durable section of *turn*."""
+        return int(to_optional(await self._batcher.call("HGET", self._keys.sections(address), turn)) or 0)
 
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one."""

@@ -15,6 +15,7 @@ from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.reply import Reply
 from broker_actors.ports.parking import ParkingChange, ParkingSize
+from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.store import Acceptance, Claim, Commit, KeyedRecord
 from broker_actors.ports.suspensions import SuspensionChange
 
@@ -34,6 +35,8 @@ def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
         touched += [keys.parking(address), keys.parked(address), keys.parked_bytes(address)]
     if commit.suspension is not None:
         touched.append(keys.suspended(address))
+    if commit.section is not None:
+        touched.append(keys.sections(address))
     return tuple(touched)
 
 
@@ -51,6 +54,7 @@ def args_of(commit: Commit) -> tuple[Arg, ...]:
         *((0,) if commit.acceptance is None else (1, *_acceptance(commit.acceptance))),
         *((0,) if commit.parking is None else (1, *_parking(commit.parking))),
         *((0,) if commit.suspension is None else (1, *_suspension(commit.suspension))),
+        *((0,) if commit.section is None else (1, *_section(commit.section))),
         *_list(commit.outbox),
     )
 
@@ -106,6 +110,10 @@ def _parking(change: ParkingChange) -> tuple[Arg, ...]:
 def _suspension(change: SuspensionChange) -> tuple[Arg, ...]:
     suspension = change.suspension
     return (b"", 0) if suspension is None else (suspension.pack(), suspension.since_ms)
+
+
+def _section(mark: SectionMark) -> tuple[Arg, ...]:
+    return (mark.turn, mark.number, mark.retention_seconds * 1000)
 
 
 def _list(items: Sequence[Arg]) -> tuple[Arg, ...]:

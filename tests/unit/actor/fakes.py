@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from broker_actors.core.address import Address
@@ -38,3 +40,14 @@ class RecordingTurn(RecordingCaller):
     deadline_ms: int = 0
     chain: tuple[str, ...] = ("Teller/t1",)
     finished: bool = False
+    sections: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def section(self) -> AsyncGenerator[None]:
+        self.sections.append("open")
+        try:
+            yield
+        except BaseException as error:
+            self.sections.append(repr(error))
+            raise
+        self.sections.append("committed")

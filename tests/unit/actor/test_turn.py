@@ -12,7 +12,7 @@ from broker_actors.actor.spec import actor
 from broker_actors.actor.turn import turn
 from broker_actors.actor.untyped import make_untyped_ref
 from broker_actors.core.address import Address
-from broker_actors.core.errors import ConfigurationError, OutOfTurnError
+from broker_actors.core.errors import OutOfTurnError
 from tests.unit.actor.fakes import RecordingCaller, RecordingTurn
 
 
@@ -119,7 +119,22 @@ class TestRefsInATurn:
         assert (outside.asked, outside.told, scope.asked, scope.told) == ([], [], [], [])
 
 
-async def test_sections_say_that_they_are_not_available() -> None:
-    with pytest.raises(ConfigurationError, match="not available yet"):
-        async with turn():
-            pass
+class TestSections:
+    async def test_a_section_is_one_of_the_turn_that_runs_where_it_is_entered(self) -> None:
+        section, scope = turn(), RecordingTurn()
+        with entered(scope):
+            async with section:
+                assert scope.sections == ["open"]
+        assert scope.sections == ["open", "committed"]
+
+    async def test_an_exception_leaves_a_section_as_an_exception(self) -> None:
+        scope = RecordingTurn()
+        with entered(scope), pytest.raises(KeyError):
+            async with turn():
+                raise KeyError("k")
+        assert scope.sections == ["open", "KeyError('k')"]
+
+    async def test_there_is_none_outside_of_turns(self) -> None:
+        with pytest.raises(OutOfTurnError, match=r"no turn runs here: turn\(\) works in a @method"):
+            async with turn():
+                pass
