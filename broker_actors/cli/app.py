@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from broker_actors.cli import actors, calls, dead, debug, doctor, mailboxes, worker
+from broker_actors.cli import actors, calls, dead, debug, doctor, flows, mailboxes, worker
 from broker_actors.cli.demo.command import demo
 from broker_actors.cli.dev.command import dev
 from broker_actors.cli.output import OUT, show_logs
@@ -57,5 +57,6 @@ app.command()(calls.stream)
 app.command()(mailboxes.mailboxes)
 app.command()(doctor.doctor)
 app.add_typer(actors.app)
+app.add_typer(flows.app)
 app.add_typer(dead.app)
 app.add_typer(debug.app)

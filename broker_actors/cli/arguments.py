@@ -42,6 +42,17 @@ def parse(words: Sequence[str]) -> tuple[list[Plain], dict[str, Plain]]:
     return args, kwargs
 
 
+def parse_value(word: str) -> Plain:
+    """Return one value: JSON, or else text.
+
+    Raises:
+        ConfigurationError: it is no UTF-8.
+
+    """
+    _check_utf8(word)
+    return _value(word)
+
+
 def _check_utf8(word: str) -> None:
     # Bytes of the command line that are no text arrive as halves of surrogate pairs.
     try:

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
@@ -76,21 +76,23 @@ async def main() -> None:
             fuse.reach("stop", "after")
 
 
-def serve() -> None:
+def serve(live: Callable[[], Coroutine[None, None, None]] = main) -> None:
     """Run a worker process for each line of stdin, a map of what else belongs into its environment.
+
+    What it does is *live*.
 
     Says its pid, then its exit code.
     """
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
-            _become(json.loads(line))
+            _become(json.loads(line), live)
         print(pid, flush=True)  # noqa: T201 - to the test
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - to the test
 
 
-def _become(environment: Mapping[str, str]) -> NoReturn:
+def _become(environment: Mapping[str, str], live: Callable[[], Coroutine[None, None, None]]) -> NoReturn:
     """Be such a worker process, and nothing after that."""
     os.environ.update(environment)
     # However the test ends.
@@ -99,7 +101,7 @@ def _become(environment: Mapping[str, str]) -> NoReturn:
         with Path(os.environ[LOG]).open("ab") as log:
             for stream in (sys.stdout, sys.stderr):
                 os.dup2(log.fileno(), stream.fileno())
-        asyncio.run(main())
+        asyncio.run(live())
     except BaseException:  # noqa: BLE001 - the process ends here; the test finds why in its log
         traceback.print_exc()
     finally:

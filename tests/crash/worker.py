@@ -57,11 +57,11 @@ class Doomed:
 
 
 class Ward:
-    """Starts worker processes, one at a time; see `doomed.serve`."""
+    """Starts worker processes, one at a time, as *module* runs them; see `doomed.serve`."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "tests.crash.doomed") -> None:
         known = {name: value for name, value in os.environ.items() if not name.startswith("BROKER_ACTORS_")}
-        command = (sys.executable, "-m", "tests.crash.doomed")
+        command = (sys.executable, "-m", module)
         self._server = Popen(command, env=known, stdin=PIPE, stdout=PIPE, text=True)  # noqa: S603 - this very Python
 
     @asynccontextmanager
