@@ -24,7 +24,8 @@ from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import PlatformError
 from broker_actors.flow import Status, read_promise
 from broker_actors.flow.durable.run import Run
-from broker_actors.ports.store import PAGE_MAX, Snapshot
+from broker_actors.ports.listing import PAGE_MAX
+from broker_actors.ports.store import Snapshot
 
 app = typer.Typer(
     name="flows",
