@@ -80,7 +80,7 @@ class Handle:
         """Return the same ref with other options; what is not given stays as it was.
 
         Args:
-            timeout: how long an ask may take, in seconds or as a timedelta.
+            timeout: how long an ask, or each value of a stream, may take, in seconds or as a timedelta.
             expires: a tell not started within this time is not run.
             idempotency_key: calls of the same actor with the same key run once; empty for none.
 

@@ -9,7 +9,7 @@ from broker_actors.actor.arguments import Arguments
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.handle import Target
 from broker_actors.actor.plain import simplify
-from broker_actors.actor.stream import UnavailableStream
+from broker_actors.actor.stream import ConvertedStream
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.ports.calling import Call
 
@@ -75,19 +75,20 @@ class Remote(Generic[P, C_co]):
 
 
 class StreamRemote(Remote[P, C_co]):
-    """A generator method of one actor. Cannot be called yet, and says so."""
+    """A generator method of one actor."""
 
     __slots__ = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C_co:
-        """Return a stream.
+        """Return a stream of what the method yields; the call is sent when it is first used.
 
         Raises:
-            InvalidArgumentsError: the arguments do not fit the signature.
+            InvalidArgumentsError: the arguments do not fit the signature; nothing is sent.
+            PlatformError: the arguments cannot travel, or the system is closed.
 
         """
-        self._call(args, kwargs)
-        return cast("C_co", UnavailableStream(repr(self)))
+        values = self._target.route().stream(self._call(args, kwargs))
+        return cast("C_co", ConvertedStream(values, self._arguments.convert_result))
 
     async def tell(self, *_args: P.args, **_kwargs: P.kwargs) -> None:
         """Refuse: nobody would read what it yields.

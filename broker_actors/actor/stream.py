@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
-from typing import Any, NoReturn, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any, Generic, Protocol, TypeVar
 
-from broker_actors.core.errors import ConfigurationError
+from broker_actors.core.errors import Plain
+from broker_actors.ports.calling import Values
 
+R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
 class Stream(Protocol[R_co]):
-    """The values an actor yields: iterate over all, or await the last."""
+    """The values an actor yields: iterate over all, or await the last.
+
+    Nothing is sent before it is first used. `break` stops the generator where it runs, and so
+    does everything else that leaves an `async for`; so do `aclose` and dropping the stream.
+    """
+
+    @property
+    def call_id(self) -> str:
+        """The name of the call: `system.resume(call_id, after=seq)` goes on reading, in any process."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """The number of the last value received, from 1; 0 before the first."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[R_co]:
-        """Return the stream itself."""
+        """Return an iterator over the values to come; leaving it stops the generator."""
         ...
 
     async def __anext__(self) -> R_co:
@@ -30,27 +46,62 @@ class Stream(Protocol[R_co]):
         ...
 
 
-class UnavailableStream:
-    """A stream that says, when it is first used, that streams cannot be called yet."""
+class ConvertedStream(Generic[R]):
+    """Implements `Stream`: plain values, converted to what the method declares."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    __slots__ = ("_convert", "_values")
 
-    def __aiter__(self) -> NoReturn:
-        """Refuse to iterate."""
-        raise self._refusal()
+    def __init__(self, values: Values, convert: Callable[[Plain], R]) -> None:
+        self._values = values
+        self._convert = convert
 
-    async def __anext__(self) -> NoReturn:
-        """Refuse to give a value."""
-        raise self._refusal()
+    @property
+    def call_id(self) -> str:
+        """The name of the call."""
+        return self._values.call_id
 
-    def __await__(self) -> Generator[None, None, NoReturn]:
-        """Refuse to wait."""
-        raise self._refusal()
+    @property
+    def seq(self) -> int:
+        """The number of the last value received."""
+        return self._values.seq
+
+    def __aiter__(self) -> AsyncIterator[R]:
+        """Return an iterator over the values to come."""
+        return _Iteration(self, self._values)
+
+    async def __anext__(self) -> R:
+        """Return the next value; raises what `ports.calling.Values` raises."""
+        return self._convert(await self._values.__anext__())
+
+    def __await__(self) -> Generator[Any, None, R | None]:
+        """Wait for the end and return the last value; None if there was none."""
+        return self._last().__await__()
 
     async def aclose(self) -> None:
-        """Do nothing: there is no generator to stop."""
+        """Stop the generator where it runs. Idempotent."""
+        await self._values.aclose()
 
-    def _refusal(self) -> ConfigurationError:
-        text = f"{self._where}: streams are not available yet; have the method return a list for now"
-        return ConfigurationError(text)
+    async def _last(self) -> R | None:
+        last: R | None = None
+        async for value in self:
+            last = value
+        return last
+
+
+class _Iteration(Generic[R]):
+    """One `async for`. It is dropped when the loop is left, however that is."""
+
+    __slots__ = ("_stream", "_values")
+
+    def __init__(self, stream: ConvertedStream[R], values: Values) -> None:
+        self._stream = stream
+        self._values = values
+
+    def __aiter__(self) -> _Iteration[R]:
+        return self
+
+    async def __anext__(self) -> R:
+        return await self._stream.__anext__()
+
+    def __del__(self) -> None:
+        self._values.abandon()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, cast
+from typing import Any
 
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.handle import Handle, Target, new_handle, target_of
 from broker_actors.actor.plain import simplify
-from broker_actors.actor.stream import Stream, UnavailableStream
+from broker_actors.actor.stream import ConvertedStream, Stream
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import Plain
 from broker_actors.ports.calling import Call, Caller
@@ -47,14 +47,14 @@ class UntypedRemote:
         delay_seconds = seconds(delay, "delay")
         await self._target.route().tell(self._call(args, kwargs), delay_seconds=delay_seconds)
 
-    def stream(self, *args: object, **kwargs: object) -> Stream[Plain]:  # noqa: ARG002 - what calling it will take
-        """Return a stream, which for now says that streams are not available yet.
+    def stream(self, *args: object, **kwargs: object) -> Stream[Plain]:
+        """Return a stream of what a generator method yields; the call is sent when it is first used.
 
         Raises:
-            ConfigurationError: when it is first used.
+            PlatformError: the arguments cannot travel, or the system is closed.
 
         """
-        return cast("Stream[Plain]", UnavailableStream(repr(self)))
+        return ConvertedStream(self._target.route().stream(self._call(args, kwargs)), as_it_came)
 
     def __repr__(self) -> str:
         """Return `Counter/c1.increment`."""
@@ -80,6 +80,11 @@ class UntypedRef(Handle):
             # Python asks for names of its own, as when it copies an object.
             raise AttributeError(name)
         return UntypedRemote(name, target_of(self))
+
+
+def as_it_came(value: Plain) -> Plain:
+    """Return *value*: nobody here knows its type."""
+    return value
 
 
 def make_untyped_ref(actor_type: str, actor_id: str, caller: Caller) -> UntypedRef:

@@ -10,17 +10,21 @@ from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.members import MemoryMembers
 from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
 from broker_actors.adapters.memory.store import MemoryStore
+from broker_actors.adapters.memory.streams import MemoryStreams
 from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
 from broker_actors.adapters.rabbitmq.transport import RabbitOptions, RabbitTransport
 from broker_actors.adapters.redis.members import RedisMembers
 from broker_actors.adapters.redis.replies import RedisReplies
+from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.adapters.redis.streams import RedisStreams
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Store
+from broker_actors.ports.streams import Streams
 from broker_actors.ports.transport import Transport
 from broker_actors.settings import Settings
 
@@ -37,12 +41,14 @@ class Backend:
     members: Members
     clock: Clock
     observer: Observer
+    streams: Streams
 
     async def close(self) -> None:
         """Close what was opened, the broker first so that nothing new arrives. Idempotent."""
         # Each also when the one before raised. The last one pushed is the first closed.
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self.store.close)
+            closing.push_async_callback(self.streams.close)
             closing.push_async_callback(self.members.close)
             closing.push_async_callback(self.replies.close)
             closing.push_async_callback(self.transport.close)
@@ -57,6 +63,7 @@ class Embedded:
     store: MemoryStore = field(init=False)
     channels: MemoryChannels = field(init=False)
     members: MemoryMembers = field(init=False)
+    streams: MemoryStreams = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the parts on one clock."""
@@ -64,6 +71,7 @@ class Embedded:
         self.store = MemoryStore(self.clock)
         self.channels = MemoryChannels()
         self.members = MemoryMembers(self.clock)
+        self.streams = MemoryStreams(self.store, self.clock)
 
     def backend(self, observer: Observer) -> Backend:
         """Return ports onto this broker and store."""
@@ -74,6 +82,7 @@ class Embedded:
             self.members,
             self.clock,
             observer,
+            self.streams,
         )
 
 
@@ -117,4 +126,5 @@ async def _open_real(settings: Settings, observer: Observer) -> Backend:
             max_loop_block_seconds=settings.max_loop_block_seconds,
         )
         opened.pop_all()
-    return Backend(transport, store, replies, members, SystemClock(), observer)
+    streams = RedisStreams(RedisSettings(settings.redis_url, store_timeout_seconds), observer)
+    return Backend(transport, store, replies, members, SystemClock(), observer, streams)

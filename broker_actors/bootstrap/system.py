@@ -6,13 +6,15 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self, TypeVar, overload
 
+from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.handle import target_of
 from broker_actors.actor.ref import Ref, make_ref
-from broker_actors.actor.untyped import UntypedRef, make_untyped_ref
+from broker_actors.actor.stream import ConvertedStream, Stream
+from broker_actors.actor.untyped import UntypedRef, as_it_came, make_untyped_ref
 from broker_actors.bootstrap.backend import Backend, open_backend
-from broker_actors.client.client import Client, ClientOptions
+from broker_actors.client.client import Channels, Client, ClientOptions
 from broker_actors.core.envelope import JSON, MSGPACK
-from broker_actors.core.errors import PlatformError
+from broker_actors.core.errors import Plain, PlatformError
 from broker_actors.dispatch import Dispatch
 from broker_actors.observability.logs import LoggingObserver
 from broker_actors.ports.observer import Observer
@@ -79,7 +81,8 @@ class ActorSystem:
         options = ClientOptions(
             self.settings.ask_timeout_seconds, JSON if self.settings.codec == "json" else MSGPACK
         )
-        self._client = Client(self._dispatch, backend.replies, backend.clock, backend.observer, options)
+        channels = Channels(backend.replies, backend.streams)
+        self._client = Client(self._dispatch, channels, backend.clock, backend.observer, options)
         return self
 
     async def __aexit__(
@@ -116,6 +119,23 @@ class ActorSystem:
         if isinstance(actor, str):
             return make_untyped_ref(actor, actor_id, self.client)
         return make_ref(actor, actor_id, self.client)
+
+    def resume(self, call_id: str, *, after: int = 0, timeout: Duration | None = None) -> Stream[Plain]:
+        """Go on reading a stream, in this process or another.
+
+        Whoever read it before gets `StreamTakenOverError`.
+
+        Args:
+            call_id: the stream's `call_id`.
+            after: the number of the last value that is not wanted again: its `seq`.
+            timeout: how long each value may take.
+
+        Raises:
+            ConfigurationError: it is no call id, or the number or the timeout cannot be.
+
+        """
+        seconds_each = None if timeout is None else seconds(timeout, "timeout")
+        return ConvertedStream(self.client.resume(call_id, after, seconds_each), as_it_came)
 
     async def spawn(self, actor: type[RefT], actor_id: str) -> RefT:
         """Make the mailbox of a dedicated actor and return a handle on it. Idempotent.

@@ -9,12 +9,16 @@ returned no call is under way and nothing more is published.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from broker_actors.client.inbox import Inbox
 from broker_actors.client.pending import Pending
+from broker_actors.client.reading import Reading
+from broker_actors.client.streaming import KEY, Opening, Streaming
 from broker_actors.client.under_way import CLOSED, UnderWay
 from broker_actors.core import body, reply
+from broker_actors.core.call_id import CallId
 from broker_actors.core.envelope import MSGPACK, Envelope, to_wire
 from broker_actors.core.errors import (
     AskTimeoutError,
@@ -30,10 +34,11 @@ from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Route
 from broker_actors.dispatch import Dispatch
-from broker_actors.ports.calling import ASK_SECONDS_MAX, Call
+from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, CallOptions
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.observer import Observer
-from broker_actors.ports.replies import Replies, ReplyChannel
+from broker_actors.ports.replies import Replies
+from broker_actors.ports.streams import Streams
 
 #: Addresses one incarnation numbers before it takes a new name, which bounds the table.
 ADDRESSES_MAX: Final = 100_000
@@ -41,6 +46,20 @@ ADDRESSES_MAX: Final = 100_000
 #: holes an actor remembers of one sender.
 UNCONFIRMED_MAX: Final = 500
 ASK_TIMEOUT_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What comes back to a client.
+
+    Attributes:
+        replies: of its asks.
+        streams: of its streaming calls.
+
+    """
+
+    replies: Replies
+    streams: Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +80,17 @@ class Client:
     """Makes calls from one process, on the loop it was made on. Implements `ports.calling.Caller`."""
 
     def __init__(
-        self, dispatch: Dispatch, replies: Replies, clock: Clock, observer: Observer, options: ClientOptions
+        self,
+        dispatch: Dispatch,
+        channels: Channels,
+        clock: Clock,
+        observer: Observer,
+        options: ClientOptions,
     ) -> None:
         self._dispatch = dispatch
-        self._replies = replies
         self._clock = clock
-        self._observer = observer
         self._options = options
         self._pending = Pending(observer)
-        self._channel: ReplyChannel | None = None
-        self._opening: asyncio.Task[None] | None = None
         self._incarnation = clock.token()
         self._numbering = Numbering()
         #: Envelopes that may never have arrived: their numbers are missing where they were to go.
@@ -79,6 +99,12 @@ class Client:
         self._publishing: set[asyncio.Task[None]] = set()
         self._under_way = UnderWay()
         self._loop = asyncio.get_running_loop()
+        #: The channel of this process, and its signals.
+        self.inbox = Inbox(
+            *(self._incarnation, channels.replies, observer, self._under_way),
+            (self._pending.resolve, self._send_again),
+        )
+        self._streaming = Streaming(dispatch, channels.streams, self.inbox, clock, observer)
 
     async def ask(self, call: Call) -> Plain:
         """Send *call* and wait for its result; see `ports.calling.Caller`."""
@@ -122,10 +148,37 @@ class Client:
         finally:
             self._under_way.remove(deadline)
 
+    def stream(self, call: Call) -> Reading:
+        """Return what *call* will yield; see `ports.calling.Caller`."""
+        self.check_usable()
+        key = call.options.idempotency_key or f"{KEY}{self._clock.token()}"
+        call_id = CallId(call.address, key)
+        content_type, encoded = self._encoded(call)
+        envelope = Envelope(call.address, call.method, encoded, content_type, key=key, chain=call.chain)
+        opening = Opening(replace(envelope, stream=True), call.declared)
+        return Reading(
+            call_id, self._streaming, self._under_way, self._timeout_seconds(call), opening=opening
+        )
+
+    def resume(self, call_id: str, after: int, timeout_seconds: float | None) -> Reading:
+        """Return what the call *call_id* yields after its value number *after*.
+
+        Raises:
+            ConfigurationError: it is no call id, or the number or the timeout cannot be.
+
+        """
+        self.check_usable()
+        if after < 0:
+            raise ConfigurationError(f"after={after}: values are numbered from 1")
+        call = CallId.parse(call_id)
+        options = CallOptions(timeout_seconds=timeout_seconds)
+        seconds = self._timeout_seconds(Call(call.address, "resume", options=options))
+        return Reading(call, self._streaming, self._under_way, seconds, after=after)
+
     @property
     def reply_channel(self) -> str:
         """The name of this client's reply channel; empty until its first ask."""
-        return "" if self._channel is None else self._channel.name
+        return self.inbox.name
 
     async def close(self) -> None:
         """End every call under way with `PlatformError` and give up the reply channel. Idempotent."""
@@ -133,12 +186,8 @@ class Client:
         for task in list(self._publishing):
             task.cancel()
         await asyncio.gather(*self._publishing, return_exceptions=True)
-        if self._opening is not None:
-            # A channel half open could not be closed, so it is opened first.
-            await asyncio.wait([self._opening])
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        await self._streaming.close()
+        await self.inbox.close()
 
     def check_usable(self) -> None:
         """Refuse a call that cannot work here.
@@ -177,7 +226,7 @@ class Client:
             path = " asks ".join([*call.chain, str(call.address)])
             text = f"{path}: the last one waits for itself; use a tell, or move the call out of the chain"
             raise CallCycleError("call_cycle", text)
-        channel = self._channel or await self._open_channel()
+        channel = await self.inbox.open()
         layout = await self._dispatch.layout(call.address.type, call.declared)
         # Again, for closing may have come between: what it no longer sees must not be numbered or sent.
         self._under_way.check_open()
@@ -207,28 +256,6 @@ class Client:
 
         task.add_done_callback(published)
         return task
-
-    async def _open_channel(self) -> ReplyChannel:
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open())
-            self._opening.add_done_callback(self._opened)
-        opening = self._opening
-        # Not awaited itself: the deadline of one ask must not end it for the others, nor leave it half open.
-        await asyncio.wait([opening])
-        self._under_way.check_open()
-        opening.result()
-        if self._channel is None:
-            raise PlatformError(CLOSED)
-        return self._channel
-
-    async def _open(self) -> None:
-        self._channel = await self._replies.open(self._incarnation, self._pending.resolve, self._send_again)
-
-    def _opened(self, opening: asyncio.Task[None]) -> None:
-        self._opening = None
-        if not opening.cancelled():
-            # Looked at, since those who waited may all have given up.
-            opening.exception()
 
     def _send_again(self) -> None:
         """Ask again what the lost channel may have swallowed, with the same identity.

@@ -61,6 +61,7 @@ class Envelope:
         tracestate: W3C trace context.
         history: what earlier attempts failed with, oldest first, as JSON text; empty for none.
         message_id: of the publish that brought it; all a foreign envelope may have for a name.
+        stream: whether its caller reads a chunk stream, and no single reply.
 
     """
 
@@ -82,6 +83,7 @@ class Envelope:
     tracestate: str = ""
     history: str = ""
     message_id: str = ""
+    stream: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what the reader of a mailbox would refuse.
@@ -167,6 +169,8 @@ def to_wire(envelope: Envelope) -> WireMessage:
         headers["ba-deadline"] = envelope.deadline_ms
     if envelope.chain:
         headers["ba-chain"] = " ".join(_quoted(caller) for caller in envelope.chain)
+    if envelope.stream:
+        headers["ba-stream"] = 1
     if envelope.traceparent:
         headers["traceparent"] = envelope.traceparent
     if envelope.tracestate:
@@ -219,6 +223,7 @@ def from_wire(message: WireMessage) -> Envelope:
             text(headers, "tracestate"),
             text(headers, "ba-history"),
             message.message_id,
+            stream=whole(headers, "ba-stream", 0) == 1,
         )
     except ConfigurationError as error:
         raise UndecodableError(f"not an envelope: {error}") from error

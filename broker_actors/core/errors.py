@@ -16,6 +16,7 @@
     |   +-- OutOfTurnError               used outside the turn it belongs to
     |   +-- OrderError                   an ask would overtake a pending tell
     |   +-- ReplyGoneError               the recorded reply was already given up
+    |   +-- StreamTakenOverError         somebody else reads this stream now
     +-- ActorError                       what an actor answered
     |   +-- BusinessError                expected; never retried; carries code and details
     |   |   +-- InvalidArgumentsError    the arguments do not fit the method
@@ -25,6 +26,7 @@
     |       +-- UnknownMethodError       no such method, or no such type, where it arrived
     |       +-- NewerStateError          the state was written by a newer release than the worker's
     |       +-- ActorSuspendedError      the actor runs nothing until somebody resumes it
+    |       +-- StreamDivergedError      a generator run again did not yield the same
     +-- AskTimeoutError                  no answer by the deadline (also a TimeoutError)
 
 Errors cross the wire as data (`describe`, `revive`), never as pickled objects: a
@@ -123,6 +125,10 @@ class ReplyGoneError(PlatformError):
     """The turn ran, but its recorded reply has already been given up."""
 
 
+class StreamTakenOverError(PlatformError):
+    """Another consumer resumed the stream: one at a time reads it."""
+
+
 # --- what an actor answers --------------------------------------------------
 
 
@@ -194,6 +200,10 @@ class ActorSuspendedError(SystemFaultError):
     """The actor is suspended: it runs nothing until it is resumed. Nothing of the call was done."""
 
 
+class StreamDivergedError(SystemFaultError):
+    """A generator that was run again after a crash yielded something else than before."""
+
+
 class AskTimeoutError(BrokerActorsError, TimeoutError):
     """No answer by the deadline. The turn may still run, or have run."""
 
@@ -229,7 +239,16 @@ _BUSINESS: Final[Mapping[str, type[BusinessError]]] = MappingProxyType(
     {c.__name__: c for c in (BusinessError, InvalidArgumentsError, IdempotencyConflictError, CallCycleError)}
 )
 _FAULT: Final[Mapping[str, type[SystemFaultError]]] = MappingProxyType(
-    {c.__name__: c for c in (SystemFaultError, UnknownMethodError, NewerStateError, ActorSuspendedError)}
+    {
+        c.__name__: c
+        for c in (
+            SystemFaultError,
+            UnknownMethodError,
+            NewerStateError,
+            ActorSuspendedError,
+            StreamDivergedError,
+        )
+    }
 )
 _PLATFORM: Final[Mapping[str, type[PlatformError]]] = MappingProxyType(
     {
@@ -250,6 +269,7 @@ _PLATFORM: Final[Mapping[str, type[PlatformError]]] = MappingProxyType(
             OutOfTurnError,
             OrderError,
             ReplyGoneError,
+            StreamTakenOverError,
         )
     }
 )

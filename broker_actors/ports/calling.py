@@ -21,7 +21,8 @@ class CallOptions:
     """How a call is made.
 
     Attributes:
-        timeout_seconds: an ask's deadline from now; None for the caller's default.
+        timeout_seconds: an ask's deadline from now, or how long each value of a stream may take;
+            None for the caller's default.
         expires_seconds: a tell not started within this time is not run; None for never.
         idempotency_key: scoped to the actor; empty for none.
         content_type: how arguments travel; empty for the caller's default.
@@ -64,6 +65,40 @@ class Call:
     chain: tuple[str, ...] = ()
 
 
+class Values(Protocol):
+    """What a generator yields, plain, one after the other, with the way to stop it."""
+
+    @property
+    def call_id(self) -> str:
+        """The name of the call, with which another process can go on reading."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """The number of the last value that was returned; 0 before the first."""
+        ...
+
+    async def __anext__(self) -> Plain:
+        """Return the next value. The first call sends the request.
+
+        Raises:
+            StopAsyncIteration: the generator has ended, or the stream was closed.
+            ActorError: what the generator raised, after all it had yielded.
+            AskTimeoutError: no value in time; the generator is cancelled.
+            PlatformError: the call could not be sent, or its chunks not be read.
+
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Cancel the generator, if it has not ended, and return once the store knows. Idempotent."""
+        ...
+
+    def abandon(self) -> None:
+        """Cancel the generator without waiting. Safe to call from any thread. Idempotent."""
+        ...
+
+
 class Caller(Protocol):
     """Makes calls."""
 
@@ -87,6 +122,18 @@ class Caller(Protocol):
 
         Raises:
             PlatformError: it could not be confirmed, is unroutable, or its arguments cannot travel.
+
+        """
+        ...
+
+    def stream(self, call: Call) -> Values:
+        """Return what the generator method of *call* will yield.
+
+        Nothing is sent before the first value is asked for.
+
+        Raises:
+            ConfigurationError: the call cannot be made.
+            OutOfTurnError: the turn that would make it is over.
 
         """
         ...

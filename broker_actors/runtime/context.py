@@ -17,7 +17,8 @@ from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
 from broker_actors.core.outgoing import Destination, Outgoing
-from broker_actors.ports.calling import ASK_SECONDS_MAX, Call
+from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values
+from broker_actors.runtime.awaiting import AwaitedValues
 from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
 
@@ -178,6 +179,12 @@ class TurnContext:
         """Return what was recorded since, and record tells of the turn again."""
         recorded, self._recording = self._recording, self.outgoing
         return recorded
+
+    def stream(self, call: Call) -> Values:
+        """Stream from another actor; see `ports.calling.Caller`. A turn that is run again begins anew."""
+        self._check_running()
+        values = self._services.caller.stream(replace(call, chain=self.chain))
+        return AwaitedValues(values, self._ask_begins, self._ask_ends)
 
     def finish(self) -> None:
         """End the run; what is left over of it can no longer record anything."""

@@ -149,6 +149,7 @@ class Nodes:
             SimMembers(world),
             world.clock(),
             observer,
+            world.streams,
         )
         return ActorSystem(self._settings, observer=observer, backend=backend)
 

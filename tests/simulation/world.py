@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from broker_actors.adapters.memory.members import MemoryMembers
 from broker_actors.adapters.memory.replies import MemoryChannels
+from broker_actors.adapters.memory.streams import MemoryStreams
 from broker_actors.adapters.memory.transport import MemoryTransport
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.wire import WireMessage
@@ -105,6 +106,7 @@ class World:
         self.store = SimStore(clock, self.note)
         self.channels = MemoryChannels()
         self.members = MemoryMembers(clock)
+        self.streams = MemoryStreams(self.store, clock)
         #: Connections to the broker, by node.
         self.transports: dict[str, MemoryTransport] = {}
         #: Virtual time, node, step, what happened, details.

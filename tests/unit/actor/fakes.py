@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from broker_actors.core.address import Address
 from broker_actors.core.errors import Plain
-from broker_actors.ports.calling import Call
+from broker_actors.ports.calling import Call, Values
+
+
+@dataclass
+class RecordedValues:
+    """Yields what it was given."""
+
+    left: list[Plain]
+    call_id: str = "Counter/c1/s:1"
+    seq: int = 0
+    closed: int = 0
+
+    async def __anext__(self) -> Plain:
+        if not self.left:
+            raise StopAsyncIteration
+        self.seq += 1
+        return self.left.pop(0)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+    def abandon(self) -> None:
+        self.closed += 1
 
 
 @dataclass
@@ -16,12 +38,17 @@ class RecordingCaller:
     """Answers every ask with `answer`."""
 
     answer: Plain = None
+    yields: Sequence[Plain] = ()
     asked: list[Call] = field(default_factory=list)
     told: list[tuple[Call, float]] = field(default_factory=list)
 
     async def ask(self, call: Call) -> Plain:
         self.asked.append(call)
         return self.answer
+
+    def stream(self, call: Call) -> Values:
+        self.asked.append(call)
+        return RecordedValues(list(self.yields))
 
     async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
         self.told.append((call, delay_seconds))

@@ -1,0 +1,45 @@
+"""A stream that a turn reads: the turn counts as waiting while it waits for a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from broker_actors.core.errors import Plain
+from broker_actors.ports.calling import Values
+
+
+class AwaitedValues:
+    """Implements `ports.calling.Values` around those of a caller."""
+
+    __slots__ = ("_begins", "_ends", "_values")
+
+    def __init__(self, values: Values, begins: Callable[[], None], ends: Callable[[], None]) -> None:
+        self._values = values
+        self._begins = begins
+        self._ends = ends
+
+    @property
+    def call_id(self) -> str:
+        """The name of the call."""
+        return self._values.call_id
+
+    @property
+    def seq(self) -> int:
+        """The number of the last value that was returned."""
+        return self._values.seq
+
+    async def __anext__(self) -> Plain:
+        """Return the next value."""
+        self._begins()
+        try:
+            return await self._values.__anext__()
+        finally:
+            self._ends()
+
+    async def aclose(self) -> None:
+        """Cancel the generator, if it has not ended. Idempotent."""
+        await self._values.aclose()
+
+    def abandon(self) -> None:
+        """Cancel the generator without waiting. Idempotent."""
+        self._values.abandon()
