@@ -46,6 +46,11 @@ class TurnScope(Caller, Protocol):
         ...
 
     @property
+    def resume_from(self) -> int:
+        """How many values of a resumable generator an earlier run has written; 0 for none."""
+        ...
+
+    @property
     def key(self) -> str:
         """The idempotency key; empty for none."""
         ...

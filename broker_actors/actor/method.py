@@ -54,6 +54,7 @@ class Method(Generic[S_co, P, L_co, C_co]):
         interleave: whether it overlaps its actor's other turns.
         run_in: where it runs: on the loop, in a thread, in another process.
         retry: its own retry policy; None for its actor's.
+        resumable: whether a generator that is run again goes on where the crashed run ended.
 
     """
 
@@ -64,12 +65,14 @@ class Method(Generic[S_co, P, L_co, C_co]):
         interleave: bool,
         run_in: RunIn,
         retry: Retry | None,
+        resumable: bool = False,
     ) -> None:
         self.name: Final = function.__name__
         self.function: Final = function
         self.interleave: Final = interleave
         self.run_in: Final[RunIn] = run_in
         self.retry: Final = retry
+        self.resumable: Final = resumable
         self.__doc__ = function.__doc__
         self._signature: Signature | None = None
 
@@ -132,11 +135,17 @@ class Decorate:
     """`@method`, and `@method.options(...)`."""
 
     def __init__(
-        self, *, interleave: bool = False, run_in: RunIn = "loop", retry: Retry | None = None
+        self,
+        *,
+        interleave: bool = False,
+        run_in: RunIn = "loop",
+        retry: Retry | None = None,
+        resumable: bool = False,
     ) -> None:
         self._interleave = interleave
         self._run_in: RunIn = run_in
         self._retry = retry
+        self._resumable = resumable
 
     @overload
     def __call__(
@@ -168,15 +177,28 @@ class Decorate:
         ):
             text = f"{function.__qualname__}: run_in={self._run_in!r} is for `def`, not for `async def`"
             raise ConfigurationError(text)
+        yields = inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner)
+        if yields and self._run_in == "process":
+            text = f"{function.__qualname__}: a generator cannot run in another process: use run_in='thread'"
+            raise ConfigurationError(text)
+        if self._resumable and not yields:
+            text = f"{function.__qualname__}: resumable=True is for generators, and this does not yield"
+            raise ConfigurationError(text)
         return Method[Any, ..., object, object](
             function,
             interleave=self._interleave,
             run_in=self._run_in,
             retry=self._retry,
+            resumable=self._resumable,
         )
 
     def options(
-        self, *, interleave: bool = False, run_in: RunIn = "loop", retry: Retry | None = None
+        self,
+        *,
+        interleave: bool = False,
+        run_in: RunIn = "loop",
+        retry: Retry | None = None,
+        resumable: bool = False,
     ) -> Decorate:
         """Return the decorator with options.
 
@@ -184,6 +206,8 @@ class Decorate:
             interleave: overlap the actor's other turns, on a frozen snapshot of the last commit.
             run_in: `thread` for blocking libraries, `process` for computing; both for pure reads.
             retry: how its failed turns are tried again; None for the actor's policy.
+            resumable: after a crash, have a generator go on after `turn.current().resume_from` values
+                instead of yielding the same again.
 
         Raises:
             ConfigurationError: `run_in` is none of the three.
@@ -192,7 +216,7 @@ class Decorate:
         if run_in not in get_args(RunIn):
             text = f"run_in={run_in!r} must be one of {', '.join(get_args(RunIn))}"
             raise ConfigurationError(text)
-        return Decorate(interleave=interleave, run_in=run_in, retry=retry)
+        return Decorate(interleave=interleave, run_in=run_in, retry=retry, resumable=resumable)
 
 
 method: Final = Decorate()

@@ -101,7 +101,12 @@ class _Iteration(Generic[R]):
         return self
 
     async def __anext__(self) -> R:
-        return await self._stream.__anext__()
+        try:
+            return await self._stream.__anext__()
+        except BaseException:
+            # Whatever it is leaves the loop, and its traceback would keep this from being dropped.
+            self._values.abandon()
+            raise
 
     def __del__(self) -> None:
         self._values.abandon()

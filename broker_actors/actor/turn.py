@@ -55,6 +55,11 @@ class CurrentTurn:
         return self._scope.epoch
 
     @property
+    def resume_from(self) -> int:
+        """How many values an earlier run of a resumable generator has yielded: go on after these."""
+        return self._scope.resume_from
+
+    @property
     def idempotency_key(self) -> str:
         """The key the call was made with; empty for none."""
         return self._scope.key

@@ -161,6 +161,11 @@ class Window:
             self._bytes -= self._unread.popleft()[1]
 
     @property
+    def consumed_seq(self) -> int:
+        """Up to which chunk the consumer is done."""
+        return self._consumed
+
+    @property
     def is_open(self) -> bool:
         """Whether the generator may take its next step."""
         return len(self._unread) < WINDOW_CHUNKS and self._bytes < WINDOW_BYTES

@@ -109,8 +109,8 @@ class Envelope:
 
     @property
     def is_ask(self) -> bool:
-        """Whether somebody waits for the reply, and has named what to match it by."""
-        return bool(self.reply_to and self.correlation_id)
+        """Whether somebody waits for the reply, and has named what to match it by, or reads a stream."""
+        return self.stream or bool(self.reply_to and self.correlation_id)
 
     def expired(self, now_ms: int) -> bool:
         """Return whether the deadline has passed."""

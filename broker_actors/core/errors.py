@@ -26,6 +26,7 @@
     |       +-- UnknownMethodError       no such method, or no such type, where it arrived
     |       +-- NewerStateError          the state was written by a newer release than the worker's
     |       +-- ActorSuspendedError      the actor runs nothing until somebody resumes it
+    |       +-- StreamCancelledError     nobody read the stream any more
     |       +-- StreamDivergedError      a generator run again did not yield the same
     +-- AskTimeoutError                  no answer by the deadline (also a TimeoutError)
 
@@ -200,6 +201,10 @@ class ActorSuspendedError(SystemFaultError):
     """The actor is suspended: it runs nothing until it is resumed. Nothing of the call was done."""
 
 
+class StreamCancelledError(SystemFaultError):
+    """The generator was stopped, as nobody read what it yielded any more."""
+
+
 class StreamDivergedError(SystemFaultError):
     """A generator that was run again after a crash yielded something else than before."""
 
@@ -246,6 +251,7 @@ _FAULT: Final[Mapping[str, type[SystemFaultError]]] = MappingProxyType(
             UnknownMethodError,
             NewerStateError,
             ActorSuspendedError,
+            StreamCancelledError,
             StreamDivergedError,
         )
     }

@@ -13,7 +13,7 @@ it the event that results, until the command is final:
     LookUp > Fresh > Run > Returned > Commit > Committed > Dispatch > Sent > Answer > Answered > Ack
                          > Raised > Pause > Paused > Run    (a short wait, in place)
                                   > Commit                  (the retry or dead letter is what is sent)
-                         > Fenced > Abandon                 (a section of an interleaved turn was)
+                         > Fenced > Abandon                 (a section of its own, or a chunk, was)
                          > Lost > Abandon
            > Duplicate > Answer
            > Conflict > Commit                              (answered like a business error)

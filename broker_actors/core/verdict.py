@@ -114,7 +114,8 @@ def judge(failure: Failure, terms: Terms, chance: float) -> Verdict:
     wait = policy.wait_seconds(failure.attempt, recoverable=error.recoverable, chance=chance)
     # Nobody would run it after its deadline: the caller is told now, or somebody finds the dead letter.
     if wait is None or envelope.expired(failure.now_ms + _ms(wait)):
-        return _ended(failure, terms, "fault", _reason(error))
+        outcome = "cancelled" if error.kind == "StreamCancelledError" else "fault"
+        return _ended(failure, terms, outcome, _reason(error))
     past = history.appended(failure.history, failure.attempt, error, failure.now_ms)
     if wait < WAIT_HERE_SECONDS_MAX:
         return WaitHere(wait, past)

@@ -15,7 +15,7 @@ from broker_actors.core.events import Event
 
 LOGGER: Final = logging.getLogger("broker_actors")
 
-_QUIET_OUTCOMES: Final = frozenset({"ok", "duplicate", "business_error", "expired"})
+_QUIET_OUTCOMES: Final = frozenset({"ok", "duplicate", "business_error", "cancelled", "expired"})
 
 
 class LoggingObserver:

@@ -54,6 +54,8 @@ class TurnContext:
         self._recording = self.outgoing
         #: The fencing token, to pass on to outside systems that can check it.
         self.epoch = epoch
+        #: How many values of a resumable generator an earlier run has written.
+        self.resume_from = 0
         #: Whether the run is over; nothing can be recorded after that.
         self.finished = False
 

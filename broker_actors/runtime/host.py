@@ -28,8 +28,8 @@ from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
-from broker_actors.runtime.steps import Steps
 from broker_actors.runtime.strays import Strays
+from broker_actors.runtime.streaming import steps_of
 from broker_actors.runtime.suspects import Suspects
 from broker_actors.runtime.turn import run_turn
 
@@ -278,7 +278,7 @@ class Host:
         trial = self._suspects.trial(item)
         subject = Snapshot(activation) if is_beside else activation
         try:
-            await run_turn(item.envelope, Steps(trial, subject, self._services, self))
+            await run_turn(item.envelope, steps_of(trial, subject, self._services, self))
         except BaseException:
             # Whatever the run left of its state must not be what the next turn starts from.
             self._directory.discard(activation)

@@ -12,10 +12,17 @@ from broker_actors.actor.arguments import Bound
 from broker_actors.actor.method import AnyMethod
 from broker_actors.actor.plain import simplify
 from broker_actors.actor.signature import Kind
+from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import body, reply
 from broker_actors.core.dead import TRACEBACK_CHARACTERS_MAX
 from broker_actors.core.envelope import Envelope
-from broker_actors.core.errors import ErrorRecord, SystemFaultError, UnknownMethodError, describe
+from broker_actors.core.errors import (
+    ErrorRecord,
+    InvalidArgumentsError,
+    SystemFaultError,
+    UnknownMethodError,
+    describe,
+)
 from broker_actors.core.events import SlowTurn
 from broker_actors.core.reply import Reply
 from broker_actors.runtime.activation import Subject
@@ -35,10 +42,12 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
         Exception: whatever the method raises.
 
     """
-    method = activation.spec.methods.get(envelope.method)
-    if method is None:
-        raise UnknownMethodError(f"{activation.address.type} has no method {envelope.method!r}")
-    arguments = method.arguments.validate(*body.decode(envelope.body, envelope.content_type))
+    method, arguments = prepared(activation.spec, envelope)
+    if method.kind is Kind.STREAM:
+        text = (
+            f"{activation.address.type}.{envelope.method} yields: stream it instead of asking or telling it"
+        )
+        raise InvalidArgumentsError("is_a_stream", text)
     instance = await _until_deadline(activation.instance(), envelope, services)
     result = await _call(method, instance, arguments, envelope, services)
     try:
@@ -46,6 +55,14 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
     except TypeError as error:
         text = f"{activation.address.type}.{envelope.method} returned what cannot be sent: {error}"
         raise SystemFaultError(text, recoverable=False) from error
+
+
+def prepared(spec: ActorSpec, envelope: Envelope) -> tuple[AnyMethod, Bound]:
+    """Return the method *envelope* calls, and its arguments; raises what `invoke` raises of them."""
+    method = spec.methods.get(envelope.method)
+    if method is None:
+        raise UnknownMethodError(f"{spec.type} has no method {envelope.method!r}")
+    return method, method.arguments.validate(*body.decode(envelope.body, envelope.content_type))
 
 
 async def _call(

@@ -56,6 +56,11 @@ class Ledger(Protocol):
         ...
 
     @property
+    def nonce(self) -> str:
+        """What tells the claim of this activation from every other; empty without a store."""
+        ...
+
+    @property
     def version(self) -> int:
         """How many commits this activation knows of; 0 without a store."""
         ...
@@ -103,6 +108,11 @@ class StoreLedger:
     def epoch(self) -> int:
         """The fencing token of this activation."""
         return self._claim.epoch
+
+    @property
+    def nonce(self) -> str:
+        """What tells the claim of this activation from every other."""
+        return self._claim.nonce
 
     @property
     def version(self) -> int:
@@ -186,6 +196,7 @@ class NoLedger:
     __slots__ = ()
 
     epoch = 0
+    nonce = ""
     version = 0
 
     async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape

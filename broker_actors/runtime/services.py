@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from broker_actors.dispatch import Dispatch
 from broker_actors.ports.calling import Caller
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.control import Control
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Store
+from broker_actors.ports.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,5 @@ class Services:
     clock: Clock
     observer: Observer
     caller: Caller
+    streams: Streams
+    control: Control

@@ -30,6 +30,11 @@ class SharedLedger:
         return self._inner.epoch
 
     @property
+    def nonce(self) -> str:
+        """What tells the claim of this activation from every other."""
+        return self._inner.nonce
+
+    @property
     def version(self) -> int:
         """How many commits this activation knows of."""
         return self._inner.version

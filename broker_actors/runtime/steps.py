@@ -31,6 +31,7 @@ from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.context import TurnContext
+from broker_actors.runtime.interruption import TurnInterruptedError
 from broker_actors.runtime.invoke import failure_of, invoke
 from broker_actors.runtime.ledger import Outcome
 from broker_actors.runtime.sections import Lane, Sections
@@ -108,17 +109,14 @@ class Steps:
         if attempt != envelope.attempt:
             envelope = replace(envelope, attempt=attempt)
         sections = self._sections = self._sections_of(envelope)
-        context = self._context = TurnContext(
-            envelope,
-            self._services,
-            epoch=self._activation.ledger.epoch,
-            waiting=self._waits,
-            sections=sections,
-        )
+        context = self._context = self._context_of(envelope, sections)
         try:
             with entered(context):
-                reply = await invoke(self._activation, envelope, self._services)
+                reply = await self._result(envelope, context)
             self._state = self._activation.dump()
+        except TurnInterruptedError as interruption:
+            self._activation.roll_back()
+            return self._interrupted(interruption)
         except BaseException as error:
             if self._host.ends_with(error):
                 raise
@@ -144,14 +142,13 @@ class Steps:
         self._outgoing = [*own, *commit.outgoing]
         spec, ledger = self._activation.spec, self._activation.ledger
         outbox = [pack(item) for item in self._outgoing] if spec.durable else ()
-        retention_seconds = spec.options.key_retention_seconds
         outcome = Outcome(
             self._arrival.envelope,
             self._state,
             commit.reply,
             commit.answer,
             outbox,
-            retention_seconds,
+            self._retention_seconds,
             self._sections_over(commit),
         )
         try:
@@ -226,6 +223,23 @@ class Steps:
         # A retry that is still to come runs them again.
         is_retried = any(item.destination is Destination.DELAY for item in commit.outgoing)
         return None if self._sections is None or is_retried else self._sections.over
+
+    @property
+    def _retention_seconds(self) -> int:
+        return self._activation.spec.options.key_retention_seconds
+
+    def _context_of(self, envelope: Envelope, sections: Sections | None) -> TurnContext:
+        epoch = self._activation.ledger.epoch
+        return TurnContext(envelope, self._services, epoch=epoch, waiting=self._waits, sections=sections)
+
+    async def _result(self, envelope: Envelope, _context: TurnContext) -> Reply:
+        return await invoke(self._activation, envelope, self._services)
+
+    def _interrupted(self, interruption: TurnInterruptedError) -> t.Event:
+        if isinstance(interruption.event, t.Fenced):
+            self._trial.fenced()
+        self._services.observer.observe(Trouble(f"run of {self._activation.address}", str(interruption)))
+        return interruption.event
 
     def _waits(self, change: int) -> None:
         if change > 0:

@@ -13,7 +13,6 @@ from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-from broker_actors.actor.signature import Kind
 from broker_actors.actor.spec import ActorSpec, spec_of
 from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.core.address import Address
@@ -75,7 +74,8 @@ class Worker:
         backend = system.backend
         settings, clock, observer = system.settings, backend.clock, backend.observer
         self._services = Services(
-            system.dispatch, backend.store, backend.replies, clock, observer, system.client
+            *(system.dispatch, backend.store, backend.replies, clock, observer, system.client),
+            *(backend.streams, system.client.inbox),
         )
         me = _member(frozenset(self._specs), clock)
         self.name = me.name
@@ -328,7 +328,6 @@ def _check_available(spec: ActorSpec) -> None:
         (spec.options.on_failure == "block", "on_failure='block'"),
         (spec.options.restart_policy != "never", f"restart_policy={spec.options.restart_policy!r}"),
         *((method.run_in == "process", f"{name}: run_in='process'") for name, method in spec.methods.items()),
-        *((method.kind is Kind.STREAM, f"{name}: a generator") for name, method in spec.methods.items()),
     ]
     missing = [text for is_wanted, text in wanted if is_wanted]
     if missing:

@@ -28,5 +28,5 @@ def test_the_tree_drawn_in_core_errors_has_every_error() -> None:
 def test_the_table_of_outcomes_has_those_of_the_event() -> None:
     text = (ROOT / "docs" / "reference" / "events.md").read_text()
     _, _, table = text.partition("## Outcomes of turns")
-    (known,) = re.findall(r"outcome: (.+)\.$", TurnEnded.__doc__ or "", re.MULTILINE)
+    (known,) = re.findall(r"outcome: (.+?)\.$", TurnEnded.__doc__ or "", re.MULTILINE | re.DOTALL)
     assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(re.split(r", | or ", known))

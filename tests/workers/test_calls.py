@@ -179,9 +179,3 @@ async def test_a_dead_letter_is_shown_by_how_its_id_begins(shell: Shell) -> None
 @pytest.mark.usefixtures("served")
 async def test_a_type_without_dead_letters_says_so(shell: Shell) -> None:
     assert await shell("dead", "list", "DemoOrder") == (0, "", "no dead letters of DemoOrder\n")
-
-
-async def test_a_stream_is_refused_with_a_reason_until_actors_can_yield(shell: Shell) -> None:
-    code, out, err = await shell("stream", "DemoOrder", "o-1", "steps")
-    assert (code, out) == (2, "")
-    assert "DemoOrder/o-1.steps: streams are not available yet" in err

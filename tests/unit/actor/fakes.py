@@ -39,6 +39,7 @@ class RecordingCaller:
 
     answer: Plain = None
     yields: Sequence[Plain] = ()
+    streams: list[RecordedValues] = field(default_factory=list)
     asked: list[Call] = field(default_factory=list)
     told: list[tuple[Call, float]] = field(default_factory=list)
 
@@ -48,7 +49,8 @@ class RecordingCaller:
 
     def stream(self, call: Call) -> Values:
         self.asked.append(call)
-        return RecordedValues(list(self.yields))
+        self.streams.append(RecordedValues(list(self.yields)))
+        return self.streams[-1]
 
     async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
         self.told.append((call, delay_seconds))
@@ -63,6 +65,7 @@ class RecordingTurn(RecordingCaller):
     method: str = "pass_on"
     attempt: int = 2
     epoch: int = 7
+    resume_from: int = 0
     key: str = "order-42"
     deadline_ms: int = 0
     chain: tuple[str, ...] = ("Teller/t1",)

@@ -147,16 +147,31 @@ class TestACall:
 
 
 class TestAStream:
-    async def test_a_stream_says_on_first_use_that_it_is_not_available(self, counter: CounterRef) -> None:
+    async def test_a_stream_is_iterated_and_counts(
+        self, caller: RecordingCaller, counter: CounterRef
+    ) -> None:
+        caller.yields = ("a", "b", "c")
         stream = counter.tokens("hi")
-        with pytest.raises(ConfigurationError, match=r"Counter/c1\.tokens: streams are not"):
-            await stream
-        with pytest.raises(ConfigurationError, match="not available yet"):
-            async for _ in stream:
-                pass
-        with pytest.raises(ConfigurationError, match="not available yet"):
-            await stream.__anext__()
-        await stream.aclose()
+        assert (stream.seq, await stream.__anext__(), stream.seq) == (0, "a", 1)
+        assert [token async for token in stream] == ["b", "c"]
+        assert caller.asked[0].args == ("hi",)
+
+    async def test_awaiting_a_stream_gives_its_last_value(
+        self, caller: RecordingCaller, counter: CounterRef
+    ) -> None:
+        caller.yields = ("a", "b")
+        assert await counter.tokens("hi") == "b"
+        caller.yields = ()
+        assert await counter.tokens("hi") is None
+
+    async def test_leaving_a_loop_abandons_its_stream(
+        self, caller: RecordingCaller, counter: CounterRef
+    ) -> None:
+        caller.yields = ("a", "b")
+        stream = counter.tokens("hi")
+        async for _ in stream:
+            break
+        assert [values.closed for values in caller.streams] == [1]
 
     async def test_a_stream_cannot_be_told(self, caller: RecordingCaller, counter: CounterRef) -> None:
         with pytest.raises(ConfigurationError, match="cannot be told"):

@@ -1,0 +1,125 @@
+"""The steps of a streaming turn: the same turn as any other, whose run and answer are chunks.
+
+The chunk stream is what its caller gets instead of a reply. Invariant: the delivery is
+acknowledged only once the stream has its END or ERROR, or nobody can read it any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from broker_actors.actor.plain import simplify
+from broker_actors.actor.signature import Kind as MethodKind
+from broker_actors.core import codec
+from broker_actors.core import turn as t
+from broker_actors.core.call_id import CallId
+from broker_actors.core.chunks import Chunk, Course, Kind
+from broker_actors.core.envelope import Envelope
+from broker_actors.core.errors import ErrorRecord, InvalidArgumentsError, PlatformError, SystemFaultError
+from broker_actors.core.events import SlowTurn
+from broker_actors.core.reply import Reply, of_result, read
+from broker_actors.core.retry import Retry
+from broker_actors.ports.streams import KEPT_SECONDS
+from broker_actors.runtime.activation import Subject
+from broker_actors.runtime.context import TurnContext
+from broker_actors.runtime.generators import asynchronous
+from broker_actors.runtime.invoke import SLOW_SECONDS, prepared
+from broker_actors.runtime.production import Production
+from broker_actors.runtime.sections import Sections
+from broker_actors.runtime.services import Services
+from broker_actors.runtime.steps import Steps, TurnHost
+from broker_actors.runtime.suspects import Trial
+
+#: What a consumer has seen cannot be taken back: only a crash runs a generator again.
+ONCE: Final = Retry(attempts=1)
+#: What the keys begin with of calls that were given none; nobody repeats such a call for long.
+OWN_KEY: Final = "s:"
+
+
+class StreamSteps(Steps):
+    """One streaming turn, as the spine sees it."""
+
+    __slots__ = ("_production", "_resumed_from")
+
+    def __init__(self, trial: Trial, activation: Subject, services: Services, host: TurnHost) -> None:
+        super().__init__(trial, activation, services, host)
+        self.terms = replace(self.terms, retry=ONCE)
+        envelope, ledger = trial.arrival.envelope, activation.ledger
+        call = CallId(envelope.address, envelope.key)
+        self._production = Production(call, services, (ledger.epoch, ledger.nonce))
+
+    async def answer(self, reply: Reply) -> t.Event:
+        """End the stream with *reply*, if somebody can still read it."""
+        failed = isinstance(read(reply), ErrorRecord)
+        try:
+            has_ended = await self._production.end(Chunk.last(reply, failed=failed))
+        except PlatformError as error:
+            return self._lost("end of stream", error)
+        return t.Answered() if has_ended else t.Lost()
+
+    def ack(self, outcome: str, turn: t.Turn) -> None:
+        """End: let the broker forget the delivery."""
+        self._production.close()
+        super().ack(outcome, turn)
+
+    def abandon(self, turn: t.Turn) -> None:
+        """End: whoever gets the delivery next goes on."""
+        self._production.close()
+        super().abandon(turn)
+
+    @property
+    def _retention_seconds(self) -> int:
+        envelope = self._arrival.envelope
+        return KEPT_SECONDS if envelope.key.startswith(OWN_KEY) else super()._retention_seconds
+
+    def _context_of(self, envelope: Envelope, sections: Sections | None) -> TurnContext:
+        # The deadline was about the first value; what a stream asks for later has its own.
+        return super()._context_of(replace(envelope, deadline_ms=0), sections)
+
+    def _waits(self, change: int) -> None:
+        # It takes no place from those that run, from its first step on.
+        if change > 0:
+            self._trial.waits()
+
+    async def _result(self, envelope: Envelope, context: TurnContext) -> Reply:
+        method, arguments = prepared(self._activation.spec, envelope)
+        if method.kind is not MethodKind.STREAM:
+            text = f"{envelope.address.type}.{envelope.method} does not yield: ask it instead of streaming it"
+            raise InvalidArgumentsError("not_a_stream", text)
+        instance = await self._activation.instance()
+        begun = await self._production.begin()
+        if begun is None:
+            return of_result(None, envelope.content_type)
+        context.resume_from = begun.written if method.resumable else 0
+        course = Course(begun.written, begun.digests, resume=method.resumable)
+        args, kwargs = arguments
+        made = method.function(instance, *args, **kwargs)
+        values = asynchronous(made, in_thread=method.run_in == "thread", slow=self._slow)
+        self._host.waits(+1)
+        try:
+            count = await self._production.run(values, course, lambda value: _chunk(value, envelope))
+        finally:
+            self._host.waits(-1)
+        return of_result(count, envelope.content_type)
+
+    def _slow(self, seconds: float) -> None:
+        if seconds > SLOW_SECONDS:
+            envelope = self._arrival.envelope
+            self._services.observer.observe(SlowTurn(envelope.address, envelope.method, seconds))
+
+
+def steps_of(trial: Trial, activation: Subject, services: Services, host: TurnHost) -> Steps:
+    """Return the steps of the turn of *trial*'s envelope."""
+    kind = StreamSteps if trial.arrival.envelope.stream else Steps
+    return kind(trial, activation, services, host)
+
+
+def _chunk(value: object, envelope: Envelope) -> Chunk:
+    content_type = envelope.content_type
+    try:
+        body = codec.encode(value, content_type, simplify=simplify, what="value")
+    except TypeError as error:
+        text = f"{envelope.address.type}.{envelope.method} yielded what cannot be sent: {error}"
+        raise SystemFaultError(text, recoverable=False) from error
+    return Chunk(Kind.VALUE, body, content_type)
