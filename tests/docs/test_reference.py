@@ -29,4 +29,4 @@ def test_the_table_of_outcomes_has_those_of_the_event() -> None:
     text = (ROOT / "docs" / "reference" / "events.md").read_text()
     _, _, table = text.partition("## Outcomes of turns")
     (known,) = re.findall(r"outcome: (.+?)\.$", TurnEnded.__doc__ or "", re.MULTILINE | re.DOTALL)
-    assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(re.split(r", | or ", known))
+    assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(re.split(r",\s+|\s+or ", known))
