@@ -71,6 +71,7 @@ class Sections:
     """The sections of one run of one interleaved turn."""
 
     __slots__ = (
+        "_before",
         "_entry",
         "_is_over",
         "_lane",
@@ -93,6 +94,8 @@ class Sections:
         self._on_lost = on_lost
         self._entry: Entry | None = None
         self._number = 0
+        #: Numbers passed over, of which those after them are counted.
+        self._before = 0
         #: How many of them the store has from an earlier run; None until it was asked.
         self._recorded: int | None = None
         self._is_over = False
@@ -103,6 +106,13 @@ class Sections:
     def over(self) -> SectionMark | None:
         """What the turn's last commit says of its sections; None if it had none."""
         return self._mark(0) if self._number else None
+
+    def yielded(self, seq: int) -> None:
+        """Number the next section as the first one after value *seq* of a generator.
+
+        A generator that goes on after its first values has to find its later sections.
+        """
+        self._before = seq * SECTIONS_MAX
 
     def finish(self) -> None:
         """Take note that the run is over: a section that was left open is dropped."""
@@ -145,9 +155,9 @@ class Sections:
         if self._entry is not None:
             text = f"{where}: a section of this turn is open already; they can neither be nested nor overlap"
             raise OutOfTurnError(text)
-        if self._number == SECTIONS_MAX:
+        if self._number - self._before == SECTIONS_MAX:
             raise OutOfTurnError(f"{where}: more than {SECTIONS_MAX:,} sections in a turn: use several turns")
-        self._number += 1
+        self._number = max(self._number, self._before) + 1
         self._entry = Entry(where)
         # It runs in a place of its own, which its turn must not keep from it.
         self._lane.waits(+1)

@@ -6,6 +6,7 @@ acknowledged only once the stream has its END or ERROR, or nobody can read it an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -93,15 +94,27 @@ class StreamSteps(Steps):
             return of_result(None, envelope.content_type)
         context.resume_from = begun.written if method.resumable else 0
         course = Course(begun.written, begun.digests, resume=method.resumable)
+        self._yielded(course.seq)
         args, kwargs = arguments
         made = method.function(instance, *args, **kwargs)
         values = asynchronous(made, in_thread=method.run_in == "thread", slow=self._slow)
         self._host.waits(+1)
         try:
-            count = await self._production.run(values, course, lambda value: _chunk(value, envelope))
+            count = await self._production.run(values, course, self._encoding(envelope, course))
         finally:
             self._host.waits(-1)
         return of_result(count, envelope.content_type)
+
+    def _encoding(self, envelope: Envelope, course: Course) -> Callable[[object], Chunk]:
+        def encoded(value: object) -> Chunk:
+            self._yielded(course.seq + 1)
+            return _chunk(value, envelope)
+
+        return encoded
+
+    def _yielded(self, seq: int) -> None:
+        if self._sections is not None:
+            self._sections.yielded(seq)
 
     def _slow(self, seconds: float) -> None:
         if seconds > SLOW_SECONDS:

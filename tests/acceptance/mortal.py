@@ -17,6 +17,19 @@ class Mortal:
         for n in range(1, count + 1):
             yield n
 
+    written: int = 0
+
+    @method.options(resumable=True)
+    async def writing(self, count: int) -> AsyncIterator[int]:
+        for n in range(turn.current().resume_from + 1, count + 1):
+            async with turn():
+                self.written += 1
+            yield n
+
+    @method
+    def read(self) -> int:
+        return self.written
+
     @method
     async def moody(self, count: int) -> AsyncIterator[str]:
         for n in range(1, count + 1):

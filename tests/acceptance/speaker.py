@@ -72,6 +72,10 @@ class SpeakerRef(Ref):
         raise NotImplementedError
 
     @method
+    def counting(self, count: int) -> AsyncIterator[int]:
+        raise NotImplementedError
+
+    @method
     async def add(self, n: int) -> int:
         raise NotImplementedError
 
@@ -145,6 +149,13 @@ def speaker(stage: Stage) -> type:  # noqa: C901 - one actor of many small gener
         async def passing_on(self, other: str, count: int) -> AsyncIterator[int]:
             async for n in turn.current().ref(SpeakerRef, other).plainly(count):
                 yield n * 10
+
+        @method
+        async def counting(self, count: int) -> AsyncIterator[int]:
+            for _ in range(count):
+                async with turn():
+                    self.value += 1
+                yield self.value
 
         @method
         async def add(self, n: int) -> int:

@@ -56,17 +56,21 @@ async def test_a_killed_worker_costs_no_value_and_doubles_none(real: Deployment)
     system = await real.system()
     one = system.ref(MortalRef, "m1").with_options(timeout=HANG_SECONDS)
     steady, moody, resuming = one.steady(COUNT), one.moody(COUNT), one.resuming(COUNT)
+    writing = one.writing(COUNT)
     async with asyncio.timeout(HANG_SECONDS):
         async with process(real, "worker", "tests.acceptance.mortal"):
             seen = [await steady.__anext__() for _ in range(HALF)]
             first = [await moody.__anext__() for _ in range(HALF)]
             resumed = [await resuming.__anext__() for _ in range(HALF)]
+            wrote = [await writing.__anext__() for _ in range(HALF)]
         async with process(real, "worker", "tests.acceptance.mortal"):
             seen += [n async for n in steady]
             resumed += [text async for text in resuming]
+            wrote += [n async for n in writing]
+            assert await one.read() == COUNT
             with pytest.raises(StreamDivergedError, match="value 1 is not what it was"):
                 await moody
-    assert seen == list(range(1, COUNT + 1))
+    assert seen == wrote == list(range(1, COUNT + 1))
     assert [int(text.split()[0]) for text in resumed] == list(range(1, COUNT + 1))
     processes = [text.split()[2] for text in resumed]
     # Not run again from the start: what the first one had yielded stays its own.

@@ -241,6 +241,19 @@ async def test_a_generator_cannot_write_and_cannot_yield_what_cannot_travel(
         assert await one.add(0) == 0
 
 
+async def test_a_generator_writes_in_sections_which_are_commits_of_their_own(
+    deployment: Deployment, stage: Stage
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(speaker(stage)):
+        one = system.ref(SpeakerRef, "s1")
+        stream = one.counting(4)
+        assert await stream.__anext__() == 1
+        assert await one.add(10) >= 11
+        await stream
+        assert await one.add(0) == 14
+
+
 async def test_what_yields_is_streamed_and_what_does_not_is_asked(
     deployment: Deployment, stage: Stage
 ) -> None:
