@@ -19,6 +19,7 @@ from broker_actors.cli.flow_views import (
     shared_of,
     trail,
 )
+from broker_actors.cli.flow_wait import wait
 from broker_actors.cli.output import ERR, OUT, jsonable, printable, show_json, show_table
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import PlatformError
@@ -32,6 +33,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Look at durable flows where they lie in the store; complete what they wait for; cancel them.",
 )
+
+app.command()(wait)
 
 LISTED: Final = 100
 

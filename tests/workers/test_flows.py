@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from broker_actors import ActorSystem, Ref, Worker, actor
 from broker_actors.cli.app import app
 from broker_actors.flow import BaseNode, DurableFlow, Flow, Node, ParallelBatchNode, Wait
+from tests.workers.shell import HANG_SECONDS
 
 Run: TypeAlias = Callable[..., Awaitable[tuple[int, str, str]]]
+LOOK_SECONDS = 0.02
 Shared = dict[str, Any]
 
 
@@ -73,9 +75,10 @@ async def waiting(amqp_url: str, redis_url: str) -> AsyncIterator[TripRef]:
 
 
 async def _until(ref: TripRef, status: str) -> None:
-    # Nothing tells, so it is asked; the test's own timeout ends it.
-    while (await ref.status()).status.value != status:
-        pass
+    async with asyncio.timeout(HANG_SECONDS):
+        while (standing := await ref.status()).status.value != status:
+            assert not standing.status.has_ended, standing
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def test_a_flow_is_listed_shown_and_completed(run: Run, waiting: TripRef) -> None:
@@ -113,6 +116,14 @@ async def test_a_flow_is_cancelled_and_found_by_its_status(run: Run, waiting: Tr
     (found,) = json.loads(out)["flows"]
     assert (code, found["error"], found["at"]) == (0, "it rains", "Ask")
     assert await run("list", "Trip", "--status", "running") == (0, "", "no flows of Trip are running\n")
+
+
+async def test_a_script_can_wait_until_a_flow_has_come_to_rest(run: Run, waiting: TripRef) -> None:
+    assert await run("wait", "Trip", "t1") == (0, "waiting Trip/t1#Ask@3\n", "")
+    await waiting.complete("Ask", "sunny")
+    assert await run("wait", "Trip", "t1") == (0, "done\n", "")
+    code, _, err = await run("wait", "Trip", "t2", "--timeout", "0")
+    assert (code, err) == (2, "error: Trip/t2 was not started, after 0.0 seconds\n")
 
 
 async def test_what_is_no_flow_is_said(run: Run) -> None:

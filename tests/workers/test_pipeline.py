@@ -13,7 +13,7 @@ from broker_actors.actor.spec import spec_of
 from broker_actors.flow import Standing, Status
 from broker_actors.testing import actor_test
 from tests.crash.points import Scene
-from tests.crash.worker import HANG_SECONDS, Ward
+from tests.crash.worker import HANG_SECONDS, LOOK_SECONDS, Ward
 from workers.pipeline import Documents, DocumentsRef
 
 TEXT = (
@@ -124,11 +124,11 @@ async def test_a_worker_that_dies_at_every_node_costs_nothing(
 
 
 async def _ended(document: DocumentsRef) -> Standing:
-    """Return how it stands once it has ended. Nothing tells, so it is asked; who waits ends by a timeout."""
-    while True:
-        standing = await document.status()
-        if standing.status.has_ended:
-            return standing
+    """Return how it stands once it has ended."""
+    while not (standing := await document.status()).status.has_ended:
+        assert standing.status.goes_on, standing
+        await asyncio.sleep(LOOK_SECONDS)
+    return standing
 
 
 async def _die(ward: Ward, settings: Settings, spot: str, folder: Path, system: ActorSystem) -> None:

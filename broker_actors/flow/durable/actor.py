@@ -139,9 +139,10 @@ class DurableFlow:
             raise BusinessError("not_running", f"the flow is {self.run.status.value}")
         if visit and not (waits_here and visit == self.run.step):
             raise BusinessError("promise_over", f"the flow does not wait at {promise} any more")
+        accepted = node.accept(value)
         if name in self.run.arrived:
             raise BusinessError("already_completed", f"{name} was completed before")
-        self.run.arrived[name] = node.accept(value)
+        self.run.arrived[name] = accepted
         if waits_here:
             await self._me().advance.tell(self.run.step)
 
