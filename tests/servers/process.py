@@ -44,6 +44,11 @@ class Process:
         """Whether it has not ended, by itself or by us."""
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
     def wait_ready(self, is_ready: Callable[[], bool]) -> None:
         """Wait until *is_ready*, or end it.
 

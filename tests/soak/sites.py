@@ -1,0 +1,45 @@
+"""Where a soak happens: its servers."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.servers import RabbitServer, RedisServer
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Servers that belong to one soak alone.
+
+    Attributes:
+        brokers: the nodes, one or several of one cluster.
+        store: the Redis.
+        amqp_url: an empty virtual host, at the first node.
+        mutant: what every process of the soak is to be; empty for what it is.
+
+    """
+
+    brokers: tuple[RabbitServer, ...]
+    store: RedisServer
+    amqp_url: str
+    mutant: str = ""
+
+    @property
+    def broker_ports(self) -> list[int]:
+        """Where the nodes listen."""
+        return [broker.port for broker in self.brokers]
+
+    def repair(self) -> None:
+        """Bring every server back from whatever was done to it."""
+        for server in (*self.brokers, self.store):
+            server.repair()
+
+
+def site_of(stack: ExitStack, nodes: int, mutant: str = "") -> Site:
+    """Start servers that end with *stack*."""
+    if nodes != 1:
+        raise ValueError(f"nodes={nodes}")
+    broker = stack.enter_context(RabbitServer(in_memory=True))
+    store = stack.enter_context(RedisServer(in_memory=True))
+    return Site((broker,), store, broker.vhosts.create(), mutant)
