@@ -233,9 +233,8 @@ class Client:
         self._asked += 1
         envelope = self._numbered(call, deadline_ms, channel.name, str(self._asked))
         future = self._pending.add(envelope)
-        # The confirm is not awaited before the reply: only its failure matters, and the reply is better news.
-        publishing = self._publish(layout.route_to(call.address), envelope)
         try:
+            await self._send(layout.route_to(call.address), envelope, future)
             return await future
         except BaseException:
             self._unconfirmed += 1
@@ -243,7 +242,27 @@ class Client:
         finally:
             self._pending.remove(envelope.correlation_id)
             self._settle(envelope)
-            publishing.cancel()
+
+    async def _send(self, route: Route, envelope: Envelope, answer: asyncio.Future[Reply]) -> None:
+        """Publish *envelope*; return when it is confirmed, or answered, which is better news.
+
+        Not a task of its own: that would begin a loop pass later, and what is called next would
+        enter the broker first.
+        """
+        unanswered = asyncio.timeout(None)
+
+        def answered(_: object) -> None:
+            unanswered.reschedule(self._loop.time())
+
+        answer.add_done_callback(answered)
+        try:
+            async with unanswered:
+                await self._dispatch.publish(route, to_wire(envelope))
+        except TimeoutError:
+            if not unanswered.expired():
+                raise
+        finally:
+            answer.remove_done_callback(answered)
 
     def _publish(self, route: Route, envelope: Envelope) -> asyncio.Task[None]:
         task = asyncio.create_task(self._dispatch.publish(route, to_wire(envelope)))

@@ -46,6 +46,15 @@ async def test_a_tell_that_arrives_again_has_no_effect_also_in_another_worker(de
         assert await system.ref(CounterRef, "c1").get() == 3
 
 
+async def test_calls_made_together_run_in_the_order_in_which_they_were_made(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Counter):
+        counter = system.ref(CounterRef, "c1")
+        await counter.get()
+        calls = (counter.increment(1), counter.increment.tell(2), counter.increment(3), counter.get())
+        assert list(await asyncio.gather(*calls)) == [1, None, 6, 6]
+
+
 async def test_a_number_that_comes_late_is_no_duplicate(deployment: Deployment) -> None:
     system = await deployment.system()
     async with deployment.worker(Counter):

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tests.soak.faults import OF_CLUSTERS, Kind
@@ -29,7 +30,7 @@ def main() -> None:
         kinds=kinds,
     )
     with ExitStack() as stack:
-        site = site_of(stack, given.nodes, given.mutant)
+        site = replace(site_of(stack, given.nodes), mutant=given.mutant, verbose=given.verbose)
         report = asyncio.run(soak(plan, site, folder, _say))
     (folder / "report.json").write_text(report.json())
     sys.stdout.write(f"{report.json() if given.json else report.text()}\n")
@@ -54,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", type=Kind, action="append", help=f"kinds of faults: {', '.join(Kind)}")
     parser.add_argument("--mutant", default="", help="what every process is to be; see mutants.py")
     parser.add_argument("--folder", default="", help="for journals, logs and report.json")
+    parser.add_argument("--verbose", action="store_true", help="have workers log everything")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser.parse_args()
 

@@ -75,7 +75,7 @@ class Party:
 
     def words(self) -> Sequence[str]:
         """Return its module and arguments."""
-        return ("broker_actors.cli", "worker", "tests.soak.worker")
+        return ("broker_actors.cli", *(["-v"] if self._site.verbose else []), "worker", "tests.soak.worker")
 
     @property
     def url(self) -> str:

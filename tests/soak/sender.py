@@ -95,7 +95,14 @@ class Sender:
     async def _make(self, planned: Planned) -> bool:
         write, losses = self._journal.write, self._losses.count
         began = time.monotonic_ns()
-        facts = (planned.amount, planned.keeps_order, planned.is_bad, planned.may_fail, planned.tells, planned.plan)
+        facts = (
+            planned.amount,
+            planned.keeps_order,
+            planned.is_bad,
+            planned.may_fail,
+            planned.tells,
+            planned.plan,
+        )
         write("began", planned.name, planned.number, planned.actor, str(planned.way), began, *facts)
         tries, began_try = 0, began
         while True:

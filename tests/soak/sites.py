@@ -17,6 +17,7 @@ class Site:
         store: the Redis.
         amqp_url: an empty virtual host, at the first node.
         mutant: what every process of the soak is to be; empty for what it is.
+        verbose: whether workers say everything they do.
 
     """
 
@@ -24,6 +25,7 @@ class Site:
     store: RedisServer
     amqp_url: str
     mutant: str = ""
+    verbose: bool = False
 
     @property
     def broker_ports(self) -> list[int]:
@@ -36,10 +38,10 @@ class Site:
             server.repair()
 
 
-def site_of(stack: ExitStack, nodes: int, mutant: str = "") -> Site:
+def site_of(stack: ExitStack, nodes: int) -> Site:
     """Start servers that end with *stack*."""
     if nodes != 1:
         raise ValueError(f"nodes={nodes}")
     broker = stack.enter_context(RabbitServer(in_memory=True))
     store = stack.enter_context(RedisServer(in_memory=True))
-    return Site((broker,), store, broker.vhosts.create(), mutant)
+    return Site((broker,), store, broker.vhosts.create())
