@@ -10,7 +10,7 @@ PROCESSES := 2
 PARALLEL = -n $(PROCESSES) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check verify bench simulate clean servers verifiers
+.PHONY: help demo test check verify bench simulate soak clean servers verifiers
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -52,6 +52,11 @@ bench: $(VENV)/.dev servers ## Measure, beside raw aio-pika and raw aiormq
 SEEDS := 20000
 simulate: $(VENV)/.dev ## Run SEEDS=n simulated deployments in trouble, on all cores
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+# Replay one that failed: its seed is in its first line, so make soak MINUTES=10 ARGS="--seed N".
+MINUTES := 10
+soak: $(VENV)/.dev servers ## Run real workers on real servers for MINUTES=n while everything fails
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 clean: ## Remove the environment and the caches
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -12,6 +12,7 @@ from typing import Final
 SLOTS: Final = 12
 CALLS_PER_ACTOR: Final = 25
 BURST_MAX: Final = 12
+SLOW_SECONDS: Final = 0.2
 
 
 class Way(StrEnum):
@@ -99,6 +100,14 @@ class Drawing:
         slot = self._random.randrange(SLOTS)
         for _ in range(self._random.randint(1, BURST_MAX) if way is Way.TELL else 1):
             yield self._next(way, slot)
+
+    def slow_burst(self) -> Iterator[Planned]:
+        """Yield tells to one actor whose turns are slow, so that somebody is always in the midst of one."""
+        slot = self._random.randrange(SLOTS)
+        for _ in range(self._random.randint(1, BURST_MAX)):
+            planned = self._next(Way.TELL, slot)
+            planned.plan = [f"wait:{SLOW_SECONDS}"]
+            yield planned
 
     def _next(self, way: Way, slot: int) -> Planned:
         self._number += 1

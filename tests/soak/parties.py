@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).parents[2]
 HEARTBEAT_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.05
 #: What workers and senders say when they are.
-_READY: Final = "ready: "
+_READY: Final = b"ready: "
 
 
 class Party:
@@ -45,6 +45,8 @@ class Party:
         self._site = site
         self._folder = folder
         self._process: Process | None = None
+        #: Where the log of its last start begins.
+        self._log_begins = 0
         #: Whether something is being done to it.
         self.is_busy = False
 
@@ -71,6 +73,7 @@ class Party:
         if self._site.mutant:
             environment[MUTANT] = self._site.mutant
         command = [sys.executable, "-m", *self.words()]
+        self._log_begins = self.log.stat().st_size if self.log.exists() else 0
         self._process = await asyncio.to_thread(Process, command, environment, self._folder, self.log)
 
     def words(self) -> Sequence[str]:
@@ -102,10 +105,13 @@ class Party:
         return await holds(lambda: not self.is_running, timeout_seconds)
 
     async def ready(self, timeout_seconds: float) -> bool:
-        """Return whether it said that it is ready within that time."""
-        return await holds(
-            lambda: not self.is_running or _READY in self.log.read_text(errors="replace"), timeout_seconds
-        )
+        """Return whether it said since its last start, within that time, that it is ready."""
+        return await holds(lambda: not self.is_running or self._says(_READY), timeout_seconds)
+
+    def _says(self, text: bytes) -> bool:
+        with self.log.open("rb") as log:
+            log.seek(self._log_begins)
+            return text in log.read()
 
     @property
     def exit_code(self) -> int | None:

@@ -139,6 +139,8 @@ class Soak:
     async def _stop_workers(self) -> None:
         """Have every worker stop in order, so that what it still held is back in its queue."""
         for worker in self._workers:
+            if not await worker.ready(READY_SECONDS_MAX):
+                self._bad("hung", f"{worker.name} did not start again: {_tail(worker.log)}")
             worker.signal(signal.SIGTERM)
         for worker in self._workers:
             if not await worker.ended(WORKERS_SECONDS_MAX):

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -16,9 +17,11 @@ from broker_actors import ActorSystem, Settings
 from broker_actors.core.errors import ActorError, AskTimeoutError, PlatformError
 from broker_actors.core.events import ConnectionLost, Event, Trouble
 from tests.soak.actors import AccountRef
-from tests.soak.drawing import ASKS, KEYED, Drawing, Planned, Way
+from tests.soak.drawing import ASKS, KEYED, SLOW_SECONDS, Drawing, Planned, Way
 from tests.soak.journal import CALLS, Journal
 
+#: Callers of a sender whose calls are slow.
+SLOW_LINES: Final = 2
 ASK_SECONDS: Final = 8.0
 TELL_SECONDS: Final = 10.0
 #: How often a sender calls under the same key before it gives up, and how long it waits between.
@@ -84,6 +87,15 @@ class Sender:
         async with asyncio.TaskGroup() as callers:
             for _ in range(self._orders.lines):
                 callers.create_task(self._call())
+            for _ in range(SLOW_LINES):
+                callers.create_task(self._call_slowly())
+
+    async def _call_slowly(self) -> None:
+        while not self.stopping.is_set():
+            calls = [asyncio.create_task(self._make(planned)) for planned in self._drawing.slow_burst()]
+            await asyncio.gather(*calls)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), SLOW_SECONDS * len(calls))
 
     async def _call(self) -> None:
         while not self.stopping.is_set():
