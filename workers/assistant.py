@@ -16,7 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from broker_actors import BusinessError, Ref, Retry, actor, method
+from broker_actors import BusinessError, Ref, Retry, actor, method, turn
 
 #: Also for a prompt that was told, which nobody waits for.
 REPLY_SECONDS_MAX: Final = 120.0
@@ -77,10 +77,28 @@ class Assistant:
             BusinessError: `bad_prompt`.
 
         """
-        if not 0 < len(prompt) <= PROMPT_CHARACTERS_MAX:
-            raise BusinessError("bad_prompt", f"a prompt has 1 to {PROMPT_CHARACTERS_MAX} characters")
+        _check(prompt)
         async with asyncio.timeout(REPLY_SECONDS_MAX):
-            return "".join([token async for token in self._answer(prompt)])
+            text = "".join([token async for token in self._answer(prompt)])
+        self._remember(prompt, text)
+        return text
+
+    @method
+    async def tokens(self, prompt: str) -> AsyncGenerator[str, None]:
+        """Yield the reply to *prompt*, token by token.
+
+        Raises:
+            BusinessError: `bad_prompt`.
+
+        """
+        _check(prompt)
+        text = ""
+        async with aclosing(self._answer(prompt)) as tokens:
+            async for token in tokens:
+                text += token
+                yield token
+        async with turn():
+            self._remember(prompt, text)
 
     @method
     def conversation(self) -> list[Message]:
@@ -88,17 +106,24 @@ class Assistant:
         return self.messages
 
     async def _answer(self, prompt: str) -> AsyncGenerator[str, None]:
-        """Yield the tokens; remember the exchange once they are complete, as half of one is none."""
         asked = [*self.messages[2 - MESSAGES_MAX :], Message("user", prompt)]
-        text = ""
+        left = REPLY_CHARACTERS_MAX
         async with aclosing(self._source.stream(asked)) as tokens:
             async for token in tokens:
-                kept = token[: REPLY_CHARACTERS_MAX - len(text)]
-                text += kept
-                yield kept
-                if len(text) == REPLY_CHARACTERS_MAX:
+                yield token[:left]
+                left -= len(token)
+                if left <= 0:
                     break
-        self.messages = [*asked, Message("assistant", text)]
+
+    def _remember(self, prompt: str, reply: str) -> None:
+        """Keep the exchange, now that it is complete: half of one is none."""
+        latest = self.messages[2 - MESSAGES_MAX :]
+        self.messages = [*latest, Message("user", prompt), Message("assistant", reply)]
+
+
+def _check(prompt: str) -> None:
+    if not 0 < len(prompt) <= PROMPT_CHARACTERS_MAX:
+        raise BusinessError("bad_prompt", f"a prompt has 1 to {PROMPT_CHARACTERS_MAX} characters")
 
 
 class AssistantRef(Assistant, Ref):

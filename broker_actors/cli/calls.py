@@ -89,6 +89,9 @@ def stream(  # noqa: PLR0913 - each parameter is an argument or option of the co
     method: options.MethodName,
     args: options.Arguments = None,
     *,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long to wait for each value.")
+    ] = None,
     key: options.Key = None,
     as_json: options.AsJson = False,
     amqp: options.Amqp = None,
@@ -96,7 +99,8 @@ def stream(  # noqa: PLR0913 - each parameter is an argument or option of the co
 ) -> None:
     """Call a generator method of an actor and print what it yields, a line each, as it comes.
 
-    Actors that yield cannot be run yet: until then this says so, with exit code 2.
+    Stopping this (Ctrl-C) stops the generator, too. An error the actor answers with comes after
+    the values before it, on stderr; the exit code is 1 then, and 2 when a value takes too long.
 
     Example: broker-actors stream Assistant a1 tokens "Hello"
     """
@@ -104,7 +108,7 @@ def stream(  # noqa: PLR0913 - each parameter is an argument or option of the co
     async def call() -> None:
         positional, named = _checked(actor_type, actor_id, args or ())
         async with running.connect(amqp, redis) as system:
-            ref = system.ref(actor_type, actor_id).with_options(idempotency_key=key)
+            ref = system.ref(actor_type, actor_id).with_options(timeout=timeout, idempotency_key=key)
             async for value in UntypedRemote(method, target_of(ref)).stream(*positional, **named):
                 _show_value(value, as_json=as_json)
 

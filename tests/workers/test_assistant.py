@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker_actors import ActorSystem, AskTimeoutError, BusinessError, SystemFaultError
+from broker_actors.core.events import TurnEnded
 from broker_actors.testing import actor_test
 from tests.workers.shell import HANG_SECONDS, ROOT, worker
 from workers import assistant
@@ -86,6 +87,34 @@ async def test_a_conversation_goes_on_in_another_worker() -> None:
             Message("assistant", "2: you said still there?"),
         ]
         assert await kit.ref(AssistantRef, "bob").conversation() == []
+
+
+async def test_a_reply_can_be_had_token_by_token_and_is_remembered_once_it_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with actor_test(Assistant) as kit:
+        ada = kit.ref(AssistantRef, "ada")
+        assert [token async for token in ada.tokens("good morning")] == [
+            "1: ",
+            "you ",
+            "said ",
+            "good ",
+            "morning",
+        ]
+        async for _ in ada.tokens("never mind"):
+            break
+        await kit.wait_for(TurnEnded, lambda event: event.outcome == "cancelled")
+        assert [message.text for message in await ada.conversation()] == [
+            "good morning",
+            "1: you said good morning",
+        ]
+        with pytest.raises(BusinessError, match="1 to 4000"):
+            await ada.tokens("")
+        monkeypatch.setattr(Endless, "closed", 0)
+        use(Endless, monkeypatch)
+        bob = kit.ref(AssistantRef, "bob")
+        assert len("".join([token async for token in bob.tokens("go on")])) == assistant.REPLY_CHARACTERS_MAX
+    assert Endless.closed == 1
 
 
 async def test_a_prompt_can_be_told_and_its_reply_read_later() -> None:

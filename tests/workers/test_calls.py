@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from broker_actors import ActorSystem, Worker
 from broker_actors.cli.app import app
 from tests.workers.shell import HANG_SECONDS
+from workers.assistant import Assistant
 from workers.orders import Inventory, Notifier, Order, Payment
 
 Shell: TypeAlias = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -179,3 +180,23 @@ async def test_a_dead_letter_is_shown_by_how_its_id_begins(shell: Shell) -> None
 @pytest.mark.usefixtures("served")
 async def test_a_type_without_dead_letters_says_so(shell: Shell) -> None:
     assert await shell("dead", "list", "DemoOrder") == (0, "", "no dead letters of DemoOrder\n")
+
+
+async def test_what_a_generator_yields_is_a_line_each(
+    amqp_url: str, redis_url: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ASSISTANT_TOKENS", raising=False)
+    async with ActorSystem.connect(amqp_url, redis_url) as system, Worker(system, Assistant):
+        assert await shell("stream", "Assistant", "a1", "tokens", "hi you") == (
+            0,
+            "1: \nyou \nsaid \nhi \nyou\n",
+            "",
+        )
+        code, out, _ = await shell("stream", "Assistant", "a1", "tokens", "hi", "--json")
+        assert (code, [json.loads(line)["value"] for line in out.splitlines()][-1]) == (0, "hi")
+        code, out, err = await shell("stream", "Assistant", "a1", "tokens", "")
+        assert (code, out) == (1, "")
+        assert err.startswith("error: bad_prompt")
+        code, _, err = await shell("stream", "Assistant", "a1", "reply", "hi")
+        assert code == 1
+        assert "ask it instead of streaming it" in err

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from tests.workers.daemons import daemon
+from tests.workers.shell import ROOT
 
 LINES = """\
 ask Sleeper s1 nap 0
@@ -33,6 +34,11 @@ async def test_piped_asks_are_answered(sleeper: Path, tmp_path: Path) -> None:
     async with daemon("dev", "sleeper", cwd=sleeper, runtime=tmp_path, settings=elsewhere) as dev:
         assert await dev.type(LINES) == "1\n2\nfirst\n"
         assert await dev.ended() == 0
+
+
+async def test_what_a_generator_yields_is_a_line_each(tmp_path: Path) -> None:
+    async with daemon("dev", "workers.assistant", cwd=ROOT, runtime=tmp_path) as dev:
+        assert await dev.type("stream Assistant a1 tokens hi\n") == "1: \nyou \nsaid \nhi\n"
 
 
 async def test_an_error_is_one_line_and_does_not_end_it(sleeper: Path, tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.cli import arguments, running
 from broker_actors.cli.output import ERR, OUT, jsonable, printable
 from broker_actors.core.address import check_id
-from broker_actors.core.errors import BrokerActorsError, ConfigurationError
+from broker_actors.core.errors import BrokerActorsError, ConfigurationError, Plain
 
 USAGE = """\
 ask TYPE ID METHOD [ARG|NAME=ARG]...   call a method and print what it answers
 tell TYPE ID METHOD [ARG|NAME=ARG]...  send the call one way
+stream TYPE ID METHOD [ARG|NAME=ARG]... print what a generator yields, a line each
 help                                   this, and what there is to call
 quit                                   stop (so does Ctrl-D)
 Arguments are JSON, or text if they are not: 5, true, '[1, 2]', hello, sku=tea."""
@@ -39,13 +40,13 @@ class Shell:
                     return False
                 case ["help"]:
                     self._help()
-                case ["ask" | "tell" as verb, actor_type, actor_id, method, *words]:
+                case ["ask" | "tell" | "stream" as verb, actor_type, actor_id, method, *words]:
                     await self._call(verb, (actor_type, actor_id, method), words)
-                case ["ask" | "tell" as verb, *_]:
+                case ["ask" | "tell" | "stream" as verb, *_]:
                     raise ConfigurationError(f"{verb} takes TYPE ID METHOD and arguments")
                 case words:
                     if words:
-                        raise ConfigurationError(f"{words[0]!r} is none of ask, tell, help, quit")
+                        raise ConfigurationError(f"{words[0]!r} is none of ask, tell, stream, help, quit")
         except BrokerActorsError as error:
             _complain(running.in_one_line(error))
         except ValueError as error:
@@ -62,8 +63,11 @@ class Shell:
             # Not `getattr(ref, method)`: the actor may well have a method called `address`.
             await UntypedRemote(method, target_of(ref)).tell(*args, **kwargs)
             return
-        plain = jsonable(await ref.call(method, *args, **kwargs))
-        OUT.out(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False), highlight=False)
+        if verb == "stream":
+            async for value in UntypedRemote(method, target_of(ref)).stream(*args, **kwargs):
+                _show(value)
+            return
+        _show(await ref.call(method, *args, **kwargs))
 
     def _check(self, actor_type: str, method: str) -> None:
         """Refuse what no worker knows: in a deployment it would wait for one that does."""
@@ -82,6 +86,11 @@ class Shell:
             for name, method in spec.methods.items():
                 parameters = list(inspect.signature(method.function).parameters.values())[1:]
                 OUT.print(f"  {name}({', '.join(str(parameter) for parameter in parameters)})")
+
+
+def _show(value: Plain) -> None:
+    plain = jsonable(value)
+    OUT.out(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False), highlight=False)
 
 
 def _complain(text: str) -> None:
