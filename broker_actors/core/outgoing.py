@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import cast
+from typing import Final, cast
 
 from broker_actors.core import codec, delay, topology
 from broker_actors.core.errors import Plain, UndecodableError
 from broker_actors.core.topology import Layout, Route
-from broker_actors.core.wire import BODY_BYTES_MAX, WireMessage, text
+from broker_actors.core.wire import BODY_BYTES_MAX, HeaderValue, WireMessage, text, whole
+
+#: Items of one outbox that the broker has not taken yet. Retries and dead letters may exceed it.
+OUTBOX_ITEMS_MAX: Final = 1_000
+#: Incarnation and number. No packed item begins with a hexadecimal digit.
+_MARK: Final = re.compile(rb"([0-9a-f]{1,32}):([1-9][0-9]{0,18}):")
 
 
 class Destination(StrEnum):
@@ -41,6 +47,47 @@ class Outgoing:
         """The actor type it belongs to: of the mailbox it came from, for a letter nobody could read."""
         return text(self.message.headers, "ba-route") or text(self.message.headers, "ba-type")
 
+    @property
+    def target(self) -> str:
+        """Whose mailbox it goes to, `Counter/c1`; empty for what waits or is dead."""
+        if self.destination is not Destination.MAILBOX:
+            return ""
+        headers = self.message.headers
+        return f"{text(headers, 'ba-type')}/{text(headers, 'ba-id')}"
+
+    @property
+    def sender(self) -> str:
+        """The sender incarnation that numbered it; empty if it has no number."""
+        headers = self.message.headers
+        return text(headers, "ba-sender") if whole(headers, "ba-seq", 0) else ""
+
+    @property
+    def seq(self) -> int:
+        """Its number among this sender's to its target; 0 for none."""
+        return whole(self.message.headers, "ba-seq", 0)
+
+    def with_low(self, low: int) -> Outgoing:
+        """Return this with the lowest number that has not left yet."""
+        return self._with({"ba-low": low})
+
+    def marked(self, by: bytes) -> Outgoing:
+        """Return this numbered by the mark *by*; as it is for an empty one.
+
+        Raises:
+            UndecodableError: it is no mark.
+
+        """
+        if not by:
+            return self
+        if (found := _MARK.fullmatch(by)) is None:
+            raise UndecodableError(f"not the mark of an outgoing message: {by!r:.80}")
+        sender = f"{text(self.message.headers, 'ba-sender')}#{found[1].decode()}"
+        seq = int(found[2])
+        return self._with({"ba-sender": sender, "ba-seq": seq, "ba-low": seq})
+
+    def _with(self, headers: Mapping[str, HeaderValue]) -> Outgoing:
+        return replace(self, message=replace(self.message, headers={**self.message.headers, **headers}))
+
     def route(self, layout: Layout | None, now_ms: int) -> Route:
         """Return where to publish it now.
 
@@ -63,6 +110,11 @@ class Outgoing:
                 return Route(topology.ACTORS, layout.key_of(text(self.message.headers, "ba-id")))
 
 
+def mark(incarnation: str, seq: int) -> bytes:
+    """Return what a store keeps before a numbered item: it is the store that gives the number."""
+    return f"{incarnation}:{seq}:".encode()
+
+
 def pack(item: Outgoing) -> bytes:
     """Return *item* as the bytes an outbox keeps."""
     message = item.message
@@ -82,13 +134,19 @@ def pack(item: Outgoing) -> bytes:
 
 
 def unpack(data: bytes) -> Outgoing:
-    """Return the item in *data*.
+    """Return the item in *data*, with its number if a mark is before it.
 
     Raises:
         UndecodableError: it is not one.
         PayloadTooLargeError: it is over its limit.
 
     """
+    found = _MARK.match(data)
+    by = found[0] if found else b""
+    return _unpack(data[len(by) :]).marked(by)
+
+
+def _unpack(data: bytes) -> Outgoing:
     match codec.decode(data, bytes_max=2 * BODY_BYTES_MAX):
         case [
             str(destination),

@@ -89,7 +89,17 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """State, dedup record and outbox are durable, in one write."""
+    """State, dedup record and outbox are durable, in one write.
+
+    Attributes:
+        marks: by what each outbox item is numbered; see `outgoing.mark`. Empty for one without a number,
+            None for one that has left the outbox since. Empty altogether if no item is numbered.
+        pending: how many items the outbox holds.
+
+    """
+
+    marks: tuple[bytes | None, ...] = field(default=(), compare=False)
+    pending: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.listing import Summary
+from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import ParkingChange, Parkings, ParkingSize
 from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.suspensions import SuspensionChange, Suspensions
@@ -130,6 +131,7 @@ class Commit:
         parking: what happens to the actor's parking; None for nothing.
         suspension: whether the actor is suspended from now on; None for no change.
         section: how far an interleaved turn is; None for no news of that.
+        numbers: how outbox items are numbered; None if none is.
 
     """
 
@@ -142,12 +144,13 @@ class Commit:
     parking: ParkingChange | None = None
     suspension: SuspensionChange | None = None
     section: SectionMark | None = None
+    numbers: OutboxNumbers | None = None
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; it is a fence check otherwise."""
         parts = (self.state, self.record, self.acceptance, self.parking, self.suspension, self.section)
-        return bool(self.outbox) or any(part is not None for part in parts)
+        return bool(self.outbox) or any(part is not None for part in (*parts, self.numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +287,9 @@ class Store(Parkings, Suspensions, Protocol):
         leaves the version; like any other, it is fenced at a stale version.
 
         A store whose version is below the claim's has lost commits it had answered.
+
+        A numbered item is kept with its mark before it, and the marks are in the answer. A number
+        is used once, whatever becomes of the item.
 
         Sending the same commit again after a lost answer, before the next one, returns what
         it returned, or would have; sent again later it is fenced. Commits of one loop pass leave together.

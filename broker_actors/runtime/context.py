@@ -16,9 +16,10 @@ from broker_actors.core import body
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
-from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.core.outgoing import OUTBOX_ITEMS_MAX, Destination, Outgoing
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values
 from broker_actors.runtime.awaiting import AwaitedValues
+from broker_actors.runtime.ledger import Ledger
 from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
 
@@ -36,12 +37,13 @@ class TurnContext:
         envelope: Envelope,
         services: Services,
         *,
-        epoch: int,
+        ledger: Ledger,
         waiting: Callable[[int], None],
         sections: Sections | None = None,
     ) -> None:
         self._envelope = envelope
         self._services = services
+        self._outbox = ledger.outbox
         self._waiting = waiting
         self._sections = sections
         self._nonce = services.clock.token()
@@ -53,7 +55,7 @@ class TurnContext:
         self.outgoing: list[Outgoing] = []
         self._recording = self.outgoing
         #: The fencing token, to pass on to outside systems that can check it.
-        self.epoch = epoch
+        self.epoch = ledger.epoch
         #: How many values of a resumable generator an earlier run has written.
         self.resume_from = 0
         #: Whether the run is over; nothing can be recorded after that.
@@ -126,7 +128,8 @@ class TurnContext:
         """Record *call*; it leaves after the commit. See `ports.calling.Caller`.
 
         Raises:
-            MailboxFullError: the turn has recorded 1,000 already, or 8 MiB of them.
+            MailboxFullError: the turn has recorded 1,000 already, or 8 MiB of them, or the broker has
+                not taken as many of earlier turns.
             UnknownActorTypeError: nobody has declared the type; known now, and not after the commit.
 
         """
@@ -134,6 +137,8 @@ class TurnContext:
         await self._services.dispatch.layout(call.address.type, call.declared)
         now_ms = self._services.clock.now_ms()
         expires = call.options.expires_seconds
+        # What waits in the delay levels has no place in the order of the others.
+        is_numbered = self._outbox.numbers and delay_seconds <= 0
         envelope = Envelope(
             call.address,
             call.method,
@@ -144,7 +149,8 @@ class TurnContext:
                 simplify=call.simplify,
             ),
             call.options.content_type or self._envelope.content_type,
-            key=call.options.idempotency_key or f"o:{self._nonce}:{self._told}",
+            sender=str(self.address) if is_numbered else "",
+            key=call.options.idempotency_key or ("" if is_numbered else f"o:{self._nonce}:{self._told}"),
             deadline_ms=0 if expires is None else now_ms + max(1, round(expires * 1000)),
             sent_seconds=now_ms // 1000,
         )
@@ -153,6 +159,12 @@ class TurnContext:
             text = (
                 f"a turn of {self.address} sends more than {OUTGOING_MAX} tells "
                 f"or {OUTGOING_BYTES_MAX} bytes: spread them over several turns"
+            )
+            raise MailboxFullError(text)
+        if len(self._recording) >= (room := self._outbox.room):
+            text = (
+                f"the broker has yet to take {OUTBOX_ITEMS_MAX - room} messages that {self.address} sent: "
+                "is the mailbox of one of its targets full? See broker-actors actors show"
             )
             raise MailboxFullError(text)
         due_ms = now_ms + round(delay_seconds * 1000) if delay_seconds > 0 else 0

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from broker_actors.actor.spec import ActorSpec, actor, spec_of
 from broker_actors.core.address import Address
-from broker_actors.core.errors import PlatformError, UndecodableError
+from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import StoreRolledBack, Trouble
-from broker_actors.core.outgoing import unpack
+from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Claim
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
+from broker_actors.runtime.leftovers import send_leftovers
+from broker_actors.runtime.outbox import StoreOutbox
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.shared_ledger import SharedLedger
 
@@ -50,6 +52,14 @@ class Passivate:
     if_idle: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """How many commits of an actor were known here, and whether it was said that the store has fewer."""
+
+    version: int
+    is_told: bool = False
+
+
 class Directory:
     """Activations by address."""
 
@@ -59,8 +69,8 @@ class Directory:
         self._residents_max = residents_max
         self._live: dict[Address, Activation] = {}
         self._claiming: dict[Address, asyncio.Event] = {}
-        #: How many commits were known of actors that were live here, the latest last.
-        self._versions: dict[Address, int] = {}
+        #: What was known of actors that were live here, the latest last.
+        self._known: dict[Address, _Known] = {}
 
     def __len__(self) -> int:
         """How many actors are live."""
@@ -137,15 +147,13 @@ class Directory:
     async def _claim(self, address: Address, mailbox: str) -> Activation:
         spec = self._specs.get(address.type) or _UNKNOWN
         if not spec.durable:
-            return Activation(address, spec, NoLedger(), None, mailbox)
+            return Activation(address, spec, NoLedger(self._services.dispatch), None, mailbox)
         claim = await self._services.store.claim(address, self._services.clock.token())
-        known = self._versions.pop(address, 0)
-        if claim.version < known:
-            self._services.observer.observe(StoreRolledBack(address, known, claim.version))
-        if claim.outbox:
-            await self._dispatch_leftovers(claim)
-        services = self._services
-        ledger: Ledger = StoreLedger(services.store, claim, services.clock, services.observer)
+        backlog = await self._dispatch_leftovers(claim)
+        outbox = StoreOutbox(self._services, address, backlog)
+        stored = StoreLedger(self._services, claim, outbox)
+        await self._compare(claim, stored)
+        ledger: Ledger = stored
         if spec.interleaves:
             ledger = SharedLedger(ledger)
         return Activation(address, spec, ledger, claim.state, mailbox)
@@ -156,21 +164,29 @@ class Directory:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's hook may raise anything; the actor leaves
             self._services.observer.observe(Trouble(f"deactivate of {activation.address}", repr(error)))
 
-    def _remember(self, activation: Activation) -> None:
-        if not activation.ledger.version:
-            return
-        self._versions.pop(activation.address, None)
-        self._versions[activation.address] = activation.ledger.version
-        if len(self._versions) > VERSIONS_MAX:
-            del self._versions[next(iter(self._versions))]
+    async def _compare(self, claim: Claim, ledger: StoreLedger) -> None:
+        """Say that the store has gone back, if it has, and let the actor become a new sender.
 
-    async def _dispatch_leftovers(self, claim: Claim) -> None:
+        What it sent before has numbers that it would give again, to something else.
+        """
+        known = self._known.get(claim.address, _Known(0))
+        if claim.version < known.version:
+            if not known.is_told:
+                event = StoreRolledBack(claim.address, known.version, claim.version)
+                self._services.observer.observe(event)
+                self._known[claim.address] = replace(known, is_told=True)
+            await ledger.renew()
+        self._known.pop(claim.address, None)
+
+    def _remember(self, activation: Activation) -> None:
+        ledger = activation.ledger
+        if not ledger.version:
+            return
+        self._known.pop(activation.address, None)
+        self._known[activation.address] = _Known(ledger.version, is_told=ledger.rolled_back)
+        if len(self._known) > VERSIONS_MAX:
+            del self._known[next(iter(self._known))]
+
+    async def _dispatch_leftovers(self, claim: Claim) -> Backlog:
         """Send what a predecessor committed and did not get confirmed, before anything newer."""
-        for key, data in claim.outbox.items():
-            try:
-                await self._services.dispatch.send(unpack(data))
-            except (PlatformError, UndecodableError) as error:
-                # It stays in the outbox; the relay tries again.
-                self._services.observer.observe(Trouble(f"outbox of {claim.address}", str(error)))
-                continue
-            await self._services.store.dispatched(claim.address, [key])
+        return await send_leftovers(self._services, claim.address, claim.outbox)

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from broker_actors.core.envelope import Envelope
+from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.events import StoreRolledBack
+from broker_actors.core.outgoing import Outgoing, pack
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
-from broker_actors.ports.clock import Clock
-from broker_actors.ports.observer import Observer
+from broker_actors.dispatch import Dispatch
+from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.sections import SectionMark
-from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
+from broker_actors.ports.store import Claim, Commit, KeyedRecord
 from broker_actors.runtime.numbers import Numbers
+from broker_actors.runtime.outbox import DirectOutbox, Outbox, StoreOutbox
+from broker_actors.runtime.services import Services
+
+#: Enough to tell the incarnations of one actor apart, for ever.
+INCARNATION_CHARACTERS: Final = 16
 
 Found = Fresh | Duplicate | Conflict | Unknowable
 
@@ -35,6 +42,7 @@ class Outcome:
         outbox: encoded outgoing items, in order.
         retention_seconds: how long both replies are kept.
         section: what is to be remembered of the turn's sections; None for nothing new.
+        targets: whom each of the items is for; empty for one that gets no number.
 
     """
 
@@ -45,6 +53,7 @@ class Outcome:
     outbox: Sequence[bytes]
     retention_seconds: int
     section: SectionMark | None = None
+    targets: Sequence[str] = ()
 
 
 class Ledger(Protocol):
@@ -65,6 +74,16 @@ class Ledger(Protocol):
         """How many commits this activation knows of; 0 without a store."""
         ...
 
+    @property
+    def rolled_back(self) -> bool:
+        """Whether it was said that the store had lost commits this activation knows of."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where what is committed goes."""
+        ...
+
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether the keyed or numbered *envelope* has run."""
         ...
@@ -78,13 +97,9 @@ class Ledger(Protocol):
         ...
 
     async def commit_section(
-        self, mark: SectionMark, state: bytes | None, outbox: Sequence[bytes]
+        self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
     ) -> Committed | Fenced:
         """Make a section durable: its number, its state if not None, and what it sends."""
-        ...
-
-    async def dispatched(self, version: int, indices: Sequence[int]) -> None:
-        """Forget these outbox items of the commit that made *version*."""
         ...
 
     def close(self, envelope: Envelope) -> None:
@@ -95,14 +110,18 @@ class Ledger(Protocol):
 class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
-    __slots__ = ("_claim", "_clock", "_numbers", "_observer", "_store")
+    __slots__ = ("_claim", "_clock", "_numbers", "_observer", "_store", "outbox", "rolled_back")
 
-    def __init__(self, store: Store, claim: Claim, clock: Clock, observer: Observer) -> None:
-        self._store = store
+    def __init__(self, services: Services, claim: Claim, outbox: StoreOutbox) -> None:
+        self._store = services.store
         self._claim = claim
-        self._clock = clock
-        self._observer = observer
-        self._numbers = Numbers(store, claim)
+        self._clock = services.clock
+        self._observer = services.observer
+        self._numbers = Numbers(services.store, claim)
+        #: Where what is committed goes.
+        self.outbox = outbox
+        #: Whether it was said that the store had lost commits this activation knows of.
+        self.rolled_back = False
 
     @property
     def epoch(self) -> int:
@@ -144,6 +163,7 @@ class StoreLedger:
             outcome.outbox,
             await self._numbers.acceptance(envelope, answer, retention_seconds, self._clock.now_ms()),
             section=outcome.section,
+            numbers=self._outbox_numbers(outcome.targets) if any(outcome.targets) else None,
         )
         return await self._written(commit)
 
@@ -152,23 +172,46 @@ class StoreLedger:
         return await self._store.sections(self._claim.address, turn)
 
     async def commit_section(
-        self, mark: SectionMark, state: bytes | None, outbox: Sequence[bytes]
+        self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
     ) -> Committed | Fenced:
         """Write a section if this claim still holds; raises `StoreUnavailableError`."""
-        return await self._written(
-            Commit(self._claim, self._clock.token(), state, outbox=outbox, section=mark)
+        targets, outbox = [tell.target for tell in tells], [pack(tell) for tell in tells]
+        commit = Commit(
+            *(self._claim, self._clock.token(), state),
+            outbox=outbox,
+            section=mark,
+            numbers=self._outbox_numbers(targets) if any(targets) else None,
         )
+        return await self._written(commit)
 
     async def _written(self, commit: Commit) -> Committed | Fenced:
         result = await self._store.commit(commit)
         match result:
-            case Committed():
-                self._committed(commit)
+            case Committed(pending=pending):
+                self._committed(commit, pending)
             case Fenced(version=found):
                 self._fenced(found)
         return result
 
-    def _committed(self, commit: Commit) -> None:
+    async def renew(self) -> None:
+        """Let the actor number what it sends as somebody else: it may have used its numbers before.
+
+        Raises:
+            StoreUnavailableError: nobody knows whether it does now.
+
+        """
+        commit = Commit(self._claim, self._clock.token(), numbers=self._outbox_numbers((), renew=True))
+        match await self._store.commit(commit):
+            case Committed(pending=pending):
+                self._committed(commit, pending)
+            case Fenced():
+                raise StoreUnavailableError(f"{self._claim.address} was claimed by somebody else meanwhile")
+
+    def _outbox_numbers(self, targets: Sequence[str], *, renew: bool = False) -> OutboxNumbers:
+        return OutboxNumbers(self._clock.token()[:INCARNATION_CHARACTERS], targets, renew)
+
+    def _committed(self, commit: Commit, pending: int) -> None:
+        self.outbox.committed(pending)
         if commit.writes:
             self._claim = replace(self._claim, version=self._claim.version + 1)
         if commit.acceptance is not None:
@@ -176,14 +219,9 @@ class StoreLedger:
 
     def _fenced(self, found: int) -> None:
         known = self._claim.version
-        if found < known:
+        if found < known and not self.rolled_back:
             self._observer.observe(StoreRolledBack(self._claim.address, known, found))
-            # Said once: who claims the actor next starts from what there is.
-            self._claim = replace(self._claim, version=found)
-
-    async def dispatched(self, version: int, indices: Sequence[int]) -> None:
-        """Forget these items of one commit; raises `StoreUnavailableError`."""
-        await self._store.dispatched(self._claim.address, [OutboxKey(version, index) for index in indices])
+            self.rolled_back = True
 
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run."""
@@ -193,11 +231,16 @@ class StoreLedger:
 class NoLedger:
     """`at_least_once`: no store round trip, no durable state, no dedup."""
 
-    __slots__ = ()
+    __slots__ = ("outbox",)
 
     epoch = 0
     nonce = ""
     version = 0
+    rolled_back = False
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        #: Where what a turn sends goes.
+        self.outbox = DirectOutbox(dispatch)
 
     async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape
         """Return `Fresh`: nothing is remembered."""
@@ -215,13 +258,10 @@ class NoLedger:
         self,
         mark: SectionMark,  # noqa: ARG002 - the protocol's shape
         state: bytes | None,  # noqa: ARG002 - the protocol's shape
-        outbox: Sequence[bytes],  # noqa: ARG002 - the protocol's shape
+        tells: Sequence[Outgoing],  # noqa: ARG002 - the protocol's shape
     ) -> Committed | Fenced:
         """Return `Committed`: nothing is written."""
         return Committed()
-
-    async def dispatched(self, version: int, indices: Sequence[int]) -> None:
-        """Do nothing: there is no outbox."""
 
     def close(self, envelope: Envelope) -> None:
         """Do nothing: nothing is remembered."""

@@ -17,11 +17,13 @@ from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, from_wire, to_wire
 from broker_actors.core.errors import PlatformError, UnknownActorTypeError, UnroutableError, describe
 from broker_actors.core.events import Trouble
-from broker_actors.core.outgoing import Destination, Outgoing, unpack
+from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.retry import UNKNOWN_TARGET
 from broker_actors.core.wire import whole
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.arrival import Subscription
+from broker_actors.runtime.leftovers import send_leftovers
+from broker_actors.runtime.outbox import LEFTOVER_SECONDS
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.strays import PASSING, bury
 
@@ -33,8 +35,6 @@ WAIT_SECONDS_MIN: Final = 1.0
 RELAYED: Final = "ba-relayed"
 #: A message found this much before its time waits again: the delay levels hold eight and a half years.
 EARLY_MS_MAX: Final = 1_500
-#: How old an outbox item must be before the relay, and not its own turn, sends it.
-LEFTOVER_SECONDS: Final = 10.0
 SWEEP_SECONDS: Final = 5.0
 MAILBOXES: Final = (topology.DUE, topology.UNROUTABLE)
 
@@ -58,17 +58,16 @@ class Relay:
     def lost(self, subscription: Subscription) -> None:
         """Do nothing: what is under way may end or not, it is delivered again."""
 
-    async def sweep(self, actor_type: str) -> int:
-        """Send what crashed workers committed and never sent; return how many messages.
+    async def sweep(self, actor_type: str) -> None:
+        """Send what crashed workers committed and never sent.
 
         Raises:
             PlatformError: the store did not answer.
 
         """
-        store, sent = self._services.store, 0
+        store = self._services.store
         for address in await store.undispatched(actor_type, older_than_seconds=LEFTOVER_SECONDS):
-            sent += await self._send_leftovers(address)
-        return sent
+            await self._send_leftovers(address)
 
     async def close(self) -> None:
         """Cancel what is under way: it is delivered again."""
@@ -142,17 +141,14 @@ class Relay:
             message = replace(message, headers={**message.headers, RELAYED: refusals})
         await self._services.dispatch.send(Outgoing(Destination.DELAY, message, due_ms))
 
-    async def _send_leftovers(self, address: Address) -> int:
-        store, sent = self._services.store, 0
-        for key, data in (await store.outbox(address)).items():
-            try:
-                await self._services.dispatch.send(unpack(data))
-            except PlatformError as error:
-                self._observe(f"outbox of {address}", error)
-                continue
-            await store.dispatched(address, [key])
-            sent += 1
-        return sent
+    async def _send_leftovers(self, address: Address) -> None:
+        outbox = await self._services.store.outbox(address)
+        await send_leftovers(self._services, address, outbox, is_due=self._is_due)
+
+    def _is_due(self, item: Outgoing) -> bool:
+        # Its own turn is about to send what is young. The clock of whoever sent it may be anywhere.
+        age_seconds = self._services.clock.now_ms() // 1000 - item.message.timestamp_seconds
+        return not item.seq or not 0 <= age_seconds < LEFTOVER_SECONDS
 
     def _observe(self, where: str, error: Exception) -> None:
         text = str(error) if isinstance(error, PlatformError) else repr(error)

@@ -19,9 +19,9 @@ from broker_actors.core import turn as t
 from broker_actors.core.address import Address
 from broker_actors.core.errors import ConfigurationError, OutOfTurnError, PlatformError
 from broker_actors.core.events import Trouble
-from broker_actors.core.outgoing import Outgoing, pack
+from broker_actors.core.outgoing import Outgoing
 from broker_actors.ports.sections import SectionMark
-from broker_actors.runtime.sending import send
+from broker_actors.runtime.outbox import numbered
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
 
@@ -205,7 +205,7 @@ class Sections:
     async def _write(self, mark: SectionMark, state: bytes | None, tells: list[Outgoing]) -> None:
         snapshot, ledger = self._snapshot, self._snapshot.ledger
         try:
-            result = await ledger.commit_section(mark, state, [pack(tell) for tell in tells])
+            result = await ledger.commit_section(mark, state, tells)
         except (PlatformError, asyncio.CancelledError):
             self._lose(t.Lost())
             raise
@@ -217,7 +217,7 @@ class Sections:
         version = ledger.version
         snapshot.publish(state)
         try:
-            await send(tells, version, ledger, self._services.dispatch)
+            await ledger.outbox.send(version, numbered(tells, result.marks))
         except PlatformError as error:
             # They are in the outbox, from where the relay sends them.
             self._services.observer.observe(Trouble(f"dispatch of {snapshot.address}", str(error)))

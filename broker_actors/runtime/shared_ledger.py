@@ -10,9 +10,11 @@ import asyncio
 from collections.abc import Sequence
 
 from broker_actors.core.envelope import Envelope
+from broker_actors.core.outgoing import Outgoing
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.ledger import Found, Ledger, Outcome
+from broker_actors.runtime.outbox import Outbox
 
 
 class SharedLedger:
@@ -39,6 +41,16 @@ class SharedLedger:
         """How many commits this activation knows of."""
         return self._inner.version
 
+    @property
+    def rolled_back(self) -> bool:
+        """Whether it was said that the store had lost commits this activation knows of."""
+        return self._inner.rolled_back
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where what is committed goes."""
+        return self._inner.outbox
+
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether *envelope* has run; raises `StoreUnavailableError`."""
         return await self._inner.look_up(envelope)
@@ -53,15 +65,11 @@ class SharedLedger:
         return await self._inner.sections(turn)
 
     async def commit_section(
-        self, mark: SectionMark, state: bytes | None, outbox: Sequence[bytes]
+        self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
     ) -> Committed | Fenced:
         """Write a section when it is its turn; raises `StoreUnavailableError`."""
         async with self._writing:
-            return await self._inner.commit_section(mark, state, outbox)
-
-    async def dispatched(self, version: int, indices: Sequence[int]) -> None:
-        """Forget these items of one commit; raises `StoreUnavailableError`."""
-        await self._inner.dispatched(version, indices)
+            return await self._inner.commit_section(mark, state, tells)
 
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run."""

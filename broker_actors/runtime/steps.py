@@ -34,8 +34,8 @@ from broker_actors.runtime.context import TurnContext
 from broker_actors.runtime.interruption import TurnInterruptedError
 from broker_actors.runtime.invoke import failure_of, invoke
 from broker_actors.runtime.ledger import Outcome
+from broker_actors.runtime.outbox import numbered
 from broker_actors.runtime.sections import Lane, Sections
-from broker_actors.runtime.sending import send
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
 from broker_actors.runtime.suspects import Trial
@@ -79,7 +79,8 @@ class Steps:
         self._host = host
         self._context: TurnContext | None = None
         self._state: bytes | None = None
-        self._outgoing: list[Outgoing] = []
+        #: What is to be sent, and its index in the commit.
+        self._outgoing: list[tuple[int, Outgoing]] = []
         self._version = 0
         self._sections: Sections | None = None
 
@@ -139,17 +140,16 @@ class Steps:
             self._activation.roll_back()
             self._state = None
         own = self._context.outgoing if self._context is not None and commit.keep else []
-        self._outgoing = [*own, *commit.outgoing]
+        outgoing = [*own, *commit.outgoing]
         spec, ledger = self._activation.spec, self._activation.ledger
-        outbox = [pack(item) for item in self._outgoing] if spec.durable else ()
+        outbox = [pack(item) for item in outgoing] if spec.durable else ()
+        # What the protocol sends has a key, or is a dead letter.
+        targets = [item.target for item in own] + [""] * len(commit.outgoing)
         outcome = Outcome(
-            self._arrival.envelope,
-            self._state,
-            commit.reply,
-            commit.answer,
-            outbox,
+            *(self._arrival.envelope, self._state, commit.reply, commit.answer, outbox),
             self._retention_seconds,
             self._sections_over(commit),
+            targets,
         )
         try:
             result = await ledger.commit(outcome)
@@ -159,14 +159,17 @@ class Steps:
             # Read at once: turns that overlap this one commit, too.
             self._version = ledger.version
             self._activation.committed(self._state)
+            self._outgoing = numbered(outgoing, result.marks)
         else:
             self._trial.fenced()
         return result
 
     async def dispatch(self) -> t.Event:
         """Publish what the turn sends, in order and without waiting between."""
+        if not self._outgoing:
+            return t.Sent()
         try:
-            await send(self._outgoing, self._version, self._activation.ledger, self._services.dispatch)
+            await self._activation.ledger.outbox.send(self._version, self._outgoing)
         except (BrokerUnavailableError, StoreUnavailableError, MailboxFullError) as error:
             return self._lost("dispatch", error)
         except PlatformError as error:
@@ -229,8 +232,8 @@ class Steps:
         return self._activation.spec.options.key_retention_seconds
 
     def _context_of(self, envelope: Envelope, sections: Sections | None) -> TurnContext:
-        epoch = self._activation.ledger.epoch
-        return TurnContext(envelope, self._services, epoch=epoch, waiting=self._waits, sections=sections)
+        ledger = self._activation.ledger
+        return TurnContext(envelope, self._services, ledger=ledger, waiting=self._waits, sections=sections)
 
     async def _result(self, envelope: Envelope, _context: TurnContext) -> Reply:
         return await invoke(self._activation, envelope, self._services)

@@ -18,6 +18,7 @@ from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply
+from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Acceptance, Claim, Commit, OutboxKey
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Subscription
@@ -141,8 +142,9 @@ def answers_not_kept() -> AbstractContextManager[object]:
 def leftovers_wait() -> AbstractContextManager[object]:
     """Leave to the relay what a predecessor committed and did not send, and send newer things first."""
 
-    async def dispatch_leftovers(self: Directory, claim: Claim) -> None:
+    async def dispatch_leftovers(self: Directory, claim: Claim) -> Backlog:
         del self, claim
+        return Backlog()
 
     return patch.object(Directory, "_dispatch_leftovers", dispatch_leftovers)
 

@@ -14,12 +14,14 @@ from broker_actors.adapters.memory.sections import MemorySections
 from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
+from broker_actors.core.outgoing import mark
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.listing import Summary, check_page
+from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
 from broker_actors.ports.parking import PARKED_LISTED_MAX, PARKED_READ_MAX
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
@@ -64,6 +66,20 @@ class _Actor:
     parking: MemoryParking = field(default_factory=MemoryParking)
     suspension: Suspension | None = None
     sections: MemorySections = field(default_factory=MemorySections)
+    #: By what its outgoing numbers are told from those of other incarnations; empty until it has one.
+    incarnation: str = ""
+    #: The last number given to an item for each target.
+    targets: dict[str, int] = field(default_factory=dict[str, int])
+
+    def marks(self, numbers: OutboxNumbers) -> list[bytes]:
+        """Number the items of a commit; return the mark of each, empty for one that is not numbered."""
+        if not self.incarnation or numbers.renew or len(self.targets) >= TARGETS_MAX:
+            self.incarnation, self.targets = numbers.incarnation, {}
+        return [self._mark(target) if target else b"" for target in numbers.targets]
+
+    def _mark(self, target: str) -> bytes:
+        self.targets[target] = self.targets.get(target, 0) + 1
+        return mark(self.incarnation, self.targets[target])
 
     def accept(self, acceptance: Acceptance) -> None:
         """Remember that a numbered envelope was accepted."""
@@ -335,13 +351,13 @@ class MemoryStore:
     def _committed(self, actor: _Actor, commit: Commit) -> Committed | Fenced:
         claim = commit.claim
         if actor.commit == commit.nonce:
-            return Committed()
+            return _answer(actor, commit)
         if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
             return Fenced(actor.version)
         if not commit.writes:
-            return Committed()
+            return _answer(actor, commit)
         self._write(actor, commit)
-        return Committed()
+        return _answer(actor, commit)
 
     def _write(self, actor: _Actor, commit: Commit) -> None:
         record, now_ms = commit.record, self._clock.now_ms()
@@ -365,8 +381,18 @@ class MemoryStore:
             actor.parking.change(commit.parking)
         if commit.outbox and not actor.outbox:
             actor.dirty_since_ms = now_ms
+        marks = [b""] * len(commit.outbox) if commit.numbers is None else actor.marks(commit.numbers)
         for index, item in enumerate(commit.outbox):
-            actor.outbox[OutboxKey(actor.version, index)] = item
+            actor.outbox[OutboxKey(actor.version, index)] = marks[index] + item
+
+
+def _answer(actor: _Actor, commit: Commit) -> Committed:
+    if commit.numbers is None:
+        return Committed((), len(actor.outbox))
+    kept = [actor.outbox.get(OutboxKey(actor.version, index)) for index in range(len(commit.outbox))]
+    pairs = zip(kept, commit.outbox, strict=True)
+    marks = tuple(None if whole is None else whole[: len(whole) - len(item)] for whole, item in pairs)
+    return Committed(marks, len(actor.outbox))
 
 
 def _copy(actor: _Actor) -> Mapping[OutboxKey, bytes]:

@@ -5,6 +5,7 @@
 --         then those of the parts that follow: the keyed record; the sender's replies hash;
 --         the parking, the index of parkings, the bytes parked in the bucket;
 --         the index of suspended actors; the sections hash
+--         the numbers by target
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
 --         then the parts, each '0' if it is not there, else '1' and what is in it:
 --         state       its bytes
@@ -18,8 +19,11 @@
 --                     twice how many senders those have, each with its accepted numbers
 --         suspension  its bytes, or '' for the end of it, since when in ms
 --         section     interleaved turn, number of its section or '0' if it is over, retention in ms
+--         numbers     what a new sender is called, '1' if it must become one, how many targets
+--                     it may remember, targets of the items ('' for an item without a number): how many, they
 --         then the outbox items, how many and they
--- Answer  -1 for committed; the version the store holds for fenced
+-- Answer  {-1, how many items the outbox holds, mark of each item if any is numbered ('' for one that
+--         is not, nil for one that has left), ...} for committed; {the version the store holds} for fenced
 --
 -- Arguments are read in the order in which `turns.py` writes them: a new field is a `take()`
 -- here and a value there, at the same place. Lua 5.1, which every server has, evaluates them
@@ -28,6 +32,7 @@
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
 -- that also holds after the store lost writes), and only once per commit nonce. Writing
 -- raises the version by one; with nothing to write this is a fence check and writes nothing.
+-- A number is used once: it is taken before anything refers to it.
 -- No decision reads a clock. Redis does not roll back what a failed script wrote, so checks
 -- come first, then what could fail (another program's key in the way), then the rest.
 
@@ -79,6 +84,10 @@ local suspension = take() == '1' and {index = take_key(), bytes = take(), since_
 local section = take() == '1' and {
   key = take_key(), turn = take(), number = take(), kept_ms = take(),
 }
+local numbers = take() == '1' and {
+  key = take_key(), incarnation = take(), renew = take() == '1', targets_max = tonumber(take()),
+  targets = take_list(),
+}
 
 local items = take_list()
 
@@ -95,16 +104,30 @@ if section and not string.find(section.kept_ms, POSITIVE) then
   return redis.error_reply('ERR the retention of sections must be a positive number of ms')
 end
 
-local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'commit')
+local next_version = string.format('%.0f', tonumber(version) + 1)
+
+-- What was written is read back: an answer to a commit that is sent again is that of the first time.
+local function committed()
+  local answer = {COMMITTED, redis.call('HLEN', outbox)}
+  if numbers then
+    for n = items.first, items.last do
+      local item = redis.call('HGET', outbox, next_version .. ':' .. (n - items.first))
+      answer[#answer + 1] = item and string.sub(item, 1, #item - #ARGV[n])
+    end
+  end
+  return answer
+end
+
+local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'commit', 'incarnation')
 if held[4] == nonce then
-  return COMMITTED
+  return committed()
 end
 if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
-  return tonumber(held[3] or '0')
+  return {tonumber(held[3] or '0')}
 end
 local has_items = items.first <= items.last
-if not (state or record or acceptance or parking or suspension or section or has_items) then
-  return COMMITTED
+if not (state or record or acceptance or parking or suspension or section or numbers or has_items) then
+  return committed()
 end
 
 if acceptance then
@@ -156,14 +179,29 @@ local function park()
   end
 end
 
-local next_version = string.format('%.0f', tonumber(version) + 1)
+local mark = function() return '' end
+if numbers then
+  local incarnation, known = held[5], redis.call('HLEN', numbers.key)
+  if not incarnation or numbers.renew or known >= numbers.targets_max then
+    incarnation = numbers.incarnation
+    redis.call('UNLINK', numbers.key)
+    redis.call('HSET', actor, 'incarnation', incarnation)
+  end
+  mark = function(n)
+    local target = ARGV[numbers.targets.first + n]
+    if target == '' then
+      return ''
+    end
+    return incarnation .. ':' .. string.format('%.0f', redis.call('HINCRBY', numbers.key, target, 1)) .. ':'
+  end
+end
 
 if has_items then
   -- The time is for the relay's patience only: nothing is decided by it here.
   local time = redis.call('TIME')
   redis.call('ZADD', dirty, 'NX', time[1] * 1000 + math.floor(time[2] / 1000), id)
   for n = items.first, items.last do
-    redis.call('HSET', outbox, next_version .. ':' .. (n - items.first), ARGV[n])
+    redis.call('HSET', outbox, next_version .. ':' .. (n - items.first), mark(n - items.first) .. ARGV[n])
   end
 end
 redis.call('HSET', actor, 'version', next_version, 'commit', nonce)
@@ -207,4 +245,4 @@ elseif section then
   redis.call('HSET', section.key, section.turn, section.number)
   redis.call('PEXPIRE', section.key, section.kept_ms)
 end
-return COMMITTED
+return committed()

@@ -4,11 +4,12 @@ Invariants: two things never share a name, whatever characters ids and keys cont
 everything of one actor has its bucket's hash tag, so that one script may touch it.
 
     ba:{Counter:17}:a:c1          hash     of Counter/c1: epoch, nonce, version, commit, state, forgotten,
-                                           parked (bytes), suspended
+                                           parked (bytes), suspended, incarnation
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it
     ba:{Counter:17}:i:c1          hash     interleaved turn -> its last durable section (expires)
+    ba:{Counter:17}:t:c1          hash     target -> the last number given to an item for it
     ba:{Counter:17}:r:2:c1:<sender> hash   number -> reply, of asks its sender still awaits (expires)
     ba:{Counter:17}:c:2:c1:<what> string   charges of a suspect, by what tells it from others (expires)
     ba:{Counter:17}:s:2:c1:<key>  hash     chunk stream of a call: who reads, who writes, how far (expires)
@@ -78,6 +79,10 @@ class Keys:
     def sections(self, address: Address) -> str:
         """Return the key of how far the actor's interleaved turns are."""
         return f"{self.prefix}:{bucket_of(address)}:i:{address.id}"
+
+    def targets(self, address: Address) -> str:
+        """Return the key of the actor's numbers, by target."""
+        return f"{self.prefix}:{bucket_of(address)}:t:{address.id}"
 
     def answers(self, address: Address, sender: str) -> str:
         """Return the key of the replies to the numbered asks of *sender*."""

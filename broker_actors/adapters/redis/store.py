@@ -15,7 +15,7 @@ from broker_actors.adapters.redis.parkings import RedisParkings
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.suspensions import RedisSuspensions
-from broker_actors.adapters.redis.turns import COMMITTED, args_of, keys_of, read_claim, read_reply
+from broker_actors.adapters.redis.turns import args_of, keys_of, read_claim, read_outcome, read_reply
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
@@ -158,9 +158,9 @@ class RedisStore:
 
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one."""
-        answer = await self._batcher.run(self._commit, keys_of(commit, self._keys), *args_of(commit))
-        version = to_int(answer)
-        return Committed() if version == COMMITTED else Fenced(version)
+        return read_outcome(
+            await self._batcher.run(self._commit, keys_of(commit, self._keys), *args_of(commit))
+        )
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
         """Forget outbox items the broker has confirmed."""

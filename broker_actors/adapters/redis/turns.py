@@ -14,6 +14,8 @@ from broker_actors.adapters.redis.suspensions import read_suspension
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.reply import Reply
+from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
 from broker_actors.ports.parking import ParkingChange, ParkingSize
 from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.store import Acceptance, Claim, Commit, KeyedRecord
@@ -37,6 +39,8 @@ def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
         touched.append(keys.suspended(address))
     if commit.section is not None:
         touched.append(keys.sections(address))
+    if commit.numbers is not None:
+        touched.append(keys.targets(address))
     return tuple(touched)
 
 
@@ -55,8 +59,18 @@ def args_of(commit: Commit) -> tuple[Arg, ...]:
         *((0,) if commit.parking is None else (1, *_parking(commit.parking))),
         *((0,) if commit.suspension is None else (1, *_suspension(commit.suspension))),
         *((0,) if commit.section is None else (1, *_section(commit.section))),
+        *((0,) if commit.numbers is None else (1, *_numbers(commit.numbers))),
         *_list(commit.outbox),
     )
+
+
+def read_outcome(answer: Answer) -> Committed | Fenced:
+    """Return what the script has answered to a commit."""
+    first, *rest = to_list(answer)
+    if (version := to_int(first)) != COMMITTED:
+        return Fenced(version)
+    pending, *marks = rest
+    return Committed(tuple(to_optional(mark) for mark in marks), to_int(pending))
 
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
@@ -114,6 +128,10 @@ def _suspension(change: SuspensionChange) -> tuple[Arg, ...]:
 
 def _section(mark: SectionMark) -> tuple[Arg, ...]:
     return (mark.turn, mark.number, mark.retention_seconds * 1000)
+
+
+def _numbers(numbers: OutboxNumbers) -> tuple[Arg, ...]:
+    return (numbers.incarnation, int(numbers.renew), TARGETS_MAX, *_list(numbers.targets))
 
 
 def _list(items: Sequence[Arg]) -> tuple[Arg, ...]:

@@ -14,6 +14,7 @@ from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed, Fresh
+from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.store import Acceptance, Commit
 from broker_actors.ports.suspensions import SuspensionChange
@@ -23,7 +24,8 @@ SUSPENDED = SuspensionChange(Suspension(Cause.FAULTS, "boom", 1))
 
 
 @pytest.mark.parametrize(
-    "part", ["outbox", "dirty", "senders", "answers", "parking", "parked", "parked_bytes", "suspended"]
+    "part",
+    ["outbox", "dirty", "senders", "answers", "parking", "parked", "parked_bytes", "suspended", "targets"],
 )
 async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url: str, part: str) -> None:
     store = await RedisStore.connect(redis_url, Events())
@@ -38,11 +40,13 @@ async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url:
         "parked": keys.parked(actor()),
         "parked_bytes": keys.parked_bytes(actor()),
         "suspended": keys.suspended(actor()),
+        "targets": keys.targets(actor()),
     }[part]
 
     accepted = Acceptance("web", 1, Accepted(1), Reply(b"reply"))
     parking = ParkingChange(appended=(b"entry",))
     turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",), accepted, parking, SUSPENDED)
+    turn = replace(turn, numbers=OutboxNumbers("a1", ("B/1",)))
     async with Redis.from_url(redis_url) as redis:
         # The only string of ours takes something else to be in the way.
         await (redis.sadd(in_the_way, "not ours") if part == "parked_bytes" else redis.set(in_the_way, "-"))

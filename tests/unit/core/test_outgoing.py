@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from broker_actors.core import codec, dead, topology
 from broker_actors.core.address import Address
 from broker_actors.core.dead import Reason
-from broker_actors.core.envelope import Envelope, to_wire
+from broker_actors.core.envelope import Envelope, from_wire, to_wire
 from broker_actors.core.errors import ErrorRecord, PayloadTooLargeError, UndecodableError
-from broker_actors.core.outgoing import Destination, Outgoing, pack, unpack
+from broker_actors.core.outgoing import Destination, Outgoing, mark, pack, unpack
 from broker_actors.core.topology import Layout, Route
 from broker_actors.core.wire import BODY_BYTES_MAX, WireMessage
 from tests.unit.core import strategies as some
@@ -112,3 +112,26 @@ def test_a_dead_letter_of_no_type_goes_beside_the_brokers_own(actor_type: str) -
     unreadable = WireMessage({"ba-type": 5})
     item = dead.of_message(unreadable, ErrorRecord("", "", ""), actor_type=actor_type, origin="", now_ms=0)
     assert item.route(None, 0) == Route("actors.dead", topology.BROKER_KEY)
+
+
+@given(incarnation=st.from_regex(r"[0-9a-f]{1,32}", fullmatch=True), seq=st.integers(1, 10**18))
+def test_a_mark_numbers_an_item_and_leaves_the_rest_of_it(incarnation: str, seq: int) -> None:
+    envelope = Envelope(Address("Back", "b:1"), "note", b"1:2:3:", sender="Front/f1")
+    item = Outgoing(Destination.MAILBOX, to_wire(envelope))
+    found = unpack(mark(incarnation, seq) + pack(item))
+    assert (found.sender, found.seq, found.target) == (f"Front/f1#{incarnation}", seq, "Back/b:1")
+    read = from_wire(found.with_low(3).message)
+    assert read == replace(envelope, sender=f"Front/f1#{incarnation}", seq=seq, low=3)
+
+
+def test_an_item_without_a_mark_has_no_number() -> None:
+    item = Outgoing(Destination.MAILBOX, to_wire(Envelope(Address("Back", "b1"), "note", key="k")))
+    assert unpack(pack(item)) == item == item.marked(b"")
+    assert (item.sender, item.seq) == ("", 0)
+
+
+@pytest.mark.parametrize("by", [b"x:1:", b"a1:0:", b"a1:1", b":1:", b"a1:01:", b"a1:1:more"])
+def test_what_is_no_mark_is_undecodable(by: bytes) -> None:
+    item = Outgoing(Destination.MAILBOX, to_wire(Envelope(Address("Back", "b1"), "note")))
+    with pytest.raises(UndecodableError):
+        item.marked(by)
