@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from tests.servers import Server
+from tests.soak.cluster import leader_of
 from tests.soak.faults import Fault, Kind
 from tests.soak.parties import Party, holds
 from tests.soak.proxy import Proxy
@@ -66,8 +67,7 @@ class Doing:
             case Kind.KILL_STORE | Kind.FREEZE_STORE:
                 await self._to_server(fault, self._site.store, "store")
             case Kind.KILL_BROKER | Kind.FREEZE_BROKER | Kind.KILL_LEADER:
-                brokers = self._site.brokers
-                await self._to_server(fault, brokers[fault.who % len(brokers)], "broker")
+                await self._to_server(fault, None, "broker")
             case _:
                 await self._to_lines(fault)
 
@@ -90,11 +90,12 @@ class Doing:
             await asyncio.sleep(fault.seconds)
             await party.start()
 
-    async def _to_server(self, fault: Fault, server: Server, what: str) -> None:
+    async def _to_server(self, fault: Fault, server: Server | None, what: str) -> None:
         if not await holds(lambda: what not in self._busy_servers, _PATIENCE_SECONDS):
             return
         self._busy_servers.add(what)
         try:
+            server = server or await self._node(fault)
             self._begin(fault, f"{what} on port {server.port}")
             if fault.kind in {Kind.FREEZE_BROKER, Kind.FREEZE_STORE}:
                 server.freeze()
@@ -107,6 +108,13 @@ class Doing:
                 self._say(f"{what} on port {server.port} is back")
         finally:
             self._busy_servers.discard(what)
+
+    async def _node(self, fault: Fault) -> Server:
+        """Return the broker node *fault* happens to."""
+        nodes, leader = self._site.brokers, None
+        if fault.kind is Kind.KILL_LEADER:
+            leader = await asyncio.to_thread(leader_of, nodes, self._site.amqp_url, fault.who)
+        return leader or nodes[fault.who % len(nodes)]
 
     async def _to_lines(self, fault: Fault) -> None:
         party = await _idle(self._everybody, fault.who)

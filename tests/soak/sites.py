@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.servers import RabbitServer, RedisServer
+from tests.soak.cluster import cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,6 @@ class Site:
 
 def site_of(stack: ExitStack, nodes: int) -> Site:
     """Start servers that end with *stack*."""
-    if nodes != 1:
-        raise ValueError(f"nodes={nodes}")
-    broker = stack.enter_context(RabbitServer(in_memory=True))
+    brokers = stack.enter_context(cluster(nodes))
     store = stack.enter_context(RedisServer(in_memory=True))
-    return Site((broker,), store, broker.vhosts.create())
+    return Site(brokers, store, brokers[0].vhosts.create())

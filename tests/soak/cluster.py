@@ -1,0 +1,92 @@
+"""Several RabbitMQ nodes that are one broker, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from pydantic import BaseModel, TypeAdapter
+
+from tests.servers import RabbitServer, Server, ServerError
+
+_COOKIE: Final = "one-for-all-nodes"
+
+
+class ClusterNode(RabbitServer):
+    """A node that joins the first one when it starts for the first time.
+
+    Args:
+        first: the node to join; None for the first one.
+
+    """
+
+    def __init__(self, first: ClusterNode | None) -> None:
+        super().__init__(in_memory=True)
+        self._first = first
+        cookie = self.folder / ".erlang.cookie"
+        cookie.write_text(_COOKIE)
+        cookie.chmod(0o400)
+
+    @property
+    def node_name(self) -> str:
+        """How the other nodes call it."""
+        return f"broker_actors_{self.port}@localhost"
+
+    def start(self) -> None:
+        """Start it on free ports and wait until it answers; the first node's name server knows them all."""
+        if self._first is None:
+            super().start()
+            return
+        self._name_server_port = self._first._name_server_port
+        Server.start(self)
+
+    def _environment(self) -> dict[str, str]:
+        environment = super()._environment()
+        names = [self.node_name] if self._first is None else [self._first.node_name, self.node_name]
+        with (self.folder / "rabbitmq.conf").open("a") as configuration:
+            configuration.write("cluster_formation.peer_discovery_backend = classic_config\n")
+            for number, name in enumerate(names, 1):
+                configuration.write(f"cluster_formation.classic_config.nodes.{number} = {name}\n")
+        return environment
+
+
+@contextmanager
+def cluster(size: int) -> Iterator[tuple[ClusterNode, ...]]:
+    """Run a cluster of *size* nodes."""
+    with ExitStack() as stack:
+        first = stack.enter_context(ClusterNode(None))
+        others = [stack.enter_context(ClusterNode(first)) for _ in range(size - 1)]
+        nodes = (first, *others)
+        known = {node.name for node in _NODES.validate_json(first.vhosts._request("GET", "/api/nodes"))}
+        if known != {node.node_name for node in nodes}:
+            raise ServerError(f"the nodes did not find each other: {sorted(known)}")
+        yield nodes
+
+
+class _Node(BaseModel):
+    name: str
+
+
+class _Queue(BaseModel):
+    name: str
+    leader: str = ""
+
+
+_NODES: Final = TypeAdapter(list[_Node])
+_QUEUES: Final = TypeAdapter(list[_Queue])
+
+
+def leader_of(nodes: Sequence[RabbitServer], amqp_url: str, which: int) -> RabbitServer | None:
+    """Return the node that leads one of the queues, by the number *which*; None if nobody knows one."""
+    vhost = quote(urlsplit(amqp_url).path.removeprefix("/"), safe="")
+    running = [node for node in nodes if node.is_running]
+    if not running:
+        return None
+    found = running[0].vhosts._request("GET", f"/api/queues/{vhost}")
+    leaders = [queue.leader for queue in _QUEUES.validate_json(found) if queue.leader]
+    if not leaders:
+        return None
+    leader = leaders[which % len(leaders)]
+    return next((node for node in nodes if f"_{node.port}@" in leader), None)
