@@ -24,6 +24,8 @@ class Settings(BaseSettings):
         store_timeout_seconds: how long a store command may take.
         prefetch: deliveries per mailbox that a worker holds unacknowledged; a window, not the concurrency.
         running_max: turns a worker runs at a time; turns that wait in an ask do not count.
+        threads_max: methods with `run_in="thread"` that a worker runs at a time.
+        processes_max: methods with `run_in="process"` that a worker runs at a time, each in a process.
         residents_max: live actors of a worker; beyond it the least recently used leave memory when idle.
         drain_timeout_seconds: how long a stopping worker waits for the turns that run.
         max_loop_block_seconds: how long the event loop may be held up before a worker counts as not alive.
@@ -41,6 +43,8 @@ class Settings(BaseSettings):
     store_timeout_seconds: float = Field(default=10.0, gt=0)
     prefetch: int = Field(default=1_000, ge=1, le=65_535)
     running_max: int = Field(default=RUNNING_MAX, ge=1)
+    threads_max: int = Field(default=32, ge=1)
+    processes_max: int = Field(default=4, ge=1)
     residents_max: int = Field(default=10_000, ge=1)
     drain_timeout_seconds: float = Field(default=20.0, ge=0)
     max_loop_block_seconds: float = Field(default=15.0, gt=0)

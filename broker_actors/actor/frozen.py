@@ -8,7 +8,7 @@ place; whoever hands out a frozen instance compares its state afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from types import MemberDescriptorType, new_class
 from typing import Final, NoReturn
 
@@ -59,15 +59,15 @@ def move_durable(names: Iterable[str], source: object, target: object) -> None:
             delattr(target, name)
 
 
-def share_transient(source: object, target: object) -> None:
-    """Give *target* the underscore attributes of *source*: the same objects, not copies."""
+def share_transient(durable: Container[str], source: object, target: object) -> None:
+    """Give *target* all attributes of *source* but the *durable* ones: the same objects, not copies."""
     held: dict[str, object] = dict(getattr(source, "__dict__", {}))
     for cls in type(source).__mro__:
         for name, member in vars(cls).items():
             if isinstance(member, MemberDescriptorType) and hasattr(source, name):
                 held[name] = getattr(source, name)
     for name, value in held.items():
-        if name.startswith("_"):
+        if name not in durable:
             object.__setattr__(target, name, value)
 
 

@@ -41,7 +41,7 @@ class ActorSpec:
         methods: its messages by name.
         state: its durable attributes.
         layout: how it is spread over mailboxes, as declared.
-        frozen: the class of instances that cannot be written; the class itself if nothing interleaves.
+        frozen: the class of instances that cannot be written; the class itself if no method needs that.
 
     """
 
@@ -56,7 +56,12 @@ class ActorSpec:
     @property
     def interleaves(self) -> bool:
         """Whether any of its methods overlaps its actors' other turns."""
-        return self.frozen is not self.cls
+        return any(map(_interleaves, self.methods.values()))
+
+    def is_offloaded(self, method: str) -> bool:
+        """Return whether *method* runs off the loop."""
+        found = self.methods.get(method)
+        return found is not None and found.run_in != "loop"
 
     def is_interleaved(self, method: str) -> bool:
         """Return whether *method* overlaps its actor's other turns: what says so, and every generator."""
@@ -132,7 +137,8 @@ def _declared(cls: type[T], given: OptionsGiven, scope: Locals) -> type[T]:
         raise ConfigurationError(text)
     partitions = 0 if options.mailbox == "dedicated" else options.partitions
     layout = Layout(actor_type, options.generation, partitions)
-    frozen = frozen_class(cls) if any(map(_interleaves, methods.values())) else cls
+    reads = any(_interleaves(method) or method.run_in != "loop" for method in methods.values())
+    frozen = frozen_class(cls) if reads else cls
     spec = ActorSpec(actor_type, cls, options, methods, state, layout, frozen)
     setattr(cls, _ATTRIBUTE, spec)
     return cls

@@ -111,6 +111,17 @@ class SlowTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A caller gave up a method that runs in a thread, which nobody can stop: it goes on for nobody.
+
+    What it returns is dropped. It keeps its place among the threads of the worker until it ends.
+    """
+
+    address: Address
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreRolledBack:
     """The store has lost commits it had confirmed: a backup was restored, or a failover lost writes.
 
@@ -148,6 +159,7 @@ Event: TypeAlias = (
     | ConnectionLost
     | Connected
     | SlowTurn
+    | LeftBehind
     | StoreRolledBack
     | Trouble
 )

@@ -39,6 +39,11 @@ class Subject(Protocol):
         """Where the turn becomes durable."""
         ...
 
+    @property
+    def state(self) -> bytes | None:
+        """The last committed state; None if it never had one."""
+        ...
+
     async def instance(self) -> object:
         """Return the instance the method runs on; raises what the user's class and hooks raise."""
         ...
@@ -194,7 +199,7 @@ class Activation:
         """Take note that a section committed *state*, if not None; the rest is as *by* has it."""
         self.committed(state)
         if (instance := self._instance) is not None:
-            share_transient(by, instance)
+            share_transient(self.spec.state.names, by, instance)
             if state is not None:
                 self.load(instance)
 

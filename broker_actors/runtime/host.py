@@ -276,7 +276,8 @@ class Host:
         assert task is not None
         self._turns[item] = Running(item, task, now_seconds)
         trial = self._suspects.trial(item)
-        subject = Snapshot(activation) if is_beside else activation
+        is_read = is_beside or activation.spec.is_offloaded(item.envelope.method)
+        subject = Snapshot(activation) if is_read else activation
         try:
             await run_turn(item.envelope, steps_of(trial, subject, self._services, self))
         except BaseException:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Awaitable
-from types import TracebackType
-from typing import Final, cast
+from functools import partial
+from typing import Final, TypeVar, cast
 
 from broker_actors.actor.arguments import Bound
 from broker_actors.actor.method import AnyMethod
-from broker_actors.actor.plain import simplify
 from broker_actors.actor.signature import Kind
 from broker_actors.actor.spec import ActorSpec
-from broker_actors.core import body, reply
-from broker_actors.core.dead import TRACEBACK_CHARACTERS_MAX
+from broker_actors.core import body
 from broker_actors.core.envelope import Envelope
-from broker_actors.core.errors import (
-    ErrorRecord,
-    InvalidArgumentsError,
-    SystemFaultError,
-    UnknownMethodError,
-    describe,
-)
-from broker_actors.core.events import SlowTurn
+from broker_actors.core.errors import InvalidArgumentsError, SystemFaultError, UnknownMethodError
+from broker_actors.core.events import LeftBehind, SlowTurn
 from broker_actors.core.reply import Reply
 from broker_actors.runtime.activation import Subject
+from broker_actors.runtime.answers import result_of
+from broker_actors.runtime.offloaded import Computation, compute, computed
 from broker_actors.runtime.services import Services
+
+T = TypeVar("T")
 
 #: A synchronous method that holds the loop longer than this is reported.
 SLOW_SECONDS: Final = 0.010
@@ -48,13 +43,11 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
             f"{activation.address.type}.{envelope.method} yields: stream it instead of asking or telling it"
         )
         raise InvalidArgumentsError("is_a_stream", text)
+    if method.run_in == "process":
+        return await _until_deadline(_in_process(activation, envelope, services), envelope, services)
     instance = await _until_deadline(activation.instance(), envelope, services)
     result = await _call(method, instance, arguments, envelope, services)
-    try:
-        return reply.of_result(result, envelope.content_type, simplify=simplify)
-    except TypeError as error:
-        text = f"{activation.address.type}.{envelope.method} returned what cannot be sent: {error}"
-        raise SystemFaultError(text, recoverable=False) from error
+    return result_of(result, f"{activation.address.type}.{envelope.method}", envelope.content_type)
 
 
 def prepared(spec: ActorSpec, envelope: Envelope) -> tuple[AnyMethod, Bound]:
@@ -73,8 +66,9 @@ async def _call(
         running = cast("Awaitable[object]", method.function(instance, *args, **kwargs))
         return await _until_deadline(running, envelope, services)
     if method.run_in == "thread":
-        # The thread cannot be stopped, so the deadline ends the wait only once it is done.
-        return await asyncio.to_thread(_in_thread, method, instance, arguments)
+        left_behind = partial(services.observer.observe, LeftBehind(envelope.address, envelope.method))
+        call = partial(_in_thread, method, instance, arguments)
+        return await _until_deadline(services.offload.threads.run(call, left_behind), envelope, services)
     started_seconds = services.clock.monotonic_seconds()
     try:
         return method.function(instance, *args, **kwargs)
@@ -93,7 +87,16 @@ def _in_thread(method: AnyMethod, instance: object, arguments: Bound) -> object:
         raise RuntimeError(f"{method.name} raised StopIteration") from error
 
 
-async def _until_deadline(running: Awaitable[object], envelope: Envelope, services: Services) -> object:
+async def _in_process(activation: Subject, envelope: Envelope, services: Services) -> Reply:
+    cls = activation.spec.cls
+    computation = Computation(
+        *(cls.__module__, cls.__qualname__, envelope.method),
+        *(activation.state, envelope.body, envelope.content_type),
+    )
+    return computed(await services.offload.processes.run(compute, computation))
+
+
+async def _until_deadline(running: Awaitable[T], envelope: Envelope, services: Services) -> T:
     if not (envelope.is_ask and envelope.deadline_ms):
         return await running
     left_seconds = (envelope.deadline_ms - services.clock.now_ms()) / 1000
@@ -106,24 +109,3 @@ async def _until_deadline(running: Awaitable[object], envelope: Envelope, servic
             raise
         text = f"{envelope.address}.{envelope.method} was cancelled at its caller's deadline"
         raise SystemFaultError(text, recoverable=False) from None
-
-
-def failure_of(error: BaseException) -> ErrorRecord:
-    """Return *error* as data, with as much of its traceback as a header holds."""
-    try:
-        text = "".join(traceback.format_exception(type(error), error, _from_user_code(error)))
-    except BaseException:  # noqa: BLE001 - an exception may carry attributes that cannot be formatted
-        text = "the traceback cannot be formatted"
-    return describe(error, text[-TRACEBACK_CHARACTERS_MAX:])
-
-
-def _from_user_code(error: BaseException) -> TracebackType | None:
-    """Return the traceback of *error* without our own frames at its beginning: they are always the same."""
-    whole = frames = error.__traceback__
-    while frames is not None and _is_ours(frames):
-        frames = frames.tb_next
-    return frames or whole
-
-
-def _is_ours(frames: TracebackType) -> bool:
-    return str(frames.tb_frame.f_globals.get("__package__")) == __package__

@@ -12,11 +12,21 @@ from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Store
 from broker_actors.ports.streams import Streams
+from broker_actors.runtime.processes import Processes
+from broker_actors.runtime.threads import Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Offload:
+    """Where methods run that must not hold up the event loop."""
+
+    threads: Threads
+    processes: Processes
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The ports a turn works with, and the caller behind asks inside turns."""
+    """The ports a turn works with, the caller behind its asks, and where methods run off the loop."""
 
     dispatch: Dispatch
     store: Store
@@ -26,3 +36,4 @@ class Services:
     caller: Caller
     streams: Streams
     control: Control
+    offload: Offload

@@ -1,9 +1,9 @@
-"""What an interleaved turn works on: the last commit, frozen.
+"""What a turn works on that interleaves, or runs off the loop: the last commit, frozen.
 
-Each interleaved turn has an instance of its own, with the durable attributes as last
-committed and the underscore attributes of the live instance. Invariant: nothing an
-interleaved turn does outside of a section reaches the live instance or the store. Inside
-of one the instance is thawed; nothing else writes the actor meanwhile.
+Each such turn has an instance of its own, with the durable attributes as last
+committed and the other attributes of the live instance. Invariant: nothing the turn does
+to its instance outside of a section reaches the live one or the store. Inside of one the
+instance is thawed; nothing else writes the actor meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from broker_actors.runtime.ledger import Ledger
 
 
 class Snapshot:
-    """An activation as one interleaved turn sees it. Implements `runtime.activation.Subject`."""
+    """An activation as one such turn sees it. Implements `runtime.activation.Subject`."""
 
     __slots__ = ("_activation", "_as_read", "_instance", "address", "ledger", "spec")
 
@@ -29,13 +29,18 @@ class Snapshot:
         #: The state as it was when the instance was frozen.
         self._as_read = b""
 
+    @property
+    def state(self) -> bytes | None:
+        """The last committed state."""
+        return self._activation.state
+
     async def instance(self) -> object:
         """Return the frozen instance; raises what `Activation.instance` raises."""
         if self._instance is None:
             live = await self._activation.instance()
             instance = self.spec.cls()
             self._activation.read(instance)
-            frozen.share_transient(live, instance)
+            frozen.share_transient(self.spec.state.names, live, instance)
             self._instance = instance
             self._freeze(instance)
         return self._instance
@@ -70,7 +75,7 @@ class Snapshot:
         if (instance := self._instance) is not None:
             frozen.thaw(instance, self.spec.cls)
             self._activation.load(instance)
-            frozen.share_transient(live, instance)
+            frozen.share_transient(self.spec.state.names, live, instance)
 
     def changed(self) -> bytes | None:
         """Return the state to commit, None if the section left it as it was.
@@ -99,9 +104,12 @@ class Snapshot:
             self._freeze(instance)
 
     def _check_unchanged(self) -> None:
-        if self._instance is not None and self.spec.state.dump(self._instance) != self._as_read:
+        if self._instance is not None and self._dumped(self._instance) != self._as_read:
             raise frozen.changed_in_place(self.spec.type)
 
     def _freeze(self, instance: object) -> None:
-        self._as_read = self.spec.state.dump(instance)
+        self._as_read = self._dumped(instance)
         frozen.freeze(instance, self.spec.frozen)
+
+    def _dumped(self, instance: object) -> bytes:
+        return self.spec.state.dump(instance) if self.spec.durable else b""

@@ -29,10 +29,11 @@ from broker_actors.core.retry import Retry
 from broker_actors.core.verdict import BUSINESS_KINDS, Terms
 from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
+from broker_actors.runtime.answers import failure_of
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.context import TurnContext
 from broker_actors.runtime.interruption import TurnInterruptedError
-from broker_actors.runtime.invoke import failure_of, invoke
+from broker_actors.runtime.invoke import invoke
 from broker_actors.runtime.ledger import Outcome
 from broker_actors.runtime.outbox import numbered
 from broker_actors.runtime.sections import Lane, Sections

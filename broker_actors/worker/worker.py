@@ -24,11 +24,14 @@ from broker_actors.ports.members import Members
 from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.host import Capacity, Host, Running
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
+from broker_actors.runtime.offloaded import check_importable
+from broker_actors.runtime.processes import Processes
 from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
-from broker_actors.runtime.services import Services
+from broker_actors.runtime.services import Offload, Services
 from broker_actors.runtime.sharing import Sharing
 from broker_actors.runtime.stalls import LOOK_SECONDS, Stalls
+from broker_actors.runtime.threads import Threads
 from broker_actors.runtime.watchdog import PROBE_SECONDS, Watchdog
 from broker_actors.worker.status import Status
 
@@ -67,6 +70,8 @@ class Worker:
         specs = [spec_of(cls) for cls in actors]
         for spec in specs:
             _check_available(spec)
+            if any(method.run_in == "process" for method in spec.methods.values()):
+                check_importable(spec.cls)
         self._specs = {spec.type: spec for spec in specs}
         if len(self._specs) != len(specs):
             raise ConfigurationError("two of the actor classes have the same actor type")
@@ -76,6 +81,7 @@ class Worker:
         self._services = Services(
             *(system.dispatch, backend.store, backend.replies, clock, observer, system.client),
             *(backend.streams, system.client.inbox),
+            Offload(Threads(settings.threads_max), Processes(settings.processes_max)),
         )
         me = _member(frozenset(self._specs), clock)
         self.name = me.name
@@ -230,6 +236,7 @@ class Worker:
         await self._relayed.close()
         await self._relay.close()
         await self._host.close()
+        self._services.offload.processes.close()
         await self._said(self._sharing.left())
         failure, self._failure = self._failure, None
         if failure is not None:
@@ -327,7 +334,6 @@ def _check_available(spec: ActorSpec) -> None:
     wanted = [
         (spec.options.on_failure == "block", "on_failure='block'"),
         (spec.options.restart_policy != "never", f"restart_policy={spec.options.restart_policy!r}"),
-        *((method.run_in == "process", f"{name}: run_in='process'") for name, method in spec.methods.items()),
     ]
     missing = [text for is_wanted, text in wanted if is_wanted]
     if missing:

@@ -274,14 +274,10 @@ async def test_what_no_worker_can_do_yet_is_refused_and_not_ignored(deployment: 
     class Ahead:
         """Declares what is still to come."""
 
-        @method.options(run_in="process")
-        def compute(self) -> int:
-            return 0
-
     system = await deployment.system()
     with pytest.raises(ConfigurationError) as caught:
         Worker(system, Ahead)
-    for text in ("block", "restart_policy", "compute: run_in"):
+    for text in ("block", "restart_policy"):
         assert text in str(caught.value)
 
 
