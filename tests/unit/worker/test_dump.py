@@ -123,7 +123,7 @@ async def test_a_method_in_a_thread_is_shown_there(system: ActorSystem) -> None:
     await system.ref("Waiter", "w1").wait_in_thread.tell()
     await Gate.entered.wait()
     # The thread says that it is there a moment before it waits.
-    while "in wait_in_thread\n    Gate.thread.wait(HANG_SECONDS)" not in _probes[0].dump():
+    while "in wait_in_thread\n    Gate.thread.wait(HANG_SECONDS)" not in _probes[0].dump():  # noqa: ASYNC110 - a blocked thread tells nobody
         await asyncio.sleep(0)
 
 
