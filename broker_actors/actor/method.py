@@ -184,6 +184,9 @@ class Decorate:
         if self._resumable and not yields:
             text = f"{function.__qualname__}: resumable=True is for generators, and this does not yield"
             raise ConfigurationError(text)
+        if self._run_in == "process" and inspect.isgeneratorfunction(inner):
+            text = f"{function.__qualname__}: a generator cannot run in a process, which gives one answer"
+            raise ConfigurationError(text)
         return Method[Any, ..., object, object](
             function,
             interleave=self._interleave,

@@ -81,7 +81,7 @@ class ActorSystem:
         options = ClientOptions(
             self.settings.ask_timeout_seconds, JSON if self.settings.codec == "json" else MSGPACK
         )
-        channels = Channels(backend.replies, backend.streams)
+        channels = Channels(backend.replies, backend.streams, backend.members)
         self._client = Client(self._dispatch, channels, backend.clock, backend.observer, options)
         return self
 

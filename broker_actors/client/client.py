@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
+from broker_actors.client.giving_up import GivingUp
 from broker_actors.client.inbox import Inbox
 from broker_actors.client.pending import Pending
 from broker_actors.client.reading import Reading
@@ -36,6 +37,7 @@ from broker_actors.core.topology import Route
 from broker_actors.dispatch import Dispatch
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, CallOptions
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.streams import Streams
@@ -60,6 +62,7 @@ class Channels:
 
     replies: Replies
     streams: Streams
+    members: Members
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Client:
             *(self._incarnation, channels.replies, observer, self._under_way),
             (self._pending.resolve, self._send_again),
         )
+        self._giving_up = GivingUp(channels.members, self.inbox, dispatch, observer)
         self._streaming = Streaming(dispatch, channels.streams, self.inbox, clock, observer)
 
     async def ask(self, call: Call) -> Plain:
@@ -186,6 +190,7 @@ class Client:
         for task in list(self._publishing):
             task.cancel()
         await asyncio.gather(*self._publishing, return_exceptions=True)
+        await self._giving_up.close()
         await self._streaming.close()
         await self.inbox.close()
 
@@ -236,8 +241,11 @@ class Client:
         try:
             await self._send(layout.route_to(call.address), envelope, future)
             return await future
-        except BaseException:
+        except BaseException as error:
             self._unconfirmed += 1
+            # At its deadline whoever runs it ends it by itself.
+            if isinstance(error, asyncio.CancelledError) and not envelope.expired(self._clock.now_ms()):
+                self._giving_up.add(envelope)
             raise
         finally:
             self._pending.remove(envelope.correlation_id)

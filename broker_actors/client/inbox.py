@@ -20,6 +20,8 @@ from broker_actors.ports.replies import OnLoss, OnReply, Replies, ReplyChannel
 
 #: What the correlation id of a signal begins with; those of asks are numbers.
 SIGNAL: Final = "signal:"
+#: The same of a call that was given up.
+CANCEL: Final = "cancel:"
 _NOTHING: Final = Reply(b"")
 
 
@@ -42,6 +44,7 @@ class Inbox:
         self._channel: ReplyChannel | None = None
         self._opening: asyncio.Task[ReplyChannel] | None = None
         self._listeners: dict[str, Callable[[], None]] = {}
+        self._attending: list[Callable[[str], None]] = []
 
     @property
     def name(self) -> str:
@@ -71,10 +74,28 @@ class Inbox:
         """Drop the signals to *token* from now on. Idempotent."""
         self._listeners.pop(token, None)
 
+    async def attend(self, on_cancel: Callable[[str], None]) -> str:
+        """Have *on_cancel* called with every call that is cancelled here; return the channel."""
+        channel = await self.open()
+        self._attending.append(on_cancel)
+        return channel.name
+
+    def ignore(self, on_cancel: Callable[[str], None]) -> None:
+        """Call *on_cancel* no more. Idempotent."""
+        if on_cancel in self._attending:
+            self._attending.remove(on_cancel)
+
+    async def cancel(self, channel: str, call: str) -> None:
+        """Tell whoever attends at *channel* that nobody waits for *call*."""
+        await self._send(channel, CANCEL + call)
+
     async def signal(self, listener: Listener) -> None:
         """Wake *listener*, if it still listens."""
+        await self._send(listener.channel, SIGNAL + listener.token)
+
+    async def _send(self, channel: str, hint: str) -> None:
         try:
-            await self._replies.send(listener.channel, SIGNAL + listener.token, _NOTHING)
+            await self._replies.send(channel, hint, _NOTHING)
         except PlatformError as error:
             self._observer.observe(Trouble("signal", str(error)))
 
@@ -85,6 +106,7 @@ class Inbox:
             await asyncio.wait([self._opening])
         channel, self._channel = self._channel, None
         self._listeners.clear()
+        self._attending.clear()
         if channel is not None:
             await channel.close()
 
@@ -99,6 +121,9 @@ class Inbox:
             # Nobody listens any more, or the signal came twice: it was a hint.
             if (listener := self._listeners.get(correlation_id.removeprefix(SIGNAL))) is not None:
                 listener()
+        elif correlation_id.startswith(CANCEL):
+            for attending in self._attending:
+                attending(correlation_id.removeprefix(CANCEL))
         else:
             self._on_reply(correlation_id, reply)
 

@@ -112,6 +112,11 @@ class Envelope:
         """Whether somebody waits for the reply, and has named what to match it by, or reads a stream."""
         return self.stream or bool(self.reply_to and self.correlation_id)
 
+    @property
+    def call(self) -> str:
+        """What tells an ask from all others of all clients: what its reply is matched by."""
+        return f"{self.reply_to} {self.correlation_id}"
+
     def expired(self, now_ms: int) -> bool:
         """Return whether the deadline has passed."""
         return 0 < self.deadline_ms <= now_ms

@@ -26,6 +26,7 @@
     |       +-- UnknownMethodError       no such method, or no such type, where it arrived
     |       +-- NewerStateError          the state was written by a newer release than the worker's
     |       +-- ActorSuspendedError      the actor runs nothing until somebody resumes it
+    |       +-- CallCancelledError       its caller gave it up
     |       +-- StreamCancelledError     nobody read the stream any more
     |       +-- StreamDivergedError      a generator run again did not yield the same
     +-- AskTimeoutError                  no answer by the deadline (also a TimeoutError)
@@ -201,6 +202,10 @@ class ActorSuspendedError(SystemFaultError):
     """The actor is suspended: it runs nothing until it is resumed. Nothing of the call was done."""
 
 
+class CallCancelledError(SystemFaultError):
+    """The caller gave the call up; what it had begun was rolled back."""
+
+
 class StreamCancelledError(SystemFaultError):
     """The generator was stopped, as nobody read what it yielded any more."""
 
@@ -251,6 +256,7 @@ _FAULT: Final[Mapping[str, type[SystemFaultError]]] = MappingProxyType(
             UnknownMethodError,
             NewerStateError,
             ActorSuspendedError,
+            CallCancelledError,
             StreamCancelledError,
             StreamDivergedError,
         )

@@ -33,6 +33,7 @@ class Member:
         leaving: it is being stopped and takes nothing new.
         place: host and process, for people: `web-1:4711`.
         health: the URL of its health endpoint; empty if it has none.
+        channel: the channel of its process, by which it hears of calls that were given up; empty for none.
 
     """
 
@@ -42,6 +43,7 @@ class Member:
     leaving: bool = False
     place: str = ""
     health: str = ""
+    channel: str = ""
 
     def pack(self) -> bytes:
         """Return this entry as bytes; equal members give equal bytes."""
@@ -51,6 +53,7 @@ class Member:
             "leaving": self.leaving,
             "place": self.place,
             "health": self.health,
+            "channel": self.channel,
         }
         return codec.encode(fields, what="member", bytes_max=_BYTES_MAX)
 
@@ -64,8 +67,13 @@ class Member:
                 "leaving": bool(leaving),
                 "place": str(place),
                 "health": str(health),
+                **more,
             } if _are_names(types) and _are_names(consuming):
-                return cls(name, frozenset(types), frozenset(consuming), leaving, place, health)
+                return cls(
+                    *(name, frozenset(types), frozenset(consuming), leaving, place, health),
+                    # Workers of an earlier release do not say it.
+                    channel=str(more.get("channel", "")),
+                )
             case _:
                 return None
 

@@ -20,9 +20,16 @@ from broker_actors.core.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The broker delivered the envelope."""
+    """The broker delivered the envelope.
+
+    Attributes:
+        now_ms: when, in Unix milliseconds.
+        given_up: whether its caller has said that nobody waits for it any more.
+
+    """
 
     now_ms: int
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A turn is driven from outside. Feed it an event, carry out the command it return
 it the event that results, until the command is final:
 
     --8<-- [start:diagram]
-    Received > LookUp, or Run without a key, or Ack after the deadline
+    Received > LookUp, or Run without a key, or Ack after the deadline or when its caller gave it up
     Received > Charge                                   (a suspect: its last holder died with it in hand)
     Fresh > Charge
     Charge > Charged > Run
@@ -157,8 +157,8 @@ class Turn:
 
     def _command_for(self, event: Event) -> Command:
         match event:
-            case Received(now_ms=now_ms):
-                return self._received(now_ms)
+            case Received():
+                return self._received(event)
             case Fresh() | Charged() | Paused():
                 return self._towards_run(event)
             case Duplicate(reply=reply):
@@ -202,9 +202,11 @@ class Turn:
             case Lost():
                 return self._lost()
 
-    def _received(self, now_ms: int) -> Command:
-        if self._envelope.expired(now_ms):
+    def _received(self, event: Received) -> Command:
+        if self._envelope.expired(event.now_ms):
             return Ack("expired")
+        if event.given_up:
+            return Ack("cancelled")
         if self._terms.durable and (self._envelope.key or self._envelope.seq):
             return LookUp()
         return self._begin()

@@ -110,6 +110,9 @@ def judge(failure: Failure, terms: Terms, chance: float) -> Verdict:
     if error.kind in BUSINESS_KINDS:
         # Recorded like a result: the actor has decided, and decides the same for every duplicate.
         return _ended(failure, terms, "business_error", Reason.REJECTED, record=True)
+    if error.kind == "CallCancelledError":
+        # Nobody waits for an answer, and nobody misses what was not done.
+        return Settled("cancelled")
     policy = UNKNOWN_TARGET if error.kind in ELSEWHERE_KINDS else terms.retry
     wait = policy.wait_seconds(failure.attempt, recoverable=error.recoverable, chance=chance)
     # Nobody would run it after its deadline: the caller is told now, or somebody finds the dead letter.

@@ -1,7 +1,8 @@
-"""Signals between processes: "look at the store again", and nothing else.
+"""Signals between processes: "look at the store again", and "nobody waits for this call any more".
 
-What a signal is about is in the store. A lost one costs time and no more: whoever waits
-for one looks by itself every `LOOK_SECONDS`.
+Hints, both. What the first is about is in the store: a lost one costs time and no more, as
+whoever waits for one looks by itself every `LOOK_SECONDS`. Without the second a call runs
+to its deadline.
 """
 
 from __future__ import annotations
@@ -42,6 +43,26 @@ class Control(Protocol):
 
     def forget(self, token: str) -> None:
         """Drop the signals to *token* from now on. Idempotent."""
+        ...
+
+    async def attend(self, on_cancel: Callable[[str], None]) -> str:
+        """Have *on_cancel* called with every call that is cancelled here; return this process's channel.
+
+        Raises:
+            PlatformError: the channel of this process cannot be opened.
+
+        """
+        ...
+
+    def ignore(self, on_cancel: Callable[[str], None]) -> None:
+        """Call *on_cancel* no more. Idempotent."""
+        ...
+
+    async def cancel(self, channel: str, call: str) -> None:
+        """Tell whoever attends at *channel* that nobody waits for *call*.
+
+        Never raises for a store that is away.
+        """
         ...
 
     async def signal(self, listener: Listener) -> None:

@@ -13,7 +13,12 @@ from broker_actors.actor.signature import Kind
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import body
 from broker_actors.core.envelope import Envelope
-from broker_actors.core.errors import InvalidArgumentsError, SystemFaultError, UnknownMethodError
+from broker_actors.core.errors import (
+    CallCancelledError,
+    InvalidArgumentsError,
+    SystemFaultError,
+    UnknownMethodError,
+)
 from broker_actors.core.events import LeftBehind, SlowTurn
 from broker_actors.core.reply import Reply
 from broker_actors.runtime.activation import Subject
@@ -97,15 +102,19 @@ async def _in_process(activation: Subject, envelope: Envelope, services: Service
 
 
 async def _until_deadline(running: Awaitable[T], envelope: Envelope, services: Services) -> T:
-    if not (envelope.is_ask and envelope.deadline_ms):
+    if not envelope.is_ask:
         return await running
     left_seconds = (envelope.deadline_ms - services.clock.now_ms()) / 1000
-    deadline = asyncio.timeout(left_seconds)
+    deadline = asyncio.timeout(left_seconds if envelope.deadline_ms else None)
     try:
         async with deadline:
-            return await running
+            with services.cancels.watching(envelope, deadline):
+                return await running
     except TimeoutError:
         if not deadline.expired():
             raise
+        if services.cancels.has(envelope):
+            text = f"{envelope.address}.{envelope.method} was cancelled: its caller gave it up"
+            raise CallCancelledError(text, recoverable=False) from None
         text = f"{envelope.address}.{envelope.method} was cancelled at its caller's deadline"
         raise SystemFaultError(text, recoverable=False) from None

@@ -12,6 +12,7 @@ from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Store
 from broker_actors.ports.streams import Streams
+from broker_actors.runtime.cancels import Cancels
 from broker_actors.runtime.processes import Processes
 from broker_actors.runtime.threads import Threads
 
@@ -37,3 +38,4 @@ class Services:
     streams: Streams
     control: Control
     offload: Offload
+    cancels: Cancels

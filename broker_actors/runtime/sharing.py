@@ -49,6 +49,10 @@ class Sharing:
         self._heard_seconds = clock.monotonic_seconds()
         self._trouble = ""
 
+    def reached_by(self, channel: str) -> None:
+        """Have the others know by which channel this worker hears of calls that were given up."""
+        self._me = replace(self._me, channel=channel)
+
     def share(self, mailbox: str, actor_type: str, tenant: Tenant) -> None:
         """Have *mailbox* consumed by whoever should, of all workers."""
         self._shared.setdefault(mailbox, (actor_type, tenant))

@@ -89,6 +89,10 @@ class Steps:
         """Return the wall clock in Unix milliseconds."""
         return self._services.clock.now_ms()
 
+    def received(self) -> t.Received:
+        """Return what is known of the envelope when its turn comes."""
+        return t.Received(self.now_ms(), self._services.cancels.has(self._arrival.envelope))
+
     async def look_up(self) -> t.Event:
         """Ask whether the envelope's key has run."""
         try:
@@ -206,7 +210,7 @@ class Steps:
 
     def ack(self, outcome: str, turn: t.Turn) -> None:
         """End: let the broker forget the delivery."""
-        if outcome == "expired":
+        if outcome in {"expired", "cancelled"}:
             self._activation.ledger.close(self._arrival.envelope)
         self._arrival.delivery.ack()
         self._observe(outcome, turn)

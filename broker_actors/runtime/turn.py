@@ -15,7 +15,7 @@ from broker_actors.runtime.steps import Steps
 async def run_turn(envelope: Envelope, steps: Steps) -> None:  # noqa: C901 - a case for each command is the point
     """Take *envelope* from receipt to its end: acknowledged, or given back."""
     turn = t.Turn(envelope, steps.terms)
-    event: t.Event = t.Received(steps.now_ms())
+    event: t.Event = steps.received()
     while True:
         match turn.next(event):
             case t.LookUp():

@@ -21,6 +21,7 @@ from broker_actors.core.events import Trouble
 from broker_actors.core.member import BEAT_SECONDS, Member, Report
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
+from broker_actors.runtime.cancels import Cancels
 from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.host import Capacity, Host, Running
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
@@ -82,6 +83,7 @@ class Worker:
             *(system.dispatch, backend.store, backend.replies, clock, observer, system.client),
             *(backend.streams, system.client.inbox),
             Offload(Threads(settings.threads_max), Processes(settings.processes_max)),
+            Cancels(),
         )
         me = _member(frozenset(self._specs), clock)
         self.name = me.name
@@ -121,6 +123,7 @@ class Worker:
             await self._watchdog.declare()
             self._relayed.open(self._watchdog.mailbox, "", self._watchdog)
             self._host.hold()
+            self._sharing.reached_by(await self._services.control.attend(self._services.cancels.cancel))
             await self._beat()
             await self._opened()
             # Said at once, for others may wait for it to give their mailboxes away.
@@ -236,6 +239,7 @@ class Worker:
         await self._relayed.close()
         await self._relay.close()
         await self._host.close()
+        self._services.control.ignore(self._services.cancels.cancel)
         self._services.offload.processes.close()
         await self._said(self._sharing.left())
         failure, self._failure = self._failure, None

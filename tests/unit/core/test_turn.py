@@ -16,6 +16,7 @@ from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import (
     BusinessError,
+    CallCancelledError,
     ErrorRecord,
     PayloadTooLargeError,
     SystemFaultError,
@@ -193,6 +194,21 @@ def test_every_walk_ends_in_a_final_command_and_only_there(every_walk: list[Walk
         *before, last = [command for _, command in walk.steps]
         assert isinstance(last, t.Ack | t.Abandon)
         assert not any(isinstance(command, t.Ack | t.Abandon) for command in before)
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_what_was_given_up_does_not_run(name: str) -> None:
+    envelope = ENVELOPES[name]
+    begun = t.Turn(envelope, Terms(POLICY, durable=True)).next(t.Received(NOW_MS, given_up=True))
+    assert begun == t.Ack("expired" if envelope.expired(NOW_MS) else "cancelled")
+
+
+@pytest.mark.parametrize("name", ["ask", "keyed ask", "second attempt of an ask"])
+def test_a_run_that_was_given_up_is_neither_retried_nor_answered_nor_kept(name: str) -> None:
+    given_up = t.Raised(describe(CallCancelledError("given up", recoverable=False)), NOW_MS, HERE)
+    turn = t.Turn(ENVELOPES[name], Terms(POLICY, durable=False))
+    commands = [turn.next(event) for event in (t.Received(NOW_MS), given_up, t.Committed(), t.Sent())]
+    assert commands[1:] == [t.Commit(keep=False, reply=None), t.Dispatch(), t.Ack("cancelled")]
 
 
 # --- the four rules ---------------------------------------------------------------------
