@@ -41,6 +41,11 @@ class Mortal:
             yield f"{n} of {os.getpid()}"
 
     @method
+    async def blob(self, pieces: int, size_bytes: int) -> AsyncIterator[bytes]:
+        for n in range(pieces):
+            yield n.to_bytes(4, "big") * (size_bytes // 4)
+
+    @method
     async def endless(self, path: str) -> AsyncIterator[int]:
         try:
             n = 0
