@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from typing import Any, cast
 
 import pytest
+from redis.asyncio import Redis
 
 from broker_actors import AskTimeoutError, BusinessError, SystemFaultError
 from broker_actors.actor.stream import Stream
+from broker_actors.adapters.memory.streams import MemoryStreams
+from broker_actors.client import reading
 from broker_actors.core.chunks import WINDOW_CHUNKS
 from broker_actors.core.errors import (
     ConfigurationError,
@@ -21,9 +25,17 @@ from broker_actors.core.errors import (
     StreamTakenOverError,
 )
 from broker_actors.core.events import TurnEnded
+from broker_actors.runtime import production
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.speaker import SpeakerRef, Stage, speaker
 from tests.acceptance.watching import HANG_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def _only_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks by itself in these tests, so that what a signal does is seen to come from it."""
+    monkeypatch.setattr(production, "LOOK_SECONDS", 10 * HANG_SECONDS)
+    monkeypatch.setattr(reading, "LOOK_SECONDS", 10 * HANG_SECONDS)
 
 
 @pytest.fixture
@@ -138,8 +150,9 @@ async def test_leaving_a_stream_runs_the_finally_of_its_generator(
                 del stream
                 gc.collect()
             case "timeout":
+                await stream.__anext__()
                 with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(_drained(stream), 0.2)
+                    await asyncio.wait_for(_drained(stream), 0.05)
             case "exception":
                 with pytest.raises(ZeroDivisionError):
                     await _failing_over(stream)
@@ -166,8 +179,12 @@ async def test_a_value_that_takes_too_long_cancels_the_generator(
 ) -> None:
     system = await deployment.system()
     async with deployment.worker(speaker(stage)):
-        stream = system.ref(SpeakerRef, "s1").with_options(timeout=0.3).gated(2)
-        with pytest.raises(AskTimeoutError, match=r"SpeakerRef/s1/s%3A.* yielded nothing within 0\.3 s"):
+        stream = system.ref(SpeakerRef, "s1").with_options(timeout=HANG_SECONDS).gated(2)
+        stage.go.release()
+        await stream.__anext__()
+        # Only now, for the generator must have begun.
+        cast("Any", stream)._values._timeout_seconds = 0.05
+        with pytest.raises(AskTimeoutError, match=r"SpeakerRef/s1/s%3A.* yielded nothing within 0\.05 s"):
             await stream.__anext__()
         await in_time(stage.cleaned)
 
@@ -311,6 +328,23 @@ async def test_a_key_yields_once_and_is_read_again(deployment: Deployment, stage
         assert stage.steps == 3
         with pytest.raises(IdempotencyConflictError, match="once"):
             await system.ref(SpeakerRef, "s1").with_options(idempotency_key="once").many(4)
+
+
+async def test_a_key_whose_values_are_gone_says_so_instead_of_yielding_nothing(
+    deployment: Deployment, stage: Stage
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(speaker(stage)):
+        keyed = system.ref(SpeakerRef, "s1").with_options(idempotency_key="once")
+        await keyed.many(3)
+        if isinstance(streams := system.backend.streams, MemoryStreams):
+            streams._streams.clear()
+        else:
+            async with Redis.from_url(deployment.settings.redis_url) as redis:
+                await redis.delete(*await redis.keys("ba:*:s*:2:s1:once"))
+        with pytest.raises(ReplyGoneError, match="has yielded 3 values, and those after 0 are not kept"):
+            await keyed.many(3)
+        assert stage.steps == 3
 
 
 async def test_one_task_at_a_time_reads_a_stream(deployment: Deployment, stage: Stage) -> None:
