@@ -1,4 +1,4 @@
-"""Workers and senders with one fault each that only real servers can show.
+"""Processes with one fault each that only real servers can show.
 
 What belongs here: faults of the adapters. Those of core and runtime are in
 `tests/simulation/mutants.py`.
@@ -6,11 +6,72 @@ What belongs here: faults of the adapters. Those of core and runtime are in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import repeat
 from types import MappingProxyType
 from typing import Final
+from unittest.mock import patch
+
+from aiormq.abc import AbstractChannel
+
+from broker_actors.adapters.rabbitmq import channels, consumer, publisher, topology
+from broker_actors.core.topology import Declaration, Queue
 
 #: Names the mutant that a process is to be.
 MUTANT: Final = "SOAK_MUTANT"
+#: What passes between the end of a consumer and that of its channel, as if what it has were finished.
+FINISH_SECONDS: Final = 0.3
 
-MUTANTS: Final[Mapping[str, Callable[[], None]]] = MappingProxyType({})
+
+def reused_message_id() -> AbstractContextManager[object]:
+    """Publish everything under one message id."""
+
+    def message_ids(incarnation: str) -> Iterator[str]:
+        return repeat(incarnation)
+
+    return patch.object(publisher, "message_ids", message_ids)
+
+
+def cancel_before_close() -> AbstractContextManager[object]:
+    """Hand over by `basic.cancel`, and give back what is not acknowledged after that."""
+    right = channels.close_channel
+
+    async def close_channel(channel: AbstractChannel) -> None:
+        if not channel.is_closed:
+            for tag in list(channel.consumers):  # type: ignore[attr-defined]  # of the library's own channel
+                await channel.basic_cancel(tag)
+            await asyncio.sleep(FINISH_SECONDS)
+        await right(channel)
+
+    return patch.object(consumer, "close_channel", close_channel)
+
+
+def default_delivery_limit() -> AbstractContextManager[object]:
+    """Leave the delivery limit of every queue to the broker."""
+    right = topology._send
+
+    async def send(channel: AbstractChannel, declaration: Declaration) -> None:
+        if isinstance(declaration, Queue):
+            kept = {k: v for k, v in declaration.arguments.items() if k != "x-delivery-limit"}
+            declaration = replace(declaration, arguments=kept)
+        await right(channel, declaration)
+
+    return patch.object(topology, "_send", send)
+
+
+MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[object]]]] = MappingProxyType(
+    {
+        "reused message id": reused_message_id,
+        "hand-over by basic.cancel": cancel_before_close,
+        "default delivery limit": default_delivery_limit,
+    }
+)
+
+
+def become(name: str) -> None:
+    """Make this process the mutant *name*, to its end; itself for no name."""
+    if name:
+        MUTANTS[name]().__enter__()

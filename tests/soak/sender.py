@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from broker_actors.core.events import ConnectionLost, Event, Trouble
 from tests.soak.actors import AccountRef
 from tests.soak.drawing import ASKS, KEYED, SLOW_SECONDS, Drawing, Planned, Way
 from tests.soak.journal import CALLS, Journal
+from tests.soak.mutants import MUTANT, become
 
 #: Callers of a sender whose calls are slow.
 SLOW_LINES: Final = 2
@@ -205,4 +207,5 @@ async def _main(orders: Orders) -> None:
 
 
 if __name__ == "__main__":
+    become(os.environ.get(MUTANT, ""))
     asyncio.run(_main(Orders(**json.loads(sys.argv[1]))))

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from tests.soak import witness
 from tests.soak.actors import Account
-from tests.soak.mutants import MUTANT, MUTANTS
+from tests.soak.mutants import MUTANT, become
 
 __all__ = ["Account"]
 
 if witness.FOLDER in os.environ:
     witness.install(Path(os.environ[witness.FOLDER]))
-if MUTANT in os.environ:
-    MUTANTS[os.environ[MUTANT]]()
+become(os.environ.get(MUTANT, ""))
