@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -9,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, TypeAdapter
 
-from tests.servers import RabbitServer, Server, ServerError
+from tests.servers import RabbitServer, Server, ServerError, command
 
 _COOKIE: Final = "one-for-all-nodes"
 
@@ -53,8 +54,20 @@ class ClusterNode(RabbitServer):
 
 
 @contextmanager
-def cluster(size: int) -> Iterator[tuple[ClusterNode, ...]]:
-    """Run a cluster of *size* nodes."""
+def cluster(size: int) -> Iterator[tuple[RabbitServer, ...]]:
+    """Run a broker of *size* nodes.
+
+    Raises:
+        ServerError: they did not start, or did not find each other; or another generation is to
+            run, of which only single nodes can be started.
+
+    """
+    if size == 1:
+        with RabbitServer(in_memory=True) as alone:
+            yield (alone,)
+        return
+    if os.environ.get(command.RABBITMQ):
+        raise ServerError(f"{command.RABBITMQ} starts single nodes: use --nodes 1, or unset it")
     with ExitStack() as stack:
         first = stack.enter_context(ClusterNode(None))
         others = [stack.enter_context(ClusterNode(first)) for _ in range(size - 1)]

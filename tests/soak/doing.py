@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from tests.servers import Server
+from tests.servers import Server, ServerError
 from tests.soak.cluster import leader_of
 from tests.soak.faults import Fault, Kind
 from tests.soak.parties import Party, holds
@@ -17,6 +17,8 @@ from tests.soak.sites import Site
 
 #: How long something that is to happen waits for somebody it can happen to.
 _PATIENCE_SECONDS: Final = 30.0
+#: Attempts to start a server again.
+_STARTS_MAX: Final = 3
 
 Say = Callable[[str], None]
 
@@ -104,10 +106,22 @@ class Doing:
             else:
                 await asyncio.to_thread(server.kill)
                 await asyncio.sleep(fault.seconds)
-                await asyncio.to_thread(server.restart)
-                self._say(f"{what} on port {server.port} is back")
+                await self._bring_back(server, f"{what} on port {server.port}")
         finally:
             self._busy_servers.discard(what)
+
+    async def _bring_back(self, server: Server, name: str) -> None:
+        """Start it again; on a machine this busy a node may need longer than a server is given."""
+        for left in reversed(range(_STARTS_MAX)):
+            try:
+                await asyncio.to_thread(server.restart)
+            except ServerError as error:
+                if not left:
+                    raise
+                self._say(f"{name} did not start, once more: {str(error).splitlines()[0]}")
+            else:
+                self._say(f"{name} is back")
+                return
 
     async def _node(self, fault: Fault) -> Server:
         """Return the broker node *fault* happens to."""

@@ -24,6 +24,7 @@ from broker_actors.core.topology import Declaration, Queue
 MUTANT: Final = "SOAK_MUTANT"
 #: What passes between the end of a consumer and that of its channel, as if what it has were finished.
 FINISH_SECONDS: Final = 0.3
+DEFAULT_LIMIT: Final = 20
 
 
 def reused_message_id() -> AbstractContextManager[object]:
@@ -50,13 +51,13 @@ def cancel_before_close() -> AbstractContextManager[object]:
 
 
 def default_delivery_limit() -> AbstractContextManager[object]:
-    """Leave the delivery limit of every queue to the broker."""
+    """Declare queues with the delivery limit that RabbitMQ 4 gives those without one."""
     right = topology._send
 
     async def send(channel: AbstractChannel, declaration: Declaration) -> None:
-        if isinstance(declaration, Queue):
-            kept = {k: v for k, v in declaration.arguments.items() if k != "x-delivery-limit"}
-            declaration = replace(declaration, arguments=kept)
+        if isinstance(declaration, Queue) and "x-delivery-limit" in declaration.arguments:
+            limited = {**declaration.arguments, "x-delivery-limit": DEFAULT_LIMIT}
+            declaration = replace(declaration, arguments=limited)
         await right(channel, declaration)
 
     return patch.object(topology, "_send", send)

@@ -70,7 +70,6 @@ class Party:
         environment = {n: v for n, v in os.environ.items() if not n.startswith(("BROKER_ACTORS_", "SOAK_"))}
         environment |= {"PYTHONPATH": str(ROOT), witness.FOLDER: str(self._folder)}
         environment |= {"BROKER_ACTORS_URL": self.url, "BROKER_ACTORS_REDIS_URL": self.redis_url}
-        environment |= {"BROKER_ACTORS_PREFETCH": str(self._site.prefetch)}
         if self._site.mutant:
             environment[MUTANT] = self._site.mutant
         command = [sys.executable, "-m", *self.words()]

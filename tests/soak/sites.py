@@ -18,7 +18,6 @@ class Site:
         store: the Redis.
         amqp_url: an empty virtual host, at the first node.
         mutant: what every process of the soak is to be; empty for what it is.
-        prefetch: of the workers.
         verbose: whether workers say everything they do.
 
     """
@@ -27,7 +26,6 @@ class Site:
     store: RedisServer
     amqp_url: str
     mutant: str = ""
-    prefetch: int = 1_000
     verbose: bool = False
 
     @property
