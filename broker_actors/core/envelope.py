@@ -145,6 +145,15 @@ class Envelope:
         first = self.key[2:].rpartition(":")[0] if self.key.startswith("r:") else ""
         return first or self.identity
 
+    @property
+    def settled_key(self) -> str:
+        """By what a retry is known that was settled, whatever came of it; empty for a first attempt.
+
+        A first attempt is known by its number. A retry has none, and the key it goes by is that
+        of every later attempt, too: that is used up only by one that succeeds.
+        """
+        return f"r:{self.identity}:{self.attempt}" if self.key and self.attempt > 1 else ""
+
     def again(self, attempt: int, history: str) -> Envelope:
         """Return the envelope of the next attempt, which goes by a key.
 

@@ -147,7 +147,18 @@ class StoreLedger:
             # A retry or a fault is not recorded under the key, and still it settled this very envelope.
             by_number = await self._numbers.look_up(envelope, self._clock.now_ms())
             return by_number if isinstance(by_number, Duplicate) else found
+        if isinstance(found, Fresh) and envelope.settled_key:
+            return await self._settled(envelope)
         return found
+
+    async def _settled(self, retry: Envelope) -> Found:
+        found = await self._store.look_up(self._claim.address, retry.settled_key, retry.digest())
+        match found:
+            case Duplicate(reply) if reply is not None and not reply.content_type:
+                # It was tried again, or buried: its answer is to come, or there is nobody to give it to.
+                return Duplicate(None)
+            case _:
+                return found
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn if this claim still holds; raises `StoreUnavailableError`."""
@@ -269,6 +280,9 @@ class NoLedger:
 
 def _record_of(outcome: Outcome) -> KeyedRecord | None:
     envelope = outcome.envelope
-    if outcome.reply is None or not envelope.key:
-        return None
-    return KeyedRecord(envelope.key, envelope.digest(), outcome.reply, outcome.retention_seconds)
+    if outcome.reply is not None and envelope.key:
+        return KeyedRecord(envelope.key, envelope.digest(), outcome.reply, outcome.retention_seconds)
+    if envelope.settled_key:
+        reply = outcome.answer or Reply(b"", "")
+        return KeyedRecord(envelope.settled_key, envelope.digest(), reply, outcome.retention_seconds)
+    return None

@@ -54,7 +54,7 @@ class Front:
             number: of the message.
             plan: words of `tell` (two notes at `Back`), `ask` (one), `linger` (go on when the process
                 is told to let go), `fail` (the first attempt), `break` (a fault of the worker that dies,
-                for good), `reject`.
+                for good; after `fail` the attempt after that), `reject`.
 
         """
         self.taken = (*self.taken, number)

@@ -31,6 +31,8 @@ class Scene(StrEnum):
     DEAD = "a turn that is rejected"
     #: The next worker would succeed: its success beside a dead letter would be a doubled message.
     BROKEN = "a keyed turn that fails for good, in this worker"
+    #: The same, of a last attempt that came by a delay level.
+    WORN = "a retry that fails for good, in this worker"
     MOVE = "another worker takes the mailbox over"
     STOP = "the worker stops in order"
     IDLE = "the actor is idle"
@@ -194,6 +196,18 @@ POINTS: Final = (
         (at("store.dispatched Front", "after"),),
         Scene.BROKEN,
         TELLS,
+    ),
+    Point(
+        "a last attempt, committed, before its dispatch",
+        (at("store.commit Front", "after", 3),),
+        Scene.WORN,
+        (Form.TELL,),
+    ),
+    Point(
+        "a last attempt, cleared, before the acknowledgement",
+        (at("store.dispatched Front", "after", 2),),
+        Scene.WORN,
+        (Form.TELL,),
     ),
     Point("a hand-over, while a turn finishes", (at("move", "during"),), Scene.MOVE),
     Point("a hand-over, before the release", (at("members.release Front", "before"),), Scene.MOVE),

@@ -20,10 +20,15 @@ _MORE: Final = {
     Scene.RETRY: "fail",
     Scene.DEAD: "reject",
     Scene.BROKEN: "break",
+    Scene.WORN: "fail break",
     Scene.MOVE: "linger",
     Scene.STOP: "linger",
 }
-_BURIED: Final = {Scene.DEAD: "rejected: BusinessError: 1", Scene.BROKEN: "failed: SystemFaultError: 1"}
+_BURIED: Final = {
+    Scene.DEAD: "rejected: BusinessError: 1",
+    Scene.BROKEN: "failed: SystemFaultError: 1",
+    Scene.WORN: "failed: SystemFaultError: 1",
+}
 _PREFETCH: Final = 100
 #: Delay levels a retry of `Front` may come by: of 1, 2 and 4 seconds.
 LEVELS_USED: Final = 3
