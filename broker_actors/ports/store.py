@@ -348,8 +348,8 @@ class Store(Parkings, Suspensions, Protocol):
         """
         ...
 
-    async def discharge(self, address: Address, identity: str) -> None:
-        """Forget the charges of an envelope whose run came to an end, whichever. Idempotent.
+    async def discharge(self, address: Address, identity: str, *, keep: int = 0) -> None:
+        """Forget the charges of an envelope, but for *keep* of them. Idempotent.
 
         Raises:
             StoreUnavailableError: no answer within the deadline.

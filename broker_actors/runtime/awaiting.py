@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from broker_actors.core.errors import Plain
 from broker_actors.ports.calling import Values
+
+
+#: Tells the turn that it begins to wait, or no longer does.
+Switch: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class AwaitedValues:
@@ -13,7 +18,7 @@ class AwaitedValues:
 
     __slots__ = ("_begins", "_ends", "_values")
 
-    def __init__(self, values: Values, begins: Callable[[], None], ends: Callable[[], None]) -> None:
+    def __init__(self, values: Values, begins: Switch, ends: Switch) -> None:
         self._values = values
         self._begins = begins
         self._ends = ends
@@ -30,11 +35,11 @@ class AwaitedValues:
 
     async def __anext__(self) -> Plain:
         """Return the next value."""
-        self._begins()
         try:
+            await self._begins()
             return await self._values.__anext__()
         finally:
-            self._ends()
+            await self._ends()
 
     async def aclose(self) -> None:
         """Cancel the generator, if it has not ended. Idempotent."""

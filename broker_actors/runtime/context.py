@@ -6,11 +6,10 @@ once and are not undone. A context is used by one run and is finished when the r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
 from broker_actors.core import body
 from broker_actors.core.address import Address
@@ -29,6 +28,22 @@ OUTGOING_MAX: Final = 1_000
 OUTGOING_BYTES_MAX: Final = 8 * 1_048_576
 
 
+class Waiting(Protocol):
+    """Whoever must know that a turn waits for somebody else's answer."""
+
+    def waits(self, change: int) -> None:
+        """Count the turn as waiting (+1), or no more (-1)."""
+        ...
+
+    async def pause(self) -> None:
+        """Return when the turn may begin to wait. Idempotent."""
+        ...
+
+    async def go_on(self) -> None:
+        """Return when the turn may go on. Idempotent."""
+        ...
+
+
 class TurnContext:
     """One run of one turn. Implements `actor.context.TurnScope`."""
 
@@ -38,7 +53,7 @@ class TurnContext:
         services: Services,
         *,
         ledger: Ledger,
-        waiting: Callable[[int], None],
+        waiting: Waiting,
         sections: Sections | None = None,
     ) -> None:
         self._envelope = envelope
@@ -118,11 +133,11 @@ class TurnContext:
             idempotency_key=call.options.idempotency_key or self._ask_key(call),
             timeout_seconds=self._remaining(call.options.timeout_seconds),
         )
-        self._ask_begins()
         try:
+            await self._ask_begins()
             return await self._services.caller.ask(replace(call, options=options, chain=self.chain))
         finally:
-            self._ask_ends()
+            await self._ask_ends()
 
     async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
         """Record *call*; it leaves after the commit. See `ports.calling.Caller`.
@@ -206,18 +221,21 @@ class TurnContext:
         if self._sections is not None:
             self._sections.finish()
         if self._asking:
-            self._waiting(-1)
+            self._waiting.waits(-1)
 
-    def _ask_begins(self) -> None:
+    async def _ask_begins(self) -> None:
         # The turn counts as waiting once, however many asks it has under way.
         self._asking += 1
         if self._asking == 1:
-            self._waiting(+1)
+            self._waiting.waits(+1)
+        # Also for a second one: it must not leave before the turn is known to wait.
+        await self._waiting.pause()
 
-    def _ask_ends(self) -> None:
+    async def _ask_ends(self) -> None:
         self._asking -= 1
         if not self._asking and not self.finished:
-            self._waiting(-1)
+            self._waiting.waits(-1)
+            await self._waiting.go_on()
 
     def _check_running(self) -> None:
         if self.finished:

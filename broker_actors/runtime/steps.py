@@ -31,7 +31,7 @@ from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.answers import failure_of
 from broker_actors.runtime.arrival import Arrival
-from broker_actors.runtime.context import TurnContext
+from broker_actors.runtime.context import TurnContext, Waiting
 from broker_actors.runtime.interruption import TurnInterruptedError
 from broker_actors.runtime.invoke import invoke
 from broker_actors.runtime.ledger import Outcome
@@ -117,6 +117,7 @@ class Steps:
         sections = self._sections = self._sections_of(envelope)
         context = self._context = self._context_of(envelope, sections)
         try:
+            await self._trial.start()
             with entered(context):
                 reply = await self._result(envelope, context)
             self._state = self._activation.dump()
@@ -131,6 +132,7 @@ class Steps:
             return raised if sections is None else sections.lost or raised
         finally:
             context.finish()
+            self._trial.stop()
         returned = t.Returned(reply)
         return returned if sections is None else sections.lost or returned
 
@@ -236,9 +238,14 @@ class Steps:
     def _retention_seconds(self) -> int:
         return self._activation.spec.options.key_retention_seconds
 
+    @property
+    def _waiting(self) -> Waiting:
+        """Who is told when the turn waits for somebody else."""
+        return self._trial
+
     def _context_of(self, envelope: Envelope, sections: Sections | None) -> TurnContext:
         ledger = self._activation.ledger
-        return TurnContext(envelope, self._services, ledger=ledger, waiting=self._waits, sections=sections)
+        return TurnContext(envelope, self._services, ledger=ledger, waiting=self._waiting, sections=sections)
 
     async def _result(self, envelope: Envelope, _context: TurnContext) -> Reply:
         return await invoke(self._activation, envelope, self._services)
@@ -248,11 +255,6 @@ class Steps:
             self._trial.fenced()
         self._services.observer.observe(Trouble(f"run of {self._activation.address}", str(interruption)))
         return interruption.event
-
-    def _waits(self, change: int) -> None:
-        if change > 0:
-            self._trial.waits()
-        self._host.waits(change)
 
     def _raised(self, error: ErrorRecord) -> t.Raised:
         self._activation.roll_back()

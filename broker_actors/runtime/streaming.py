@@ -23,14 +23,14 @@ from broker_actors.core.reply import Reply, of_result, read
 from broker_actors.core.retry import Retry
 from broker_actors.ports.streams import KEPT_SECONDS
 from broker_actors.runtime.activation import Subject
-from broker_actors.runtime.context import TurnContext
+from broker_actors.runtime.context import TurnContext, Waiting
 from broker_actors.runtime.generators import asynchronous
 from broker_actors.runtime.invoke import SLOW_SECONDS, prepared
 from broker_actors.runtime.production import Production
 from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.steps import Steps, TurnHost
-from broker_actors.runtime.suspects import Trial
+from broker_actors.runtime.suspects import Trial, Uncounted
 
 #: What a consumer has seen cannot be taken back: only a crash runs a generator again.
 ONCE: Final = Retry(attempts=1)
@@ -78,10 +78,10 @@ class StreamSteps(Steps):
         # The deadline was about the first value; what a stream asks for later has its own.
         return super()._context_of(replace(envelope, deadline_ms=0), sections)
 
-    def _waits(self, change: int) -> None:
+    @property
+    def _waiting(self) -> Waiting:
         # It takes no place from those that run, from its first step on.
-        if change > 0:
-            self._trial.waits()
+        return Uncounted(self._trial)
 
     async def _result(self, envelope: Envelope, context: TurnContext) -> Reply:
         method, arguments = prepared(self._activation.spec, envelope)

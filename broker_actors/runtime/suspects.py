@@ -1,9 +1,7 @@
 """Envelopes whose last worker died with them in hand: one of them may have killed it.
 
-Each run of a suspect is charged to it before it begins and discharged when it ends, so
-what a crash leaves charged ran in that moment. At first suspects run beside each other
-like everything else; who was there for `BESIDE_OTHERS_MAX` crashes runs with no other
-such suspect of this process, so that in the end only the guilty one is charged.
+Invariant: whatever a trial holds of the process (its place beside others, or alone) and of the
+store (its charges) is let go when the trial ends, however it ends.
 """
 
 from __future__ import annotations
@@ -11,25 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final
 
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import Trouble
-from broker_actors.core.verdict import CRASHES_MAX
 from broker_actors.runtime.arrival import Arrival
+from broker_actors.runtime.charges import Charges
 from broker_actors.runtime.services import Services
-
-#: Crashes a suspect may have been near before it runs apart from the others.
-BESIDE_OTHERS_MAX: Final = 2
+from broker_actors.runtime.solitude import Solitude
 
 
 class Suspects:
-    """The suspects of one worker."""
+    """The trials of one worker."""
 
     def __init__(self, services: Services, waits: Callable[[int], None]) -> None:
         self.services = services
-        #: Held by the one that runs apart.
-        self.apart = asyncio.Lock()
+        self.solitude = Solitude()
         #: Counts a turn as waiting: then it takes no place from those that run.
         self.waits = waits
 
@@ -41,14 +35,31 @@ class Suspects:
 class Trial:
     """The run of one envelope, suspect or not."""
 
-    __slots__ = ("_is_apart", "_is_charged", "_suspects", "_was_fenced", "arrival")
+    __slots__ = (
+        "_changing",
+        "_charges",
+        "_is_in",
+        "_parting",
+        "_runs",
+        "_suspects",
+        "_was_fenced",
+        "arrival",
+    )
 
     def __init__(self, arrival: Arrival, suspects: Suspects) -> None:
         self.arrival = arrival
         self._suspects = suspects
-        self._is_charged = False
-        self._is_apart = False
+        #: Of a suspect, once it is charged.
+        self._charges: Charges | None = None
+        #: Ends its being alone after a while.
+        self._parting: asyncio.Task[None] | None = None
+        #: Whether its method runs, or waits for an answer.
+        self._runs = False
+        #: Whether it has its place beside others, or is charged.
+        self._is_in = False
         self._was_fenced = False
+        #: Several asks of one run may begin and end at once.
+        self._changing = asyncio.Lock()
 
     @property
     def is_suspect(self) -> bool:
@@ -65,46 +76,110 @@ class Trial:
             PlatformError: the store did not answer.
 
         """
-        self._is_charged = True
-        begun = await self._charge(BESIDE_OTHERS_MAX)
-        if begun > BESIDE_OTHERS_MAX:
-            # Charged when it is its turn, and not while it waits for that.
-            await self._go_apart()
-            begun = await self._charge(CRASHES_MAX)
-        return begun - 1
+        store, address = self._suspects.services.store, self.arrival.envelope.address
+        charges = self._charges = Charges(store, address, self._identity(), self._suspects.solitude)
+        return await self._begin(charges)
 
-    async def _charge(self, at_most: int) -> int:
-        address = self.arrival.envelope.address
-        return await self._suspects.services.store.charge(address, self._identity(), at_most=at_most)
+    async def start(self) -> None:
+        """Take note that the method is about to run; wait while somebody else is alone."""
+        self._runs = True
+        await self.go_on()
 
-    async def _go_apart(self) -> None:
-        self._suspects.waits(+1)
-        try:
-            await self._suspects.apart.acquire()
-        finally:
-            self._suspects.waits(-1)
-        self._is_apart = True
+    def stop(self) -> None:
+        """Take note that the method has ended."""
+        self._runs = False
+        if self._charges is None and self._is_in:
+            self._is_in = False
+            self._suspects.solitude.leave()
+
+    def waits(self, change: int) -> None:
+        """Count the run as waiting, or no more: then it takes no place from those that run."""
+        self._suspects.waits(change)
+
+    async def pause(self) -> None:
+        """Take note that the run waits for another actor, which may be a suspect, too. Idempotent."""
+        async with self._changing:
+            if not self._is_in:
+                return
+            self._is_in = False
+            if self._charges is None:
+                self._suspects.solitude.leave()
+                return
+            await self._settle()
+            try:
+                await self._charges.pause()
+            except PlatformError as error:
+                self._trouble("discharge", error)
+
+    async def go_on(self) -> None:
+        """Take note that the run waits no more. Idempotent."""
+        async with self._changing:
+            if self._is_in or not self._runs:
+                return
+            if self._charges is None:
+                await self._suspects.solitude.enter()
+                self._is_in = True
+            else:
+                try:
+                    await self._begin(self._charges)
+                except PlatformError as error:
+                    self._trouble("charge", error)
+        if self._has_stopped():
+            # It ended meanwhile, without waiting for what it had asked.
+            await self.pause()
 
     def fenced(self) -> None:
         """Take note that somebody else took the actor while it ran: it may have blocked its worker."""
         self._was_fenced = True
 
-    def waits(self) -> None:
-        """Take note that the run waits for another actor, which may be a suspect, too."""
-        if self._is_apart:
-            self._is_apart = False
-            self._suspects.apart.release()
-
     async def end(self) -> None:
         """Note that the run has ended, however. Never raises for a store that is away."""
-        self.waits()
-        if not self._is_charged or self._was_fenced:
+        self.stop()
+        charges = self._charges
+        if charges is None:
             return
-        services, address = self._suspects.services, self.arrival.envelope.address
         try:
-            await services.store.discharge(address, self._identity())
+            await self._settle()
+            if not self._was_fenced:
+                await charges.forget()
         except PlatformError as error:
-            services.observer.observe(Trouble(f"discharge of {address}", str(error)))
+            self._trouble("discharge", error)
+        finally:
+            charges.leave()
+
+    def _has_stopped(self) -> bool:
+        return not self._runs
+
+    async def _begin(self, charges: Charges) -> int:
+        self._is_in = True
+        self._suspects.waits(+1)
+        try:
+            crashes = await charges.begin()
+        finally:
+            self._suspects.waits(-1)
+        if charges.alone_seconds:
+            self._parting = asyncio.create_task(self._part(charges, charges.alone_seconds))
+        return crashes
+
+    async def _part(self, charges: Charges, seconds: float) -> None:
+        await self._suspects.services.clock.sleep(seconds)
+        try:
+            await charges.join_others()
+        except PlatformError as error:
+            self._trouble("charge", error)
+
+    async def _settle(self) -> None:
+        """End what would let others in later; raises what only a bug can have raised there."""
+        parting, self._parting = self._parting, None
+        if parting is not None:
+            parting.cancel()
+            await asyncio.wait([parting])
+            if not parting.cancelled():
+                parting.result()
+
+    def _trouble(self, what: str, error: PlatformError) -> None:
+        where = f"{what} of {self.arrival.envelope.address}"
+        self._suspects.services.observer.observe(Trouble(where, str(error)))
 
     def _identity(self) -> str:
         envelope, message = self.arrival.envelope, self.arrival.delivery.message
@@ -113,3 +188,14 @@ class Trial:
         # A foreign envelope: its own identity here is new with each delivery.
         content = f"{message.message_id}\0{message.type}\0".encode() + message.body
         return "b:" + blake2b(content, digest_size=16).hexdigest()
+
+
+class Uncounted:
+    """A trial whose run takes no place from others at all, whether it waits or not."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.pause = trial.pause
+        self.go_on = trial.go_on
+
+    def waits(self, change: int) -> None:
+        """Do nothing."""

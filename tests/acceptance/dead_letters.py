@@ -10,12 +10,16 @@ from broker_actors.ports.transport import Delivery, Transport
 from tests.acceptance.watching import HANG_SECONDS
 
 
-async def take(transport: Transport, actor_type: str, count: int) -> list[DeadLetter]:
+async def take(
+    transport: Transport, actor_type: str, count: int, *, hang_seconds: float = HANG_SECONDS
+) -> list[DeadLetter]:
     """Return the first *count* dead letters of *actor_type*, waiting for them, and acknowledge them."""
-    return await take_from(transport, topology.dead_queue(actor_type), count)
+    return await take_from(transport, topology.dead_queue(actor_type), count, hang_seconds=hang_seconds)
 
 
-async def take_from(transport: Transport, queue: str, count: int) -> list[DeadLetter]:
+async def take_from(
+    transport: Transport, queue: str, count: int, *, hang_seconds: float = HANG_SECONDS
+) -> list[DeadLetter]:
     """Return the first *count* dead letters in *queue*."""
     found: list[DeadLetter] = []
     enough = asyncio.Event()
@@ -28,7 +32,7 @@ async def take_from(transport: Transport, queue: str, count: int) -> list[DeadLe
 
     consumer = await transport.consume(queue, keep, prefetch=100)
     try:
-        async with asyncio.timeout(HANG_SECONDS):
+        async with asyncio.timeout(hang_seconds):
             await enough.wait()
     finally:
         await consumer.close()

@@ -69,7 +69,7 @@ async def test_a_message_that_kills_its_workers_ends_and_nobody_else_pays_for_it
         asking = tasks.create_task(_crash(system))
         await tell_neighbours()
         workers = tasks.create_task(run_workers_until(real, done))
-        [letter] = await dead_letters.take(system.backend.transport, "Crasher", 1)
+        [letter] = await dead_letters.take(system.backend.transport, "Crasher", 1, hang_seconds=HANG_SECONDS)
         answers = [await c.with_options(timeout=HANG_SECONDS).run() for c in neighbours]
         done.set()
     assert letter.reason == Reason.CRASHED

@@ -81,6 +81,23 @@ async def test_a_discharged_envelope_begins_anew(store: Store) -> None:
     assert await store.charge(actor(), "m1") == 1
 
 
+async def test_some_charges_may_be_kept(store: Store) -> None:
+    for _ in range(3):
+        await store.charge(actor(), "m1")
+    for _ in range(2):
+        await store.discharge(actor(), "m1", keep=2)
+    assert await store.charge(actor(), "m1") == 3
+
+
+async def test_charges_that_are_kept_are_forgotten_some_time_after(aging: Aging) -> None:
+    await aging.store.discharge(actor(), "m1", keep=2)
+    await aging.age(CHARGES_KEPT_SECONDS - 60)
+    assert await aging.store.charge(actor(), "m1") == 3
+    await aging.store.discharge(actor(), "m1", keep=2)
+    await aging.age(CHARGES_KEPT_SECONDS + 60)
+    assert await aging.store.charge(actor(), "m1") == 1
+
+
 async def test_an_envelope_nobody_charged_may_be_discharged(store: Store) -> None:
     await store.discharge(actor(), "m1")
     assert await store.charge(actor(), "m1") == 1

@@ -99,10 +99,10 @@ class SimStore(MemoryStore):
         self._note("charged", address, identity[-12:], f"{count} of {at_most}")
         return count
 
-    async def discharge(self, address: Address, identity: str) -> None:
-        """Forget the charges of an envelope."""
-        await super().discharge(address, identity)
-        self._note("discharged", address, identity[-12:])
+    async def discharge(self, address: Address, identity: str, *, keep: int = 0) -> None:
+        """Forget the charges of an envelope, but for *keep* of them."""
+        await super().discharge(address, identity, keep=keep)
+        self._note("discharged", address, identity[-12:], f"but for {keep}")
 
     def has_committed(self, actor_id: str, text: str) -> bool:
         """Return whether *text* is in the state of one of the actors."""

@@ -321,9 +321,11 @@ class SimStorePort:
             "store.charge", lambda: self._inner.charge(address, identity, at_most=at_most)
         )
 
-    async def discharge(self, address: Address, identity: str) -> None:
+    async def discharge(self, address: Address, identity: str, *, keep: int = 0) -> None:
         """See the port."""
-        await self._gate.through("store.discharge", lambda: self._inner.discharge(address, identity))
+        await self._gate.through(
+            "store.discharge", lambda: self._inner.discharge(address, identity, keep=keep)
+        )
 
     async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Summary]:
         """See the port."""

@@ -23,7 +23,7 @@ from tests.simulation.world import World, dice
 #: Virtual time for all calls to end, for each has a deadline or a bounded number of tries.
 CALLS_SECONDS_MAX: Final = 240.0
 #: Virtual time in which everything must come to rest once nothing goes wrong any more.
-QUIET_SECONDS_MAX: Final = 90.0
+QUIET_SECONDS_MAX: Final = 240.0
 #: Virtual time in which a crash that was planned may still come.
 TARGET_SECONDS_MAX: Final = 8.0
 LOOK_SECONDS: Final = 0.5

@@ -96,8 +96,7 @@ SCENARIOS: Final = (
     Scenario("rebalancing", troubles=_MOVES, troubles_max=4),
     Scenario("relay against clear", rates={**_SLOW, Fate.FULL: 0.1, Fate.LOST: 0.03}, sends=0.9),
     Scenario("windows full of asks", prefetch=3, running_max=2, inner=0.7, troubles=_CRASHES, troubles_max=1),
-    # Without asks: a suspect that waits for the killer is charged with it, crash after crash.
-    Scenario("a message that kills", poison=True, inner=0.0),
+    Scenario("messages that kill", poison=True, inner=0.3),
     Scenario(
         "orderly",
         rates={Fate.GONE: 0.1},

@@ -109,20 +109,28 @@ def drawn(scenario: Scenario, random: Random) -> Workload:
     workload = Workload()
     for client in ("c1", "c2"):
         lines = workload.clients[client] = []
-        for n in range(random.randint(1, 2)):
+        for n in range(random.randint(1, 3 if scenario.poison else 2)):
             name = f"{client}.{n}"
             count = random.randint(3, 6)
             # Mostly one and the same actor, so that there is order to keep.
             favourite = random.choice(ACTORS)
             line = [_call(f"{name}.{i}", name, favourite, scenario, random) for i in range(count)]
             if scenario.poison:
-                # One that nobody survives, among others.
-                line[1].form, line[1].plan = Form.TELL, ["kill"]
+                _poison(line, random)
             _join(line, random)
             lines.append(line)
         if scenario.poison:
             break
     return workload
+
+
+def _poison(line: list[Call], random: Random) -> None:
+    """Put a message among others that nobody survives, and perhaps one that takes long."""
+    killer, innocent = line[1], line[2]
+    asks = [step for step in killer.plan if step.startswith("ask")]
+    killer.form, killer.plan = Form.TELL, [*asks, *random.choice(([], [], ["wait:0.3"], ["wait:7"])), "kill"]
+    if random.random() < 0.5:
+        innocent.plan.append(f"wait:{random.choice((2, 8, 20))}")
 
 
 def _join(line: list[Call], random: Random) -> None:

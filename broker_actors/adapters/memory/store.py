@@ -247,10 +247,13 @@ class MemoryStore:
         await self._step()
         return count
 
-    async def discharge(self, address: Address, identity: str) -> None:
-        """Forget the charges of an envelope."""
+    async def discharge(self, address: Address, identity: str, *, keep: int = 0) -> None:
+        """Forget the charges of an envelope, but for *keep* of them."""
         await self._step()
-        self._charges.pop((address, identity), None)
+        if keep:
+            self._charges[address, identity] = (keep, self._clock.now_ms() + CHARGES_KEPT_SECONDS * 1000)
+        else:
+            self._charges.pop((address, identity), None)
         await self._step()
 
     async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Summary]:

@@ -194,9 +194,13 @@ class RedisStore:
         key = self._keys.charges(address, identity)
         return to_int(await self._batcher.run(self._charge, (key,), CHARGES_KEPT_SECONDS * 1000, at_most))
 
-    async def discharge(self, address: Address, identity: str) -> None:
-        """Forget the charges of an envelope."""
-        to_int(await self._batcher.call("DEL", self._keys.charges(address, identity)))
+    async def discharge(self, address: Address, identity: str, *, keep: int = 0) -> None:
+        """Forget the charges of an envelope, but for *keep* of them."""
+        key = self._keys.charges(address, identity)
+        if keep:
+            to_bytes(await self._batcher.call("SET", key, keep, "EX", CHARGES_KEPT_SECONDS))
+        else:
+            to_int(await self._batcher.call("DEL", key))
 
     async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Summary]:
         """Return the next actors of *actor_type* after the id *after*, by bucket and id."""
