@@ -8,7 +8,6 @@ from typing import TypeAlias
 from broker_actors.core.errors import Plain
 from broker_actors.ports.calling import Values
 
-
 #: Tells the turn that it begins to wait, or no longer does.
 Switch: TypeAlias = Callable[[], Awaitable[None]]
 

@@ -9,6 +9,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
+from broker_actors.adapters.memory.charges import Charges
 from broker_actors.adapters.memory.parking import MemoryParking
 from broker_actors.adapters.memory.sections import MemorySections
 from broker_actors.core.address import Address, bucket_number
@@ -24,7 +25,6 @@ from broker_actors.ports.listing import Summary, check_page
 from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
 from broker_actors.ports.parking import PARKED_LISTED_MAX, PARKED_READ_MAX
 from broker_actors.ports.store import (
-    CHARGES_KEPT_SECONDS,
     CHARGES_MAX,
     SENDERS_MAX,
     SPAWNED_MAX,
@@ -116,7 +116,7 @@ class MemoryStore:
         self._layouts: dict[str, Layout] = {}
         self._spawned: defaultdict[str, set[str]] = defaultdict(set)
         #: How many runs of a suspect began, and until when that is remembered.
-        self._charges: dict[tuple[Address, str], tuple[int, int]] = {}
+        self._charges = Charges(clock)
 
     async def layout(self, wanted: Layout) -> Layout:
         """Record *wanted* if its type has none yet; return what is recorded."""
@@ -239,21 +239,14 @@ class MemoryStore:
     async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """Count one more run of a suspect."""
         await self._step()
-        now_ms = self._clock.now_ms()
-        count, kept_until_ms = self._charges.get((address, identity), (0, 0))
-        count = 1 if kept_until_ms <= now_ms else count + 1
-        if count <= at_most:
-            self._charges[address, identity] = (count, now_ms + CHARGES_KEPT_SECONDS * 1000)
+        count = self._charges.charge(address, identity, at_most)
         await self._step()
         return count
 
     async def discharge(self, address: Address, identity: str, *, keep: int = 0) -> None:
         """Forget the charges of an envelope, but for *keep* of them."""
         await self._step()
-        if keep:
-            self._charges[address, identity] = (keep, self._clock.now_ms() + CHARGES_KEPT_SECONDS * 1000)
-        else:
-            self._charges.pop((address, identity), None)
+        self._charges.discharge(address, identity, keep)
         await self._step()
 
     async def actors(self, actor_type: str, *, after: str = "", limit: int = 1_000) -> Sequence[Summary]:
