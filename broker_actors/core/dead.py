@@ -44,6 +44,7 @@ class Reason(StrEnum):
     DEDUP_WINDOW = "dedup_window"
     UNROUTABLE = "unroutable"
     GIVEN_UP = "given_up"
+    PARKED_FULL = "parked_full"
 
 
 @dataclass(frozen=True, slots=True)

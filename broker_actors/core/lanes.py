@@ -9,7 +9,7 @@ Data in, data out: the runtime runs what this allows.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -117,6 +117,34 @@ class Lanes(Generic[T]):
             dropped += copies
             copies.clear()
         return dropped
+
+    def waiting_of(self, address: Address) -> Iterator[T]:
+        """Yield what waits in the lane of *address*, in order; what interleaves is not in it."""
+        yield from self._waiting.get(address, ())
+
+    def remove(self, address: Address, items: Collection[T]) -> None:
+        """Remove *items* from the lane of *address*, as far as they are in it."""
+        waiting = self._waiting.get(address)
+        if waiting is None or not items:
+            return
+        left = deque(item for item in waiting if item not in items)
+        if left:
+            self._waiting[address] = left
+            return
+        del self._waiting[address]
+        if address not in self._running:
+            self._ready.remove((address, False))
+
+    def put_back(self, address: Address, item: T) -> None:
+        """Put *item* at the front of the lane of *address*."""
+        if address in self._waiting:
+            self._waiting[address].appendleft(item)
+        else:
+            self.arrive(address, item)
+
+    def each(self) -> Iterator[tuple[Address, Iterable[T]]]:
+        """Yield each lane in which something waits: whose, and what, in order."""
+        yield from self._waiting.items()
 
     def is_idle(self, address: Address) -> bool:
         """Return whether nothing of *address* runs or waits."""

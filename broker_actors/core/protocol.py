@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from broker_actors.core.errors import ErrorRecord
 from broker_actors.core.outgoing import Outgoing
+from broker_actors.core.parking import Parked
 from broker_actors.core.reply import Reply
 
 # --- events: what the outside world reports ---------------------------------
@@ -199,6 +200,7 @@ class Commit:
         reply: what a record of the key must replay; None if no record is to be kept.
         outgoing: what the protocol itself sends: a retry or a dead letter.
         answer: what duplicates of a numbered ask are answered; None if there is no answer yet.
+        head: what stays at the head of the actor's parking, to run again; None if nothing does.
 
     """
 
@@ -206,6 +208,7 @@ class Commit:
     reply: Reply | None
     outgoing: tuple[Outgoing, ...] = ()
     answer: Reply | None = None
+    head: Parked | None = None
 
 
 @dataclass(frozen=True, slots=True)

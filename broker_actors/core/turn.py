@@ -5,8 +5,10 @@ it the event that results, until the command is final:
 
     --8<-- [start:diagram]
     Received > LookUp, or Run without a key, or Ack after the deadline or when its caller gave it up
+    Received > Commit                                   (a parked one nobody waits for, or one too many)
     Received > Charge                                   (a suspect: its last holder died with it in hand)
     Fresh > Charge
+    Fresh > Commit                                      (no room to park it: kept as a dead letter)
     Charge > Charged > Run
                      > Commit                           (it has crashed too often)
            > Lost > Abandon
@@ -15,7 +17,7 @@ it the event that results, until the command is final:
                                   > Commit                  (the retry or dead letter is what is sent)
                          > Fenced > Abandon                 (a section of its own, or a chunk, was)
                          > Lost > Abandon
-           > Duplicate > Answer
+           > Duplicate > Answer, or Commit              (a parked one leaves its parking)
            > Conflict > Commit                              (answered like a business error)
            > Unknowable > Commit                            (kept as a dead letter)
            > Lost > Abandon
@@ -43,6 +45,7 @@ from __future__ import annotations
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import BrokerActorsError, ErrorRecord
+from broker_actors.core.parking import full
 from broker_actors.core.protocol import (
     ANSWERS,
     Abandon,
@@ -125,7 +128,17 @@ class ProtocolError(BrokerActorsError):
 class Turn:
     """The state machine of one turn. Pure: no I/O, no clock, no randomness."""
 
-    __slots__ = ("_envelope", "_expected", "_history", "_last", "_settled", "_terms", "attempt", "error")
+    __slots__ = (
+        "_envelope",
+        "_expected",
+        "_history",
+        "_last",
+        "_received_ms",
+        "_settled",
+        "_terms",
+        "attempt",
+        "error",
+    )
 
     def __init__(self, envelope: Envelope, terms: Terms) -> None:
         self._envelope = envelope
@@ -133,6 +146,7 @@ class Turn:
         self._expected: tuple[type[Event], ...] = (Received,)
         self._last: type[Command] | None = None
         self._settled = Settled("ok")
+        self._received_ms = 0
         self._history = envelope.history
         #: Which run this is, from 1; grows with each run in place.
         self.attempt = envelope.attempt
@@ -162,8 +176,7 @@ class Turn:
             case Fresh() | Charged() | Paused():
                 return self._towards_run(event)
             case Duplicate(reply=reply):
-                self._settled = Settled("duplicate", reply)
-                return self._answer()
+                return self._over(Settled("duplicate", reply))
             case Conflict(now_ms=now_ms):
                 return self._settle(conflict(self._envelope, self._terms, now_ms))
             case Unknowable(now_ms=now_ms):
@@ -203,15 +216,25 @@ class Turn:
                 return self._lost()
 
     def _received(self, event: Received) -> Command:
+        self._received_ms = event.now_ms
         if self._envelope.expired(event.now_ms):
-            return Ack("expired")
+            return self._over(Settled("expired"))
         if event.given_up:
-            return Ack("cancelled")
-        if self._terms.durable and (self._envelope.key or self._envelope.seq):
+            return self._over(Settled("cancelled"))
+        # The number of what is parked was accepted when it was parked.
+        seq = 0 if self._terms.parked else self._envelope.seq
+        if self._terms.durable and (self._envelope.key or seq):
             return LookUp()
         return self._begin()
 
+    def _over(self, settled: Settled) -> Command:
+        """End what there is nothing to run of: what is parked leaves its parking by a commit."""
+        self._settled = settled
+        return Commit(keep=False, reply=None) if self._terms.parked else self._answer()
+
     def _begin(self) -> Command:
+        if self._terms.overflows:
+            return self._buried(full(self._envelope), self._received_ms)
         return Charge() if self._terms.suspect else Run(self.attempt)
 
     def _charged(self, crashes: int, now_ms: int) -> Command:
@@ -241,7 +264,7 @@ class Turn:
         settled = self._settled
         record = settled.reply if settled.record and self._envelope.key else None
         answer = settled.reply if self._envelope.is_ask else None
-        return Commit(keep, record, settled.outgoing, answer)
+        return Commit(keep, record, settled.outgoing, answer, settled.head)
 
     def _answer(self) -> Command:
         if self._envelope.is_ask and self._settled.reply is not None:

@@ -7,7 +7,9 @@ the dead letters when nobody does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from broker_actors.core import dead, history
@@ -15,6 +17,7 @@ from broker_actors.core.dead import Reason
 from broker_actors.core.envelope import JSON, MSGPACK, Envelope, to_wire
 from broker_actors.core.errors import ErrorRecord, IdempotencyConflictError, describe
 from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.core.parking import Parked
 from broker_actors.core.reply import Reply, of_error
 from broker_actors.core.retry import UNKNOWN_TARGET, Retry
 
@@ -39,6 +42,9 @@ class Terms:
         durable: whether outcomes are committed to the store (`effectively_once`).
         mailbox: where the envelope came from, for its dead letter.
         suspect: whether the last worker that held the envelope died with it in hand.
+        blocks: whether a failed envelope holds up those behind it until it succeeds or is buried.
+        parked: whether the envelope is the head of the actor's parking.
+        overflows: whether it should have been parked, and there was no room.
 
     """
 
@@ -46,6 +52,9 @@ class Terms:
     durable: bool
     mailbox: str = ""
     suspect: bool = False
+    blocks: bool = False
+    parked: bool = False
+    overflows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,7 @@ class Settled:
         reply: what the caller is answered; None while a retry is still to come.
         record: whether a keyed envelope's duplicates are to be answered the same.
         outgoing: the retry or dead letter to send.
+        head: what is to run again from the head of the actor's parking.
 
     """
 
@@ -92,7 +102,17 @@ class Settled:
     reply: Reply | None = None
     record: bool = False
     outgoing: tuple[Outgoing, ...] = ()
+    head: Parked | None = None
 
+
+#: Why an envelope that is not run ends, by its error.
+_BURIED: Final[Mapping[str, Reason]] = MappingProxyType(
+    {
+        "CrashLoopError": Reason.CRASHED,
+        "DedupWindowError": Reason.DEDUP_WINDOW,
+        "ParkingFullError": Reason.PARKED_FULL,
+    }
+)
 
 Verdict: TypeAlias = WaitHere | Settled
 
@@ -122,6 +142,9 @@ def judge(failure: Failure, terms: Terms, chance: float) -> Verdict:
     past = history.appended(failure.history, failure.attempt, error, failure.now_ms)
     if wait < WAIT_HERE_SECONDS_MAX:
         return WaitHere(wait, past)
+    if terms.blocks:
+        again = replace(envelope, attempt=failure.attempt + 1, history=past)
+        return Settled("blocked", head=Parked(again, failure.now_ms + _ms(wait)))
     retry = to_wire(envelope.again(failure.attempt + 1, past))
     return Settled("retried", outgoing=(Outgoing(Destination.DELAY, retry, failure.now_ms + _ms(wait)),))
 
@@ -154,7 +177,7 @@ def unknowable(envelope: Envelope) -> ErrorRecord:
 
 def buried(failure: Failure, terms: Terms) -> Settled:
     """Settle what is not run: its letter is kept also when somebody waits, for an operator must see it."""
-    reason = Reason.CRASHED if failure.error.type == "CrashLoopError" else Reason.DEDUP_WINDOW
+    reason = _BURIED[failure.error.type]
     settled = _ended(failure, terms, "dead_lettered", reason)
     letter = dead.of_envelope(
         failure.envelope, reason, failure.error, origin=terms.mailbox, now_ms=failure.now_ms

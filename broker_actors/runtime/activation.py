@@ -16,6 +16,7 @@ from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
 from broker_actors.core.errors import NewerStateError, StateUndecodableError
 from broker_actors.runtime.ledger import Ledger
+from broker_actors.runtime.parking import Parking
 
 #: How long `activate` and `deactivate` may take each; the lane, or the end of the worker, waits for them.
 HOOK_SECONDS_MAX: Final = 30.0
@@ -42,6 +43,11 @@ class Subject(Protocol):
     @property
     def state(self) -> bytes | None:
         """The last committed state; None if it never had one."""
+        ...
+
+    @property
+    def parking(self) -> Parking | None:
+        """Where the turn's envelope may be parked; None if that is not possible."""
         ...
 
     async def instance(self) -> object:
@@ -93,6 +99,11 @@ class Activation:
         self._building = asyncio.Lock() if spec.interleaves else nullcontext()
         self._turns = 0
         self._has_left = False
+
+    @property
+    def parking(self) -> Parking | None:
+        """What the actor has parked; None for one without a store."""
+        return self.ledger.parking
 
     @property
     def state(self) -> bytes | None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope
+from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
+
+PREFETCH: Final = 1_000
 
 
 class Subscription:
@@ -25,15 +29,21 @@ class Subscription:
         "_passed_over",
         "_quiet",
         "_running",
+        "acked",
         "actor_type",
         "delivered",
         "mailbox",
         "orderly",
         "served_seconds",
+        "window",
     )
 
-    def __init__(self, mailbox: str, actor_type: str, on_abandon: Callable[[], None]) -> None:
+    def __init__(
+        self, mailbox: str, actor_type: str, on_abandon: Callable[[], None], *, window: int = PREFETCH
+    ) -> None:
         self.mailbox = mailbox
+        #: How many deliveries the broker lets it hold.
+        self.window = window
         self.actor_type = actor_type
         #: Whether whoever was served from the mailbox before gave it back in order. None until the
         #: broker has delivered something: then this side is the active consumer.
@@ -42,6 +52,8 @@ class Subscription:
         self.served_seconds = 0.0
         #: How many messages the broker has delivered to it.
         self.delivered = 0
+        #: How many of them were acknowledged.
+        self.acked = 0
         self._is_lost = False
         self._is_finishing = False
         self._on_abandon = on_abandon
@@ -54,6 +66,16 @@ class Subscription:
     def is_served(self) -> bool:
         """Whether the broker has delivered anything to it."""
         return self.orderly is not None
+
+    @property
+    def held(self) -> int:
+        """How many deliveries it holds."""
+        return self.delivered - self.acked
+
+    def ack(self, delivery: Delivery) -> None:
+        """Let the broker forget *delivery*, which came by this subscription."""
+        self.acked += 1
+        delivery.ack()
 
     async def known(self) -> None:
         """Return when it is known whether the mailbox was given back in order before."""
@@ -121,3 +143,27 @@ class Arrival:
     delivery: Delivery
     subscription: Subscription
     arrived_seconds: float
+    is_parked: bool = False
+
+    def ack(self) -> None:
+        """Let the broker forget the delivery."""
+        self.subscription.ack(self.delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedDelivery:
+    """Stands for a delivery of what is parked: the broker has forgotten it. Implements `Delivery`.
+
+    Attributes:
+        message: what was published, about.
+        mailbox: the queue it came from.
+        redelivered: whether somebody who had it before may have died of it.
+
+    """
+
+    message: WireMessage
+    mailbox: str
+    redelivered: bool
+
+    def ack(self) -> None:
+        """Do nothing: there is nothing left to forget."""

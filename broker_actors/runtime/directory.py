@@ -19,10 +19,10 @@ from broker_actors.core.events import StoreRolledBack, Trouble
 from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Claim
 from broker_actors.runtime.activation import Activation
-from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
 from broker_actors.runtime.leftovers import send_leftovers
 from broker_actors.runtime.outbox import StoreOutbox
+from broker_actors.runtime.parking import ParkedBytes
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.shared_ledger import SharedLedger
 
@@ -67,6 +67,8 @@ class Directory:
         self._services = services
         self._specs = specs
         self._residents_max = residents_max
+        #: What all actors have parked together.
+        self.parked = ParkedBytes()
         self._live: dict[Address, Activation] = {}
         self._claiming: dict[Address, asyncio.Event] = {}
         #: What was known of actors that were live here, the latest last.
@@ -76,8 +78,8 @@ class Directory:
         """How many actors are live."""
         return len(self._live)
 
-    async def activate(self, address: Address, arrival: Arrival) -> Activation | None:
-        """Return the activation of *address*, claiming the actor if need be.
+    async def activate(self, address: Address, mailbox: str) -> Activation | None:
+        """Return the activation of *address*, which *mailbox* is served for, claiming the actor if need be.
 
         None when the store does not answer, so that nothing can be known.
         """
@@ -88,7 +90,7 @@ class Directory:
         if activation is None:
             claiming = self._claiming[address] = asyncio.Event()
             try:
-                activation = await self._claim(address, arrival.subscription.mailbox)
+                activation = await self._claim(address, mailbox)
             except PlatformError as error:
                 self._services.observer.observe(Trouble(f"claim of {address}", str(error)))
                 return None
@@ -99,6 +101,10 @@ class Directory:
         # Inserted anew, so that the dict's order is the order of last use.
         self._live[address] = activation
         return activation
+
+    def get(self, address: Address) -> Activation | None:
+        """Return the activation of *address*, if it is live."""
+        return self._live.get(address)
 
     async def passivate(self, address: Address, *, if_idle: bool = False) -> None:
         """Drop the activation of *address*, if it is live; its hook waits for the turns that run."""
@@ -151,11 +157,9 @@ class Directory:
         claim = await self._services.store.claim(address, self._services.clock.token())
         backlog = await self._dispatch_leftovers(claim)
         outbox = StoreOutbox(self._services, address, backlog)
-        stored = StoreLedger(self._services, claim, outbox)
+        stored = StoreLedger(self._services, claim, outbox, self.parked)
         await self._compare(claim, stored)
-        ledger: Ledger = stored
-        if spec.interleaves:
-            ledger = SharedLedger(ledger)
+        ledger: Ledger = SharedLedger(stored)
         return Activation(address, spec, ledger, claim.state, mailbox)
 
     async def _deactivate(self, activation: Activation, deactivating: Coroutine[None, None, None]) -> None:

@@ -8,7 +8,7 @@ that dies of a bug is noticed through `failed`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,15 +19,20 @@ from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import UndecodableError
 from broker_actors.core.lanes import RUNNING_MAX, Admitted, Lanes
 from broker_actors.core.member import Held
+from broker_actors.core.parking import WAKE
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory, Passivate
 from broker_actors.runtime.holding import Holding
+from broker_actors.runtime.order import Order
+from broker_actors.runtime.parker import Item, Parker, Unpark
+from broker_actors.runtime.relief import Parts, Relief
 from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
+from broker_actors.runtime.steps import Steps
 from broker_actors.runtime.strays import Strays
 from broker_actors.runtime.streaming import steps_of
 from broker_actors.runtime.suspects import Suspects
@@ -62,12 +67,19 @@ class Running:
         arrival: what it runs.
         task: the task it runs in.
         since_seconds: monotonic time at which it began.
+        steps: what it does.
 
     """
 
     arrival: Arrival
     task: asyncio.Task[None]
     since_seconds: float
+    steps: Steps
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for another actor."""
+        return self.steps.is_waiting
 
 
 class Host:
@@ -86,11 +98,18 @@ class Host:
         self._holding = holding
         self._specs = specs
         self._suspects = Suspects(services, self.waits)
-        self._lanes: Lanes[Arrival | Passivate | Entry] = Lanes(capacity.running_max)
+        self._lanes: Lanes[Item] = Lanes(capacity.running_max)
         self._directory = Directory(services, specs, capacity.residents_max)
         self._strays = Strays(services)
         self._runners: set[asyncio.Task[None]] = set()
         self._turns: dict[Arrival, Running] = {}
+        #: Those of them that run in the lane of their actor.
+        self._in_lane: dict[Address, tuple[Arrival, Running]] = {}
+        self._parker = Parker(services, self._lanes, self._start_runner)
+        self._order = Order(self._lanes, self._directory, self._parker, self._turn)
+        self._relief = Relief(
+            Parts(self._lanes, self._in_lane, self._directory, self._parker, self._start_background)
+        )
         self._runner_is_starting = False
         self._waits_to_begin = False
         self._draining = False
@@ -113,8 +132,13 @@ class Host:
         except UndecodableError as error:
             self._strays.bury(delivery, subscription, error)
             return
+        if envelope.method == WAKE and self._directory.get(envelope.address) is not None:
+            # Whoever has it looks after it.
+            subscription.ack(delivery)
+            return
         now_seconds = self._services.clock.monotonic_seconds()
         arrival = Arrival(envelope, delivery, subscription, now_seconds)
+        self._relief.changed(subscription)
         self._lanes.arrive(envelope.address, arrival, beside=self._beside(envelope))
         self._start_runner()
 
@@ -176,6 +200,7 @@ class Host:
             # Bounded: a method may swallow its cancellation.
             await asyncio.wait(runners, timeout=CANCEL_SECONDS_MAX)
         await self._strays.close()
+        await self._parker.close()
         await self._directory.close()
 
     @property
@@ -192,7 +217,7 @@ class Host:
         """Return what is delivered and not acknowledged, by mailbox."""
         counts: dict[str, int] = {}
         oldest: dict[str, int] = {}
-        running = (turn.arrival for turn in self._turns.values())
+        running = (arrival for arrival in self._turns if not arrival.is_parked)
         for item in (*running, *self._lanes.items()):
             if isinstance(item, Arrival) and not item.subscription.is_lost():
                 name, sent_seconds = item.subscription.mailbox, item.envelope.sent_seconds
@@ -220,9 +245,13 @@ class Host:
         if self._runner_is_starting or self._waits_to_begin or self._closing:
             return
         self._runner_is_starting = True
-        runner = asyncio.create_task(self._run())
+        self._start_background(self._run())
+
+    def _start_background(self, running: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        runner = asyncio.create_task(running)
         self._runners.add(runner)
         runner.add_done_callback(self._runner_ended)
+        return runner
 
     def _runner_ended(self, runner: asyncio.Task[None]) -> None:
         self._runners.discard(runner)
@@ -245,47 +274,66 @@ class Host:
             if burst % BURST_MAX == 0:
                 await asyncio.sleep(0)
 
-    async def _one(self, admitted: Admitted[Arrival | Passivate | Entry]) -> None:
-        item = admitted.item
-        if isinstance(item, Passivate):
-            await self._directory.passivate(item.address, if_idle=item.if_idle)
-            return
-        if isinstance(item, Entry):
-            await item.hold()
-            return
+    async def _one(self, admitted: Admitted[Item]) -> None:
+        match admitted.item:
+            case Passivate() as item:
+                await self._directory.passivate(item.address, if_idle=item.if_idle)
+            case Entry() as item:
+                await item.hold()
+            case Unpark() as item:
+                await self._order.unpark(item, draining=self._draining)
+            case Arrival() as item:
+                if not admitted.beside and await self._parker.is_gone(item):
+                    return
+                await item.subscription.known()
+                if item.subscription.may_begin(item.envelope, draining=self._draining):
+                    await self._arrival(item, is_beside=bool(admitted.beside))
+
+    async def _arrival(self, item: Arrival, *, is_beside: bool) -> None:
         subscription = item.subscription
-        await subscription.known()
-        if not subscription.may_begin(item.envelope, draining=self._draining):
-            return
         subscription.begun(item, self._services.clock.monotonic_seconds())
         try:
-            activation = await self._directory.activate(item.envelope.address, item)
+            activation = await self._directory.activate(item.envelope.address, subscription.mailbox)
             if activation is None:
                 subscription.abandon()
                 return
-            await self._turn(activation, item, is_beside=bool(admitted.beside))
+            if is_beside:
+                await self._turn(activation, item, is_beside=True)
+            else:
+                await self._order.take(activation, item, draining=self._draining)
         finally:
             subscription.ended(item)
-        if subscription.is_lost():
-            await self._directory.drop(activation)
+        await self._order.follow(activation, subscription)
 
-    async def _turn(self, activation: Activation, item: Arrival, *, is_beside: bool) -> None:
+    async def _turn(
+        self, activation: Activation, item: Arrival, *, is_beside: bool = False, overflows: bool = False
+    ) -> None:
         activation.begin()
         self._passivate(self._directory.surplus())
         task, now_seconds = asyncio.current_task(), self._services.clock.monotonic_seconds()
         assert task is not None
-        self._turns[item] = Running(item, task, now_seconds)
         trial = self._suspects.trial(item)
         is_read = is_beside or activation.spec.is_offloaded(item.envelope.method)
-        subject = Snapshot(activation) if is_read else activation
+        subject = Snapshot(activation, is_beside=is_beside) if is_read else activation
+        steps = steps_of(trial, subject, self._services, self, overflows=overflows)
+        running = self._turns[item] = Running(item, task, now_seconds, steps)
+        parking = subject.parking
+        if not is_beside:
+            self._in_lane[activation.address] = (item, running)
+        if parking is not None:
+            parking.begin(from_head=item.is_parked)
         try:
-            await run_turn(item.envelope, steps_of(trial, subject, self._services, self))
+            await run_turn(item.envelope, steps)
         except BaseException:
             # Whatever the run left of its state must not be what the next turn starts from.
             self._directory.discard(activation)
             item.subscription.abandon()
             raise
         finally:
+            if parking is not None:
+                parking.end()
+            if not is_beside:
+                del self._in_lane[activation.address]
             del self._turns[item]
             await trial.end()
             await self._directory.end(activation)
@@ -295,9 +343,19 @@ class Host:
         self._lanes.arrive(entry.address, entry)
         self._start_runner()
 
+    def relieve(self) -> None:
+        """Look at the prefetch windows: what waits in them may keep away what it waits for."""
+        self._relief.look_at_all()
+
+    def parked(self, actor_type: str, size_bytes: int) -> None:
+        """Take note of how much the actors of *actor_type* have parked, whoever has them."""
+        self._directory.parked.counted(actor_type, size_bytes)
+
     def waits(self, change: int) -> None:
         """Count *change* more (or fewer) turns as waiting for somebody else's answer."""
         self._lanes.exempt(change)
+        if change > 0:
+            self._relief.waits()
         self._start_runner()
 
     def ends_with(self, error: BaseException) -> bool:

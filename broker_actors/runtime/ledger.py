@@ -14,14 +14,18 @@ from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.events import StoreRolledBack
 from broker_actors.core.outgoing import Outgoing, pack
+from broker_actors.core.parking import Parked
+from broker_actors.core.parking import pack as pack_parked
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.dispatch import Dispatch
 from broker_actors.ports.outbox_numbers import OutboxNumbers
+from broker_actors.ports.parking import ParkingChange
 from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.store import Claim, Commit, KeyedRecord
 from broker_actors.runtime.numbers import Numbers
 from broker_actors.runtime.outbox import DirectOutbox, Outbox, StoreOutbox
+from broker_actors.runtime.parking import ParkedBytes, Parking
 from broker_actors.runtime.services import Services
 
 #: Enough to tell the incarnations of one actor apart, for ever.
@@ -43,6 +47,8 @@ class Outcome:
         retention_seconds: how long both replies are kept.
         section: what is to be remembered of the turn's sections; None for nothing new.
         targets: whom each of the items is for; empty for one that gets no number.
+        in_lane: whether the turn is that of the lane, and not beside it: then it may be that of the parking.
+        head: what is to run again, before everything else; None if nothing is.
 
     """
 
@@ -54,6 +60,8 @@ class Outcome:
     retention_seconds: int
     section: SectionMark | None = None
     targets: Sequence[str] = ()
+    in_lane: bool = False
+    head: Parked | None = None
 
 
 class Ledger(Protocol):
@@ -84,6 +92,20 @@ class Ledger(Protocol):
         """Where what is committed goes."""
         ...
 
+    @property
+    def parking(self) -> Parking | None:
+        """What this activation has parked; None without a store."""
+        ...
+
+    async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
+        """Park *envelopes*, beneath them what runs, as far as there is room.
+
+        Returns:
+            What was parked: that which runs, if it was not, and those of *envelopes* that are new.
+
+        """
+        ...
+
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether the keyed or numbered *envelope* has run."""
         ...
@@ -110,9 +132,9 @@ class Ledger(Protocol):
 class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
-    __slots__ = ("_claim", "_clock", "_numbers", "_observer", "_store", "outbox", "rolled_back")
+    __slots__ = ("_claim", "_clock", "_numbers", "_observer", "_store", "outbox", "parking", "rolled_back")
 
-    def __init__(self, services: Services, claim: Claim, outbox: StoreOutbox) -> None:
+    def __init__(self, services: Services, claim: Claim, outbox: StoreOutbox, in_all: ParkedBytes) -> None:
         self._store = services.store
         self._claim = claim
         self._clock = services.clock
@@ -122,6 +144,8 @@ class StoreLedger:
         self.outbox = outbox
         #: Whether it was said that the store had lost commits this activation knows of.
         self.rolled_back = False
+        #: What this activation has parked.
+        self.parking = Parking(services.store, claim.address, claim.parked, in_all)
 
     @property
     def epoch(self) -> int:
@@ -143,7 +167,8 @@ class StoreLedger:
         if not envelope.key:
             return await self._numbers.look_up(envelope, self._clock.now_ms())
         found = await self._store.look_up(self._claim.address, envelope.key, envelope.digest())
-        if isinstance(found, Fresh) and envelope.sender and envelope.seq:
+        is_parked = self.parking.runs_head
+        if isinstance(found, Fresh) and envelope.sender and envelope.seq and not is_parked:
             # A retry or a fault is not recorded under the key, and still it settled this very envelope.
             by_number = await self._numbers.look_up(envelope, self._clock.now_ms())
             return by_number if isinstance(by_number, Duplicate) else found
@@ -166,17 +191,23 @@ class StoreLedger:
         record = _record_of(outcome)
         # What has a record is answered by that; its number is accepted all the same.
         answer = None if record is not None else outcome.answer
+        now_ms = self._clock.now_ms()
+        parking = self.parking.settled(outcome.head, now_ms) if outcome.in_lane else None
         commit = Commit(
             self._claim,
             self._clock.token(),
             outcome.state,
             record,
             outcome.outbox,
-            await self._numbers.acceptance(envelope, answer, retention_seconds, self._clock.now_ms()),
+            await self._numbers.acceptance(envelope, answer, retention_seconds, now_ms),
             section=outcome.section,
             numbers=self._outbox_numbers(outcome.targets) if any(outcome.targets) else None,
+            parking=parking,
         )
-        return await self._written(commit)
+        result = await self._written(commit)
+        if isinstance(result, Committed) and parking is not None:
+            self.parking.committed(parking, [outcome.head] if parking.appended and outcome.head else [])
+        return result
 
     async def sections(self, turn: str) -> int:
         """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
@@ -203,6 +234,44 @@ class StoreLedger:
             case Fenced(version=found):
                 self._fenced(found)
         return result
+
+    async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
+        """Park *envelopes*, beneath them what runs, as far as there is room.
+
+        Raises:
+            StoreUnavailableError: it may have happened.
+
+        """
+        parking, now_ms = self.parking, self._clock.now_ms()
+        if parking.begins:
+            # It may be that what runs must not run; and what is parked must not be older than that.
+            return []
+        # When the head is due must not change by what lines up behind it.
+        await parking.head()
+        # Known only now: until here it may have been committed.
+        beneath = parking.running if parking.is_beneath else None
+        wanted = [*([beneath.envelope] if beneath is not None else []), *envelopes]
+        entries = [pack_parked(Parked(envelope)) for envelope in wanted]
+        room = parking.room_for(entries)
+        are_new, accepted = await self._numbers.parkable(wanted[:room], now_ms)
+        if not any(are_new) or (beneath is not None and not are_new[0]):
+            return []
+        parked = [envelope for envelope, is_new in zip(wanted, are_new, strict=False) if is_new]
+        appended = tuple(entry for entry, is_new in zip(entries, are_new, strict=False) if is_new)
+        change = ParkingChange(appended=appended, accepted=accepted, due_ms=max(parking.due_ms, now_ms))
+        commit = Commit(self._claim, self._clock.token(), parking=change)
+        result = await self._store.commit(commit)
+        if isinstance(result, Fenced):
+            self._fenced(result.version)
+            return result
+        self._committed(commit, result.pending)
+        self._numbers.parked(accepted)
+        parking.committed(change, [Parked(envelope) for envelope in parked])
+        if beneath is not None:
+            # What runs is durable now, whatever becomes of its turn.
+            beneath.ack()
+            parking.runs_head = parking.runs_head or parking.running is beneath
+        return parked
 
     async def renew(self) -> None:
         """Let the actor number what it sends as somebody else: it may have used its numbers before.
@@ -248,10 +317,15 @@ class NoLedger:
     nonce = ""
     version = 0
     rolled_back = False
+    parking = None
 
     def __init__(self, dispatch: Dispatch) -> None:
         #: Where what a turn sends goes.
         self.outbox = DirectOutbox(dispatch)
+
+    async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: there is nowhere to park."""
+        return []
 
     async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape
         """Return `Fresh`: nothing is remembered."""

@@ -19,11 +19,10 @@ from broker_actors.core.retry import Retry
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.transport import Consumer, Delivery, Transport
-from broker_actors.runtime.arrival import Subscription
+from broker_actors.runtime.arrival import PREFETCH, Subscription
 
 #: Waits between openings of one mailbox, in seconds, with full jitter; it never gives up.
 REOPENING: Final = Retry(attempts=1, min_backoff=0.1, max_backoff=5.0)
-PREFETCH: Final = 1_000
 #: What runs may take this long before its mailbox is given to another worker all the same: for a mailbox
 #: that merely moves, nobody else of it is served meanwhile; and for a worker that stops.
 MOVE_SECONDS_MAX: Final = 1.5
@@ -171,7 +170,8 @@ class Mailboxes:
             mailbox.moves.clear()
             opened_seconds = self._clock.monotonic_seconds()
             closing = asyncio.Event()
-            subscription = Subscription(mailbox.name, mailbox.actor_type, closing.set)
+            window = self._tuning.prefetch
+            subscription = Subscription(mailbox.name, mailbox.actor_type, closing.set, window=window)
             try:
                 consumer = await self._transport.consume(
                     mailbox.name,

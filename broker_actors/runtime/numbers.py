@@ -7,6 +7,7 @@ before, a hole remains that costs a few bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -48,8 +49,7 @@ class Numbers:
             if envelope.is_ask:
                 reply = await self._store.answered(self._address, envelope.sender, envelope.seq)
             return Duplicate(reply)
-        was_forgotten = not accepted.high and envelope.sent_seconds * 1000 < self._forgotten_ms + SKEW_MS
-        if accepted.plus(envelope.seq) is None or (self._forgotten_ms and was_forgotten):
+        if accepted.plus(envelope.seq) is None or self._was_forgotten(envelope, accepted):
             return Unknowable(now_ms)
         return Fresh()
 
@@ -86,6 +86,33 @@ class Numbers:
             forgotten_ms=max([self._forgotten_ms, *heard_ms]),
         )
 
+    async def parkable(
+        self, envelopes: Sequence[Envelope], now_ms: int
+    ) -> tuple[list[bool], dict[str, Accepted]]:
+        """Return which of *envelopes* may be accepted now, and what then is accepted of their senders.
+
+        Those of which it is known, or cannot be known, whether they have run are left to a turn.
+        Raises what the store raises.
+        """
+        found: list[bool] = []
+        accepted: dict[str, Accepted] = {}
+        for envelope in envelopes:
+            sender = envelope.sender
+            if not (sender and envelope.seq):
+                found.append(True)
+                continue
+            before = accepted.get(sender) or await self._accepted(sender)
+            after = before.plus(envelope.seq)
+            is_new = after is not None and after is not before and not self._was_forgotten(envelope, before)
+            found.append(is_new)
+            if is_new and after is not None:
+                accepted[sender] = replace(after, last_ms=now_ms)
+        return found, accepted
+
+    def parked(self, accepted: Mapping[str, Accepted]) -> None:
+        """Take note that *accepted* is in the store."""
+        self._known.update(accepted)
+
     def committed(self, acceptance: Acceptance) -> None:
         """Take note that *acceptance* is in the store."""
         self._known[acceptance.sender] = acceptance.accepted
@@ -107,6 +134,12 @@ class Numbers:
         kept = known.keys() - set(stale[:FORGOTTEN_MAX])
         self._oldest_ms = min((known[sender] for sender in kept), default=0)
         return stale[:FORGOTTEN_MAX]
+
+    def _was_forgotten(self, envelope: Envelope, accepted: Accepted) -> bool:
+        """Return whether what was accepted of the sender of *envelope* may have been forgotten since."""
+        if accepted.high or not self._forgotten_ms:
+            return False
+        return envelope.sent_seconds * 1000 < self._forgotten_ms + SKEW_MS
 
     async def _accepted(self, sender: str) -> Accepted:
         accepted = self._known.get(sender)

@@ -18,6 +18,7 @@ from broker_actors.core.envelope import Envelope, from_wire, to_wire
 from broker_actors.core.errors import PlatformError, UnknownActorTypeError, UnroutableError, describe
 from broker_actors.core.events import Trouble
 from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.core.parking import wake_of
 from broker_actors.core.retry import UNKNOWN_TARGET
 from broker_actors.core.wire import whole
 from broker_actors.ports.transport import Delivery
@@ -35,6 +36,8 @@ WAIT_SECONDS_MIN: Final = 1.0
 RELAYED: Final = "ba-relayed"
 #: A message found this much before its time waits again: the delay levels hold eight and a half years.
 EARLY_MS_MAX: Final = 1_500
+#: How long the head of a parking must have been due before the relay, and not its own worker, looks after it.
+OVERDUE_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 5.0
 MAILBOXES: Final = (topology.DUE, topology.UNROUTABLE)
 
@@ -68,6 +71,23 @@ class Relay:
         store = self._services.store
         for address in await store.undispatched(actor_type, older_than_seconds=LEFTOVER_SECONDS):
             await self._send_leftovers(address)
+
+    async def wake(self, actor_type: str) -> int:
+        """Have the actors looked after whose parked head should have run by now; return how many.
+
+        Raises:
+            PlatformError: the store did not answer.
+
+        """
+        now_ms = self._services.clock.now_ms()
+        due_before_ms = now_ms - round(OVERDUE_SECONDS * 1000)
+        addresses = await self._services.store.parked(actor_type, due_before_ms=due_before_ms)
+        for address in addresses:
+            try:
+                await self._services.dispatch.send(wake_of(address, now_ms))
+            except PlatformError as error:
+                self._observe(f"parking of {address}", error)
+        return len(addresses)
 
     async def close(self) -> None:
         """Cancel what is under way: it is delivered again."""

@@ -1,30 +1,37 @@
-"""The ledger of an actor whose turns overlap.
+"""The ledger of an activation, whatever of it overlaps.
 
 Each commit starts from the version the one before it made, so they are written one after
-the other. Invariant: between a commit and its answer no other commit of the actor begins.
+the other: those of turns that overlap, and those that park what waits behind a turn.
+Invariants: between a commit and its answer no other commit of the actor begins; after one
+of which it is not known whether it happened, or which was fenced, none begins any more.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from broker_actors.core.envelope import Envelope
+from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.outgoing import Outgoing
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.ledger import Found, Ledger, Outcome
 from broker_actors.runtime.outbox import Outbox
+from broker_actors.runtime.parking import Parking
 
 
 class SharedLedger:
     """A ledger that several turns may use at a time. Implements `runtime.ledger.Ledger`."""
 
-    __slots__ = ("_inner", "_writing")
+    __slots__ = ("_fenced", "_inner", "_is_broken", "_writing")
 
     def __init__(self, inner: Ledger) -> None:
         self._inner = inner
         self._writing = asyncio.Lock()
+        self._is_broken = False
+        self._fenced: Fenced | None = None
 
     @property
     def epoch(self) -> int:
@@ -51,14 +58,32 @@ class SharedLedger:
         """Where what is committed goes."""
         return self._inner.outbox
 
+    @property
+    def parking(self) -> Parking | None:
+        """What this activation has parked."""
+        return self._inner.parking
+
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether *envelope* has run; raises `StoreUnavailableError`."""
         return await self._inner.look_up(envelope)
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn when it is its turn; raises `StoreUnavailableError`."""
-        async with self._writing:
-            return await self._inner.commit(outcome)
+        async with self._alone():
+            if self._fenced is None:
+                result = await self._inner.commit(outcome)
+                self._note(result)
+                return result
+            return self._fenced
+
+    async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
+        """Park *envelopes*; raises `StoreUnavailableError`."""
+        async with self._alone():
+            if self._fenced is None:
+                parked = await self._inner.park(envelopes)
+                self._note(parked)
+                return parked
+            return self._fenced
 
     async def sections(self, turn: str) -> int:
         """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
@@ -68,9 +93,28 @@ class SharedLedger:
         self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
     ) -> Committed | Fenced:
         """Write a section when it is its turn; raises `StoreUnavailableError`."""
-        async with self._writing:
-            return await self._inner.commit_section(mark, state, tells)
+        async with self._alone():
+            if self._fenced is None:
+                result = await self._inner.commit_section(mark, state, tells)
+                self._note(result)
+                return result
+            return self._fenced
 
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run."""
         self._inner.close(envelope)
+
+    def _note(self, result: object) -> None:
+        if isinstance(result, Fenced):
+            self._fenced = result
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        async with self._writing:
+            if self._is_broken:
+                text = "the store did not answer an earlier commit of this activation: its end is not known"
+                raise StoreUnavailableError(text)
+            self._is_broken = True
+            yield
+            # Not reached by what failed or was cancelled: nobody knows what became of it.
+            self._is_broken = False

@@ -13,17 +13,20 @@ from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.ledger import Ledger
+from broker_actors.runtime.parking import Parking
 
 
 class Snapshot:
     """An activation as one such turn sees it. Implements `runtime.activation.Subject`."""
 
-    __slots__ = ("_activation", "_as_read", "_instance", "address", "ledger", "spec")
+    __slots__ = ("_activation", "_as_read", "_instance", "address", "ledger", "parking", "spec")
 
-    def __init__(self, activation: Activation) -> None:
+    def __init__(self, activation: Activation, *, is_beside: bool = True) -> None:
         self.address: Address = activation.address
         self.spec: ActorSpec = activation.spec
         self.ledger: Ledger = activation.ledger
+        #: What runs beside a lane is never parked.
+        self.parking: Parking | None = None if is_beside else activation.parking
         self._activation = activation
         self._instance: object | None = None
         #: The state as it was when the instance was frozen.

@@ -67,11 +67,22 @@ class Steps:
         "terms",
     )
 
-    def __init__(self, trial: Trial, activation: Subject, services: Services, host: TurnHost) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        activation: Subject,
+        services: Services,
+        host: TurnHost,
+        *,
+        overflows: bool = False,
+    ) -> None:
         spec, arrival = activation.spec, trial.arrival
         #: What failures are judged by.
         self.terms = Terms(
-            _retry_of(spec, arrival), spec.durable, arrival.subscription.mailbox, trial.is_suspect
+            *(_retry_of(spec, arrival), spec.durable, arrival.subscription.mailbox, trial.is_suspect),
+            blocks=activation.parking is not None and spec.options.on_failure == "block",
+            parked=arrival.is_parked,
+            overflows=overflows,
         )
         self._trial = trial
         self._arrival = arrival
@@ -84,6 +95,11 @@ class Steps:
         self._outgoing: list[tuple[int, Outgoing]] = []
         self._version = 0
         self._sections: Sections | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the turn waits for another actor."""
+        return self._trial.is_waiting
 
     def now_ms(self) -> int:
         """Return the wall clock in Unix milliseconds."""
@@ -111,6 +127,8 @@ class Steps:
 
     async def run(self, attempt: int) -> t.Event:
         """Run the method; its tells and its state wait for the commit."""
+        if (parking := self._activation.parking) is not None:
+            parking.runs(self._arrival)
         envelope = self._arrival.envelope
         if attempt != envelope.attempt:
             envelope = replace(envelope, attempt=attempt)
@@ -157,6 +175,8 @@ class Steps:
             self._retention_seconds,
             self._sections_over(commit),
             targets,
+            in_lane=self._activation.parking is not None,
+            head=commit.head,
         )
         try:
             result = await ledger.commit(outcome)
@@ -214,7 +234,10 @@ class Steps:
         """End: let the broker forget the delivery."""
         if outcome in {"expired", "cancelled"}:
             self._activation.ledger.close(self._arrival.envelope)
-        self._arrival.delivery.ack()
+        parking = self._activation.parking
+        # What was parked while it ran is acknowledged already.
+        if parking is None or not parking.runs_head:
+            self._arrival.ack()
         self._observe(outcome, turn)
 
     def abandon(self, turn: t.Turn) -> None:

@@ -70,7 +70,7 @@ class Strays:
             self._services.observer.observe(Trouble(where, text))
             subscription.abandon()
         else:
-            delivery.ack()
+            subscription.ack(delivery)
 
     async def _bury(self, delivery: Delivery, subscription: Subscription, error: UndecodableError) -> None:
         services, message = self._services, delivery.message

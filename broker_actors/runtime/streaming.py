@@ -122,10 +122,13 @@ class StreamSteps(Steps):
             self._services.observer.observe(SlowTurn(envelope.address, envelope.method, seconds))
 
 
-def steps_of(trial: Trial, activation: Subject, services: Services, host: TurnHost) -> Steps:
-    """Return the steps of the turn of *trial*'s envelope."""
-    kind = StreamSteps if trial.arrival.envelope.stream else Steps
-    return kind(trial, activation, services, host)
+def steps_of(
+    trial: Trial, activation: Subject, services: Services, host: TurnHost, *, overflows: bool = False
+) -> Steps:
+    """Return the steps of the turn of *trial*'s envelope; with *overflows* there is no room to park it."""
+    if trial.arrival.envelope.stream:
+        return StreamSteps(trial, activation, services, host)
+    return Steps(trial, activation, services, host, overflows=overflows)
 
 
 def _chunk(value: object, envelope: Envelope) -> Chunk:

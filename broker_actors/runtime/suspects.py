@@ -44,10 +44,13 @@ class Trial:
         "_suspects",
         "_was_fenced",
         "arrival",
+        "is_waiting",
     )
 
     def __init__(self, arrival: Arrival, suspects: Suspects) -> None:
         self.arrival = arrival
+        #: Whether the run waits for another actor.
+        self.is_waiting = False
         self._suspects = suspects
         #: Of a suspect, once it is charged.
         self._charges: Charges | None = None
@@ -94,6 +97,7 @@ class Trial:
 
     def waits(self, change: int) -> None:
         """Count the run as waiting, or no more: then it takes no place from those that run."""
+        self.is_waiting = change > 0
         self._suspects.waits(change)
 
     async def pause(self) -> None:

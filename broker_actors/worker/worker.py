@@ -312,6 +312,7 @@ class Worker:
             self._mailboxes.check()
             self._relayed.check()
             self._host.passivate_idle()
+            self._host.relieve()
             try:
                 await self._share_dedicated()
             except PlatformError as error:
@@ -324,6 +325,8 @@ class Worker:
             for actor_type in durable:
                 try:
                     await self._relay.sweep(actor_type)
+                    await self._relay.wake(actor_type)
+                    self._host.parked(actor_type, await self._services.store.parked_bytes(actor_type))
                 except PlatformError as error:
                     self._services.observer.observe(Trouble(f"sweep of {actor_type}", str(error)))
 
@@ -336,7 +339,6 @@ def _member(types: frozenset[str], clock: Clock) -> Member:
 def _check_available(spec: ActorSpec) -> None:
     """Refuse what a class may already declare and no worker can do yet, rather than ignore it."""
     wanted = [
-        (spec.options.on_failure == "block", "on_failure='block'"),
         (spec.options.restart_policy != "never", f"restart_policy={spec.options.restart_policy!r}"),
     ]
     missing = [text for is_wanted, text in wanted if is_wanted]

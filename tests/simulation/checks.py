@@ -36,6 +36,11 @@ def what_is_left(world: World) -> list[str]:
     left += [
         f"the outbox of {address} holds {len(actor.outbox)}" for address, actor in outboxes if actor.outbox
     ]
+    left += [
+        f"the parking of {address} holds {len(actor.parking.entries)}"
+        for address, actor in outboxes
+        if actor.parking.entries
+    ]
     return [*left, f"{world.pending} late effects"] if world.pending else left
 
 

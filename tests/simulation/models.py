@@ -122,7 +122,8 @@ class SimStore(MemoryStore):
                 self.problems.append(
                     f"a stale commit to {claim.address}: {claim.epoch} while {epoch} holds it"
                 )
-        self._note("committed", claim.address, claim.epoch, f"version {actor.version}", commit.state)
+        parking = "" if commit.parking is None else f"parking {commit.parking}"
+        self._note("committed", claim.address, claim.epoch, f"version {actor.version}", commit.state, parking)
         return result
 
 

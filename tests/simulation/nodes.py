@@ -175,6 +175,7 @@ def hurried() -> Iterator[None]:
         patch.object(topology, "common", lambda: _COMMON),
         patch.object(topology, "of", lambda _layout: _OF_BOOK),
         patch.object(relay, "LEFTOVER_SECONDS", 3.0),
+        patch.object(relay, "OVERDUE_SECONDS", 3.0),
         patch.object(memory_store, "SENDERS_MAX", 1),
     ):
         yield

@@ -180,6 +180,17 @@ def every_walk() -> list[Walk]:
     ]
 
 
+@pytest.fixture(scope="module")
+def parked_walks() -> list[Walk]:
+    """What happens to what is parked, and to what finds no room to be parked."""
+    return [
+        walk
+        for envelope in (TELL, ENVELOPES["keyed ask"], ENVELOPES["ask past its deadline"])
+        for terms in (Terms(POLICY, durable=True, parked=True), Terms(POLICY, durable=True, overflows=True))
+        for walk in walks(envelope, terms)
+    ]
+
+
 def test_every_kind_of_end_is_reached(every_walk: list[Walk]) -> None:
     ends = {walk.end.outcome if isinstance(walk.end, t.Ack) else "abandoned" for walk in every_walk}
     assert ends == {
@@ -469,11 +480,13 @@ def test_the_diagram_draws_the_table() -> None:
     }
 
 
-def test_the_diagram_draws_what_happens(every_walk: list[Walk]) -> None:
+def test_the_diagram_draws_what_happens(every_walk: list[Walk], parked_walks: list[Walk]) -> None:
     commands = {command.__name__ for command in t.ANSWERS}
     drawn = {(event, command) for event, command in _drawn() if event not in commands}
     happened = {
-        (type(event).__name__, type(command).__name__) for walk in every_walk for event, command in walk.steps
+        (type(event).__name__, type(command).__name__)
+        for walk in [*every_walk, *parked_walks]
+        for event, command in walk.steps
     }
     # What `Lost` leads to depends on the command it answers; `Ack` replaces `Answer` where nobody waits.
     assert drawn | {(event, "Ack") for event in ("Sent", "Duplicate", "Lost", "Refused")} == happened

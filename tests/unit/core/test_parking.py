@@ -1,0 +1,70 @@
+"""Entries of parkings as bytes, and how much may be parked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker_actors.core import codec
+from broker_actors.core.address import Address
+from broker_actors.core.envelope import Envelope, from_wire
+from broker_actors.core.errors import UndecodableError
+from broker_actors.core.outgoing import Destination
+from broker_actors.core.parking import (
+    ACTOR_BYTES_MAX,
+    TOTAL_BYTES_MAX,
+    WAKE,
+    Parked,
+    has_room,
+    pack,
+    unpack,
+    wake_of,
+)
+from tests.unit.core.strategies import envelopes
+
+NOW_MS = 1_700_000_000_000
+sizes = st.integers(0, 2 * TOTAL_BYTES_MAX)
+
+
+@given(envelopes, st.text(max_size=20), st.integers(0, 2**53))
+def test_an_entry_holds_all_there_is_of_its_envelope(
+    envelope: Envelope, message_id: str, due_ms: int
+) -> None:
+    parked = Parked(replace(envelope, message_id=message_id), due_ms)
+    assert unpack(pack(parked)) == parked
+
+
+@given(st.binary(max_size=200))
+def test_whatever_else_is_no_entry(data: bytes) -> None:
+    with pytest.raises(UndecodableError):
+        unpack(data)
+
+
+@pytest.mark.parametrize(
+    "value", [[], [1, "m"], [True, "m", b""], ["1", "m", b""], [1, b"m", b""], [1, "m", b""]]
+)
+def test_other_fields_are_no_entry(value: object) -> None:
+    with pytest.raises(UndecodableError):
+        unpack(codec.encode(value))
+
+
+@given(sizes, sizes, sizes)
+def test_nothing_is_parked_beyond_either_bound(entry: int, actor: int, total: int) -> None:
+    assert has_room(entry, actor, total) == (
+        entry <= ACTOR_BYTES_MAX - actor and entry <= TOTAL_BYTES_MAX - total
+    )
+
+
+def test_whoever_wakes_an_actor_calls_no_method_of_it() -> None:
+    item = wake_of(Address("Counter", "c1"), NOW_MS)
+    envelope = from_wire(item.message)
+    assert item.destination is Destination.MAILBOX
+    assert (envelope.address, envelope.method, envelope.key, envelope.seq) == (
+        Address("Counter", "c1"),
+        WAKE,
+        "",
+        0,
+    )
