@@ -9,39 +9,33 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from broker_actors.actor.handle import Handle
 from broker_actors.actor.method import method
 from broker_actors.actor.plain import simplify
 from broker_actors.actor.turn import turn
-from broker_actors.actor.untyped import UntypedRef
 from broker_actors.core import codec
 from broker_actors.core.errors import (
     BusinessError,
     ConfigurationError,
-    InvalidArgumentsError,
     PayloadTooLargeError,
 )
 from broker_actors.flow.drawing import mermaid as drawn
 from broker_actors.flow.durable import moves, visiting
-from broker_actors.flow.durable.interrupts import InterruptedRunError, Interrupts
+from broker_actors.flow.durable.interrupts import InterruptedRunError
+from broker_actors.flow.durable.lane import ERROR_CHARACTERS_MAX, LANE, Lane, text_of
 from broker_actors.flow.durable.plan import Plan
-from broker_actors.flow.durable.run import Ended, Item, Report, Run, Standing, Status
+from broker_actors.flow.durable.run import Ended, Report, Run, Standing, Status
 from broker_actors.flow.durable.visiting import Again, Fanned, Moved, Stands, Visitor
 from broker_actors.flow.graph import BaseNode
 from broker_actors.flow.waiting import Promise, Wait, read_visit
 
-#: Of an error that is kept.
-ERROR_CHARACTERS_MAX: Final = 2_000
-#: Behind it is the number of a lane.
-LANE: Final = "~"
 _LANE_CHARACTERS: Final = 5
 _ID_BYTES_MAX: Final = 170 - _LANE_CHARACTERS
 
 
-class DurableFlow:
+class DurableFlow(Lane):
     """Runs a flow so that it survives its workers: decorate a subclass with `@actor` and name its flow.
 
     @actor
@@ -53,17 +47,14 @@ class DurableFlow:
         flow_timeout: seconds after which a run that has not ended fails; None for never.
         shared: what the nodes share: plain values, and dicts and lists of them.
         run: how far it is.
-        item: the item it works on, if it is a lane of a parallel batch and not a flow.
 
     """
 
     flow: ClassVar[BaseNode]
     flow_timeout: ClassVar[float | None] = None
-    _plan: ClassVar[Plan]
 
     shared: dict[str, Any]
     run: Run
-    item: Item | None
 
     def __init_subclass__(cls, **options: object) -> None:
         """Name the nodes of the flow.
@@ -84,10 +75,9 @@ class DurableFlow:
             cls._plan = Plan(flow)
 
     def __init__(self) -> None:
+        super().__init__()
         self.shared = {}
         self.run = Run()
-        self.item = None
-        self._interrupts = Interrupts()
 
     # --- for everybody ------------------------------------------------------
 
@@ -209,41 +199,30 @@ class DurableFlow:
 
     @method.options(interleave=True)
     async def halt(self, outcome: Status, reason: str) -> None:
-        """End the run, or the item, with *outcome*, also what runs just now."""
+        """End the run with *outcome*, also what runs just now."""
         await self._halt(outcome, reason)
 
     @method
     async def end(self, outcome: Status, reason: str) -> None:
-        """End the run with *outcome*, or the item, if it still goes on."""
-        if self.item is not None:
-            await self._report(self.item, Ended.STOPPED)
-        elif self.run.status.goes_on:
+        """End the run with *outcome*, if it still goes on."""
+        if self.run.status.goes_on:
             await self._end(outcome, reason)
-
-    @method
-    async def work(self, item: Item) -> None:
-        """Work on an item of a batch, as one of its lanes, and report to the flow."""
-        self.item = item
-        await self._work(item)
-
-    @method
-    async def work_again(self, step: int, index: int) -> None:
-        """Try the item again, if it was not stopped meanwhile."""
-        if self.item is not None and (self.item.step, self.item.index) == (step, index):
-            await self._work(self.item)
 
     @method
     async def reported(self, report: Report) -> None:
         """Take what a lane reports of its item."""
         if not moves.reported(self.run, report):
             return
+        fan = self.run.fan
         if self.run.status is Status.STOPPING:
-            if self.run.fan is not None and not self.run.fan.running:
+            if fan is not None and not fan.running:
                 moves.stopped(self.run)
                 await self._go_on()
         elif report.ended is not Ended.DONE:
             await self._end(Status.FAILED, report.error)
-        elif self.run.fan is not None and self.run.fan.is_complete:
+        elif problem := self._unstorable():
+            await self._end(Status.FAILED, problem)
+        elif fan is not None and fan.is_complete:
             await self._go_on()
         else:
             await self._dispatch(report.lane)
@@ -264,7 +243,7 @@ class DurableFlow:
             return
         except Exception as error:  # noqa: BLE001 - whatever a node raises ends its flow, as it does in one process
             self.run, self.shared = before
-            await self._end(Status.FAILED, _text(self.run.at, error))
+            await self._end(Status.FAILED, text_of(self.run.at, error))
             return
         self.run.moved_ms = _now_ms()
         match stepped:
@@ -281,6 +260,16 @@ class DurableFlow:
                 for lane in lanes:
                     await self._dispatch(lane)
 
+    def _unstorable(self) -> str:
+        """Return why the results of a batch cannot be stored, and forget them; nothing if they can."""
+        try:
+            _check_storable(self.run, self.shared)
+        except (TypeError, PayloadTooLargeError) as error:
+            if self.run.fan is not None:
+                self.run.fan.results.clear()
+            return text_of(self.run.at, error)
+        return ""
+
     async def _go_on(self) -> None:
         if not self.run.status.has_ended:
             await self._me().advance.tell(self.run.step)
@@ -291,8 +280,9 @@ class DurableFlow:
             await self._at(lane).work.tell(item)
 
     async def _end(self, outcome: Status, error: str) -> None:
-        for lane in moves.ending(self.run, outcome, error[:ERROR_CHARACTERS_MAX]):
-            await self._at(lane).halt.tell(outcome.value, "")
+        step = self.run.step
+        for lane, index in moves.ending(self.run, outcome, error[:ERROR_CHARACTERS_MAX]).items():
+            await self._at(lane).stop_item.tell(step, index)
         if self.run.status is Status.COMPENSATING:
             await self._go_on()
 
@@ -308,40 +298,6 @@ class DurableFlow:
         # The message makes it durable; until it is read, the interrupted turn has done the same.
         await self._me().end.tell(outcome.value, reason)
         self._interrupts.stop(outcome, reason)
-
-    async def _work(self, item: Item) -> None:
-        try:
-            value = await self._interrupts.guard(visiting.work(self._plan, item))
-        except InterruptedRunError:
-            await self._report(item, Ended.STOPPED)
-        except Exception as error:  # noqa: BLE001 - whatever an item raises ends its batch
-            await self._report(item, Ended.FAILED, error=_text(f"{item.node} item {item.index}", error))
-        else:
-            if isinstance(value, Again):
-                self.item = replace(item, attempt=item.attempt + 1)
-                await self._me().work_again.tell_after(value.after_seconds, item.step, item.index)
-            else:
-                await self._report(item, Ended.DONE, value)
-
-    async def _report(self, item: Item, ended: Ended, value: Any = None, error: str = "") -> None:  # noqa: ANN401 - a result
-        self.item = None
-        flow, lane = self._at(turn.current().actor_id.rpartition(LANE)[0]), turn.current().actor_id
-        report = Report(item.step, item.index, lane, ended, value, error[:ERROR_CHARACTERS_MAX])
-        try:
-            await flow.reported.tell(report)
-        except (InvalidArgumentsError, PayloadTooLargeError) as unsendable:
-            text = _text(f"{item.node} item {item.index}", unsendable)
-            await flow.reported.tell(replace(report, ended=Ended.FAILED, value=None, error=text))
-
-    def _me(self) -> UntypedRef:
-        return self._at(turn.current().actor_id)
-
-    def _at(self, actor_id: str) -> UntypedRef:
-        return turn.current().ref(turn.current().address.type, actor_id)
-
-
-def _text(where: str, error: Exception) -> str:
-    return f"{where}: {type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
 
 
 def _check_storable(run: Run, shared: dict[str, Any]) -> None:

@@ -115,15 +115,20 @@ def reported(run: Run, report: Report) -> bool:
     if fan is None or report.step != run.step or fan.running.get(report.lane) != report.index:
         return False
     del fan.running[report.lane]
-    if report.ended is Ended.DONE:
+    if report.ended is Ended.DONE and run.status.goes_on:
         fan.results[str(report.index)] = report.value
     return True
 
 
-def ending(run: Run, outcome: Status, error: str) -> list[str]:
-    """Begin to end a run that goes on; return the lanes to stop first, none if it can end now."""
+def ending(run: Run, outcome: Status, error: str) -> dict[str, int]:
+    """Begin to end a run that goes on.
+
+    Returns:
+        The lanes to stop first, each with the index of its item; none if the run could end now.
+
+    """
     run.outcome, run.error = outcome, error
-    busy = [] if run.fan is None else list(run.fan.running)
+    busy = {} if run.fan is None else dict(run.fan.running)
     run.status = Status.STOPPING
     if not busy:
         stopped(run)

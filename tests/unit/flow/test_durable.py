@@ -22,6 +22,8 @@ from broker_actors.flow import (
     Wait,
     read_promise,
 )
+from broker_actors.flow.durable.lane import Lane
+from broker_actors.flow.durable.run import Ended, Report
 from broker_actors.flow.graph import BaseNode, Value
 from broker_actors.testing import ActorKit, actor_test
 
@@ -464,6 +466,43 @@ async def test_cancelling_stops_the_items_that_run_before_it_takes_back() -> Non
         await kit.settled()
         assert (await ref.status()).status is Status.CANCELLED
         assert await shared_of(kit) == {"ran": ["hotel"], "taken back": ["booking of hotel"]}
+
+
+async def test_an_item_whose_message_is_dead_keeps_nobody_from_cancelling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = Lane._report
+
+    async def lost(lane: Lane, given: Report) -> None:
+        if given.ended is not Ended.STOPPED:
+            raise OSError("no report")
+        await report(lane, given)
+
+    monkeypatch.setattr(Lane, "_report", lost)
+    story, ref_class = durable(chain(Booked("hotel"), Squares()))
+    async with actor_test(story) as kit:
+        ref = await run(kit, ref_class, {"numbers": [1]})
+        (letter,) = await kit.dead_letters(story)
+        assert "no report" in letter.error
+        assert (await ref.status()).status is Status.RUNNING
+        await ref.cancel()
+        await kit.settled()
+        assert (await ref.status()).status is Status.CANCELLED
+        assert (await shared_of(kit))["taken back"] == ["booking of hotel"]
+
+
+async def test_results_that_are_too_large_in_all_fail_the_flow() -> None:
+    class Large(Squares):
+        def exec(self, prep_res: int) -> Value:
+            return "x" * 700_000
+
+    story, ref_class = durable(chain(Booked("hotel"), Large()))
+    async with actor_test(story) as kit:
+        ref = await run(kit, ref_class, {"numbers": [1, 2]})
+        standing = await ref.status()
+        assert standing.status is Status.FAILED
+        assert standing.error.startswith("Large: PayloadTooLargeError: ")
+        assert await kit.dead_letters(story) == []
 
 
 async def test_cancelling_ends_a_wait_and_the_waits_of_items() -> None:
