@@ -12,7 +12,6 @@ from broker_actors.cli.flow_views import document, promise_of, run_of
 from broker_actors.cli.output import OUT, printable, show_json
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import AskTimeoutError
-from broker_actors.flow import Status
 from broker_actors.flow.durable.run import Run
 
 #: Between two looks at the store.
@@ -53,14 +52,9 @@ async def _rested(backend: Backend, address: Address, timeout_seconds: float) ->
     deadline_seconds = clock.monotonic_seconds() + timeout_seconds
     while True:
         run = run_of(await backend.store.peek(address))
-        if run is not None and (run.status.has_ended or _stands(run)):
+        if run is not None and run.rests:
             return run
         if clock.monotonic_seconds() >= deadline_seconds:
             where = "was not started" if run is None else f"is {run.status.value} at {run.at or 'its end'}"
             raise AskTimeoutError(f"{address} {where}, after {timeout_seconds} seconds")
         await clock.sleep(LOOK_SECONDS)
-
-
-def _stands(run: Run) -> bool:
-    # One that was completed is about to go on.
-    return run.status is Status.WAITING and run.at not in run.arrived and not run.has_expired

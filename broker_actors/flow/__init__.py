@@ -10,7 +10,7 @@ actors. Nothing here knows a broker or a store.
 """
 
 from broker_actors.flow.durable.actor import DurableFlow
-from broker_actors.flow.durable.run import Standing, Status
+from broker_actors.flow.durable.run import Progress, Standing, Status
 from broker_actors.flow.flows import (
     AsyncBatchFlow,
     AsyncFlow,
@@ -45,6 +45,7 @@ __all__ = [
     "Node",
     "ParallelBatchFlow",
     "ParallelBatchNode",
+    "Progress",
     "Promise",
     "Standing",
     "Status",

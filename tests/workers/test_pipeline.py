@@ -123,10 +123,30 @@ async def test_a_worker_that_dies_at_every_node_costs_nothing(
     assert standing.step == 8, "every node is committed once: in, seven of them, out, and none twice"
 
 
+@pytest.mark.timeout(2 * HANG_SECONDS)
+async def test_a_worker_that_dies_while_it_takes_back_has_a_successor_that_does(
+    ward: Ward, amqp_url: str, redis_url: str, tmp_path: Path, published: Path
+) -> None:
+    settings = Settings(url=amqp_url, redis_url=redis_url)
+    async with asyncio.timeout(HANG_SECONDS), ActorSystem(settings) as system:
+        await system.dispatch.layout("Documents", spec_of(Documents).layout)
+        document = system.ref(DocumentsRef, "d1")
+        await document.start.tell({"name": "a", "text": TEXT})
+        await _die(ward, settings, "Review.prep | after | 1", tmp_path, system)
+        assert files(published) == {"a.draft.txt": SUMMARY.format("combined")}
+        await document.cancel.tell("no longer needed")
+        await _die(ward, settings, "Draft.compensate | after | 1", tmp_path, system)
+        async with Worker(system, Documents):
+            standing = await _ended(document)
+    assert (standing.status, standing.error) == (Status.CANCELLED, "no longer needed")
+    assert standing.uncompensated == []
+    assert files(published) == {}
+
+
 async def _ended(document: DocumentsRef) -> Standing:
     """Return how it stands once it has ended."""
     while not (standing := await document.status()).status.has_ended:
-        assert standing.status.goes_on, standing
+        assert standing.status is not Status.NEW, standing
         await asyncio.sleep(LOOK_SECONDS)
     return standing
 

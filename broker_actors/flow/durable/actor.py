@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Final
 
 from broker_actors.actor.handle import Handle
@@ -25,8 +26,9 @@ from broker_actors.flow.drawing import mermaid as drawn
 from broker_actors.flow.durable import moves, visiting
 from broker_actors.flow.durable.interrupts import InterruptedRunError
 from broker_actors.flow.durable.lane import ERROR_CHARACTERS_MAX, LANE, Lane, text_of
+from broker_actors.flow.durable.news import News
 from broker_actors.flow.durable.plan import Plan
-from broker_actors.flow.durable.run import Ended, Report, Run, Standing, Status
+from broker_actors.flow.durable.run import Ended, Progress, Report, Run, Standing, Status
 from broker_actors.flow.durable.visiting import Again, Fanned, Moved, Stands, Visitor
 from broker_actors.flow.graph import BaseNode
 from broker_actors.flow.waiting import Promise, Wait, read_visit
@@ -78,6 +80,7 @@ class DurableFlow(Lane):
         super().__init__()
         self.shared = {}
         self.run = Run()
+        self._news = News()
 
     # --- for everybody ------------------------------------------------------
 
@@ -173,6 +176,25 @@ class DurableFlow(Lane):
             raise BusinessError("not_done", text, {"status": status, "error": self.run.error})
         return self.shared
 
+    @method.options(resumable=True)
+    async def progress(self, after: int = 0) -> AsyncIterator[Progress]:
+        """Yield each completed visit whose number is greater than *after*, as it is committed.
+
+        Ends when nothing more happens by itself: the run has ended, waits for somebody, or was not started.
+        """
+        number = after + turn.current().resume_from
+        while True:
+            # A section sees the newest commit, and no step is under way meanwhile.
+            async with turn():
+                following, rests = self._news.latest(), self.run.rests
+                visits = moves.progress(self.run, number)
+            for visit in visits:
+                number = visit.number
+                yield visit
+            if rests:
+                return
+            await self._news.wait(following)
+
     @method.options(interleave=True)
     def mermaid(self) -> str:
         """Return the flow as a Mermaid flowchart that shows where the run stands."""
@@ -254,6 +276,7 @@ class DurableFlow(Lane):
                 await self._me().advance.tell_after(after_seconds, self.run.step)
             case Stands(timeout_seconds):
                 self.run.status = Status.WAITING
+                self._news.tell()
                 if timeout_seconds is not None:
                     await self._me().expire.tell_after(timeout_seconds, self.run.step)
             case Fanned(lanes):
@@ -271,6 +294,7 @@ class DurableFlow(Lane):
         return ""
 
     async def _go_on(self) -> None:
+        self._news.tell()
         if not self.run.status.has_ended:
             await self._me().advance.tell(self.run.step)
 
@@ -283,7 +307,7 @@ class DurableFlow(Lane):
         step = self.run.step
         for lane, index in moves.ending(self.run, outcome, error[:ERROR_CHARACTERS_MAX]).items():
             await self._at(lane).stop_item.tell(step, index)
-        if self.run.status is Status.COMPENSATING:
+        if self.run.status is not Status.STOPPING:
             await self._go_on()
 
     async def _compensate(self) -> None:

@@ -18,6 +18,7 @@ from broker_actors.flow.durable.run import (
     Fan,
     Frame,
     Item,
+    Progress,
     Report,
     Run,
     Status,
@@ -53,6 +54,7 @@ def left(plan: Plan, run: Run, action: Any) -> None:  # noqa: ANN401 - whatever 
 def followed(plan: Plan, run: Run, name: str, action: Any) -> None:  # noqa: ANN401 - whatever `post` returned
     """Go on to what follows *name*, which was visited and returned *action*."""
     run.trail = [*run.trail, Visited(name, action)][-TRAIL_MAX:]
+    run.visits += 1
     frame = run.frames[-1]
     frame.action = action
     frame.at = plan.following(frame.flow, name, action)
@@ -60,6 +62,16 @@ def followed(plan: Plan, run: Run, name: str, action: Any) -> None:  # noqa: ANN
         _next_round(plan, frame)
     run.attempt, run.is_prepared, run.prep = 0, False, None
     run.has_expired, run.fan, run.status = False, None, Status.RUNNING
+
+
+def progress(run: Run, after: int) -> list[Progress]:
+    """Return the visits whose numbers are greater than *after*, in order, none left out."""
+    forgotten = run.visits - len(run.trail)
+    found = [Progress(number, "") for number in range(after + 1, forgotten + 1)]
+    for number, visited in enumerate(run.trail, forgotten + 1):
+        if number > after:
+            found.append(Progress(number, visited.node, visited.action))
+    return found
 
 
 def result_of_rounds(plan: Plan, frame: Frame) -> Any:  # noqa: ANN401 - whatever the last `post` returned

@@ -118,6 +118,7 @@ class Run:
         arrived: what promises were completed with, by node, until the node is visited.
         undo: what can be compensated, oldest first.
         trail: the latest visits.
+        visits: how many there were in all.
         outcome: how it will have ended once all is stopped and compensated.
         action: the last action of the whole flow.
         error: why it failed or was cancelled.
@@ -138,12 +139,19 @@ class Run:
     arrived: dict[str, Any] = field(default_factory=dict[str, Any])
     undo: list[Undo] = field(default_factory=list[Undo])
     trail: list[Visited] = field(default_factory=list[Visited])
+    visits: int = 0
     outcome: Status | None = None
     action: Any = None
     error: str = ""
     uncompensated: list[str] = field(default_factory=list[str])
     started_ms: int = 0
     moved_ms: int = 0
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing happens until somebody outside does something."""
+        is_waiting = self.status is Status.WAITING and self.at not in self.arrived and not self.has_expired
+        return is_waiting or self.status is Status.NEW or self.status.has_ended
 
     @property
     def at(self) -> str:
@@ -181,6 +189,22 @@ class Report:
     ended: Ended
     value: Any = None
     error: str = ""
+
+
+@dataclass
+class Progress:
+    """A completed visit, as whoever follows a run is told of it.
+
+    Attributes:
+        number: which visit of the run it was, from 1.
+        node: the node's name; empty if the visit is no longer remembered.
+        action: what its `post` returned.
+
+    """
+
+    number: int
+    node: str
+    action: Any = None
 
 
 @dataclass

@@ -90,6 +90,29 @@ async def test_parallel_items_count_their_own_attempts() -> None:
     assert attempts == {key: [0, 1, 2] for key in "abcde"}
 
 
+async def test_a_flow_inside_of_an_item_leaves_the_counter_of_that_item_alone() -> None:
+    others_tried = asyncio.Event()
+
+    class Outer(ParallelBatchNode):
+        def prep(self, shared: Shared) -> list[str]:
+            return ["slow", "flaky"]
+
+        async def exec(self, prep_res: str) -> int:
+            if prep_res == "slow":
+                await Flow(Node()).run_async({})
+                await others_tried.wait()
+            elif self.cur_retry < 2:
+                raise ValueError
+            else:
+                others_tried.set()
+            return self.cur_retry
+
+        def post(self, shared: Shared, prep_res: object, exec_res: object) -> object:
+            return exec_res
+
+    assert await Outer(max_retries=3).run_async({}) == [0, 2]
+
+
 class Gate(ParallelBatchNode):
     """Runs its items until they are let go; counts how many run at once."""
 

@@ -17,6 +17,7 @@ from broker_actors.flow import (
     Flow,
     Node,
     ParallelBatchNode,
+    Progress,
     Standing,
     Status,
     Wait,
@@ -284,6 +285,23 @@ async def test_long_waits_between_attempts_are_delayed_messages() -> None:
         assert await ref.result() == {"prepared": 1, "result": 11}
 
 
+async def test_a_message_about_a_step_that_is_over_does_nothing() -> None:
+    class Later(Node):
+        def exec(self, prep_res: object) -> None:
+            if self.cur_retry == 0:
+                raise ConnectionError
+
+    story, ref_class = durable(chain(Note("a"), Later(max_retries=2, wait=3600)))
+    async with actor_test(story) as kit:
+        ref = await run(kit, ref_class)
+        before = await ref.status()
+        assert before == Standing(Status.RUNNING, "Later", 2)
+        for step in (0, 1, 3):
+            await ref.advance.tell(step)
+        await kit.settled(delayed=False)
+        assert await ref.status() == before
+
+
 async def test_long_waits_of_items_are_delayed_messages_too() -> None:
     story, ref_class = durable(chain(Squares(max_retries=2, wait=1)))
     async with actor_test(story) as kit:
@@ -541,6 +559,37 @@ async def test_a_flow_is_started_once_and_has_an_id_with_room_for_its_lanes() ->
         for bad in ("a~1", "x" * 166):
             with pytest.raises(BusinessError, match="at most 165 bytes"):
                 await kit.ref(ref_class, bad).start({})
+
+
+async def test_whoever_follows_a_run_is_told_of_each_visit_until_it_rests() -> None:
+    story, ref_class = durable(approval())
+    async with actor_test(story) as kit:
+        ref = kit.ref(ref_class, "s1")
+        assert [visit async for visit in ref.progress()] == [], "it was not started"
+        await ref.start({})
+        assert [visit async for visit in ref.progress()] == [Progress(1, "draft")]
+        await ref.complete("Approve", True)
+        assert [visit async for visit in ref.progress(1)] == [
+            Progress(2, "Approve", "yes"),
+            Progress(3, "published"),
+        ]
+        assert (await ref.status()).status is Status.DONE
+
+
+async def test_whoever_follows_a_run_hears_while_a_node_runs_and_when_it_is_cancelled() -> None:
+    story, ref_class = durable(chain(Note("a"), Stuck()))
+    async with actor_test(story) as kit:
+        ref = kit.ref(ref_class, "s1")
+        await ref.start({})
+        following = asyncio.create_task(_followed(ref))
+        await Stuck.running.wait()
+        await ref.cancel()
+        assert await following == [Progress(1, "a")]
+        assert (await ref.status()).status is Status.CANCELLED
+
+
+async def _followed(ref: Value) -> list[Progress]:
+    return [visit async for visit in ref.progress()]
 
 
 async def test_a_running_flow_can_be_drawn() -> None:

@@ -158,6 +158,21 @@ def test_every_item_runs_once_and_no_more_than_may_at_once(
     assert run.fan.results == {str(n): f"done item {n}" for n in range(count)}
 
 
+@given(st.integers(0, 250), st.integers(0, 260))
+def test_who_follows_gets_every_number_once_also_of_what_is_forgotten(visits: int, after: int) -> None:
+    run = Run(Status.RUNNING)
+    step = Scripted()
+    step >> step
+    plan = Plan(Flow(step))
+    moves.entered(plan, run, None)
+    for number in range(visits):
+        moves.followed(plan, run, "Scripted", "default" if number % 2 else None)
+    found = moves.progress(run, after)
+    assert [visit.number for visit in found] == [*range(after + 1, visits + 1)]
+    assert all(visit.node for visit in found[-100:])
+    assert not any(visit.node for visit in found[:-100])
+
+
 def test_a_batch_has_a_bound() -> None:
     with pytest.raises(OverflowError, match="at most 1000"):
         moves.fanned(ITEMS_MAX + 1, None, "s1")
