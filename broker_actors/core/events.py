@@ -126,7 +126,8 @@ class StoreRolledBack:
     """The store has lost commits it had confirmed: a backup was restored, or a failover lost writes.
 
     The actor goes on from what the store has. What it did in the lost commits is undone in
-    its state, their messages do not come again, and calls that are sent again may run twice.
+    its state, their messages do not come again, and calls that are sent again may run twice. What it
+    tells others from now on it sends as a new sender, for its numbers were used before.
 
     Attributes:
         address: the actor.
