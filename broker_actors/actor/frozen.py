@@ -1,4 +1,4 @@
-"""Instances that refuse to be written: what an interleaved method gets as `self`.
+"""Instances that refuse to be written: `self` of a method that interleaves or runs off the loop.
 
 A subclass of the user's class, made once, whose `__setattr__` and `__delattr__` raise; an
 instance is frozen and thawed by changing its class. Invariant: both classes have the same
@@ -14,7 +14,10 @@ from typing import Final, NoReturn
 
 from broker_actors.core.errors import ConfigurationError, OutOfTurnError
 
-_HOW: Final = "write inside `async with turn():`, or in a method that does not interleave"
+_HOW: Final = (
+    "what interleaves or runs off the loop sees the last commit, frozen; write in an ordinary method, "
+    "or, where it interleaves, inside `async with turn():`"
+)
 
 
 def frozen_class(cls: type[object]) -> type[object]:
@@ -73,10 +76,7 @@ def share_transient(durable: Container[str], source: object, target: object) -> 
 
 def changed_in_place(where: str) -> OutOfTurnError:
     """Return the error for state that was changed although no attribute was set."""
-    text = (
-        f"{where} changed its state outside of a section, and what it changed is dropped: "
-        f"an interleaved method sees the last commit, frozen; {_HOW}"
-    )
+    text = f"{where} changed its state where it may only read, and what it changed is dropped: {_HOW}"
     return OutOfTurnError(text)
 
 
@@ -89,8 +89,5 @@ def _refuse_delete(self: object, name: str) -> NoReturn:
 
 
 def _refusal(instance: object, name: str) -> OutOfTurnError:
-    text = (
-        f"{type(instance).__name__}.{name} cannot be written here: "
-        f"an interleaved method sees the last commit, frozen; {_HOW}"
-    )
+    text = f"{type(instance).__name__}.{name} cannot be written here: {_HOW}"
     return OutOfTurnError(text)
