@@ -7,10 +7,12 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from tests.checker.verdict import Minimum
 from tests.soak.faults import OF_CLUSTERS, Kind
 from tests.soak.plan import Plan
 from tests.soak.run import soak
@@ -28,6 +30,7 @@ def main() -> None:
         lines=given.lines,
         pause_seconds=given.pause,
         kinds=kinds,
+        minimum=_minimum(given, kinds),
     )
     with ExitStack() as stack:
         site = replace(site_of(stack, given.nodes), mutant=given.mutant, verbose=given.verbose)
@@ -35,6 +38,15 @@ def main() -> None:
     (folder / "report.json").write_text(report.json())
     sys.stdout.write(f"{report.json() if given.json else report.text()}\n")
     sys.exit(bool(report.violations))
+
+
+def _minimum(given: argparse.Namespace, kinds: Collection[Kind]) -> Minimum:
+    """Return what must have happened: every kind of fault, and what only happens to those taken for dead."""
+    seconds = given.minutes * 60
+    if seconds < len(kinds) * given.gap * 2:
+        return Minimum(tells=1)
+    fenced = 1 if Kind.FREEZE_WORKER in kinds else 0
+    return Minimum(tells=int(seconds), asks=int(seconds / 10), fenced=fenced, faults=dict.fromkeys(kinds, 1))
 
 
 def _say(text: str) -> None:
