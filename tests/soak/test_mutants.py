@@ -21,7 +21,7 @@ from broker_actors.core.errors import UnroutableError
 from broker_actors.core.topology import Layout
 from tests.checker.history import Call, History, Outcome, Violation
 from tests.checker.verdict import violations
-from tests.servers import RabbitServer, RedisServer
+from tests.servers import RabbitServer, RedisServer, command
 from tests.soak import looking, reading
 from tests.soak.actors import PARTITIONS, Account, AccountRef
 from tests.soak.faults import Kind
@@ -75,8 +75,11 @@ class ForgetfulRedis(RedisServer):
 
 @pytest.mark.parametrize("kind", [RedisServer, ForgetfulRedis])
 async def test_a_store_that_lost_its_last_second_is_caught(
-    kind: type[RedisServer], rabbit_server: RabbitServer, tmp_path: Path
+    kind: type[RedisServer], rabbit_server: RabbitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv(
+        command.REDIS, raising=False
+    )  # only of the installed one is it known where its log lies
     store = kind(in_memory=True)
     await asyncio.to_thread(store.start)
     try:
