@@ -13,6 +13,12 @@ from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.retry import Retry
 from broker_actors.core.stored import STATE_VERSION_MAX
+from broker_actors.core.supervision import (
+    RESTART_BACKOFF_SECONDS_MAX,
+    RESTART_WINDOW_SECONDS_MAX,
+    RESTARTS_MAX,
+    Restarts,
+)
 from broker_actors.core.topology import PARTITIONS_MAX
 
 Mailbox: TypeAlias = Literal["shared", "dedicated"]
@@ -37,6 +43,7 @@ class OptionsGiven(TypedDict, total=False):
     max_restarts: int
     min_backoff: Duration
     max_backoff: Duration
+    restart_window: Duration
     codec: Codec
     key_retention: Duration
     state_version: int
@@ -62,9 +69,10 @@ class Options:
         on_failure: whether an actor's later messages pass a failed one, or wait for it.
         retry: how failed turns are tried again.
         restart_policy: whether faults count towards the suspension of the actor.
-        max_restarts: faults in a window before it is suspended.
-        min_backoff_seconds: bound of the wait after the first restart.
-        max_backoff_seconds: bound of every wait between restarts.
+        max_restarts: faults in a window that are survived; the next one suspends the actor.
+        min_backoff_seconds: bound of the wait after the first fault of a window.
+        max_backoff_seconds: bound of every wait between a fault and the next run.
+        restart_window_seconds: how long a fault counts.
         codec: how calls through a ref of this class travel; None for the caller's default.
         key_retention_seconds: how long a keyed call's reply is kept for its duplicates.
         state_version: of what the class stores, from 1; raised when old states need its `migrate`.
@@ -83,9 +91,18 @@ class Options:
     max_restarts: int = 5
     min_backoff_seconds: float = 0.2
     max_backoff_seconds: float = 10.0
+    restart_window_seconds: float = 60.0
     codec: Codec | None = None
     key_retention_seconds: int = 86_400
     state_version: int = 1
+
+    @property
+    def restarts(self) -> Restarts | None:
+        """How its faults are counted; None if they are not."""
+        if self.restart_policy == "never":
+            return None
+        backoff = (self.min_backoff_seconds, self.max_backoff_seconds)
+        return Restarts(self.max_restarts, self.restart_window_seconds, *backoff)
 
     @property
     def content_type(self) -> str:
@@ -106,11 +123,13 @@ _BOUNDS: Final = MappingProxyType(
     {
         "partitions": (1, PARTITIONS_MAX),
         "generation": (1, 2**31 - 1),
-        "max_restarts": (0, 2**31 - 1),
+        "max_restarts": (0, RESTARTS_MAX),
         "state_version": (1, STATE_VERSION_MAX),
     }
 )
-_DURATIONS: Final = frozenset({"idle_timeout", "key_retention", "max_backoff", "min_backoff"})
+_DURATIONS: Final = frozenset(
+    {"idle_timeout", "key_retention", "max_backoff", "min_backoff", "restart_window"}
+)
 
 
 def options_of(owner: str, given: OptionsGiven) -> Options:
@@ -128,15 +147,28 @@ def options_of(owner: str, given: OptionsGiven) -> Options:
     for name, value in given.items():
         read[f"{name}_seconds" if name in _DURATIONS else name] = _read(owner, name, value)
     options = Options(**read)
-    if options.min_backoff_seconds > options.max_backoff_seconds:
-        wanted = f"at most max_backoff={options.max_backoff_seconds}"
-        raise _refusal(owner, "min_backoff", options.min_backoff_seconds, wanted)
+    _check_restarts(owner, options)
     if not 1 <= options.key_retention_seconds <= KEY_RETENTION_SECONDS_MAX:
         wanted = f"from 1 to {KEY_RETENTION_SECONDS_MAX} seconds"
         raise _refusal(owner, "key_retention", options.key_retention_seconds, wanted)
     if options.mailbox == "dedicated" and "partitions" in given:
         raise _refusal(owner, "partitions", options.partitions, "left out, as dedicated mailboxes have none")
     return options
+
+
+def _check_restarts(owner: str, options: Options) -> None:
+    if options.min_backoff_seconds > options.max_backoff_seconds:
+        wanted = f"at most max_backoff={options.max_backoff_seconds}"
+        raise _refusal(owner, "min_backoff", options.min_backoff_seconds, wanted)
+    if options.max_backoff_seconds > RESTART_BACKOFF_SECONDS_MAX:
+        wanted = f"at most {RESTART_BACKOFF_SECONDS_MAX:g} seconds"
+        raise _refusal(owner, "max_backoff", options.max_backoff_seconds, wanted)
+    if not 0 < options.restart_window_seconds <= RESTART_WINDOW_SECONDS_MAX:
+        wanted = f"more than 0 and at most {RESTART_WINDOW_SECONDS_MAX:g} seconds"
+        raise _refusal(owner, "restart_window", options.restart_window_seconds, wanted)
+    if options.restart_policy == "on_failure" and options.delivery == "at_least_once":
+        wanted = "'never' with delivery='at_least_once': what is suspended is written down in the store"
+        raise _refusal(owner, "restart_policy", options.restart_policy, wanted)
 
 
 def _read(owner: str, name: str, value: object) -> object:

@@ -32,6 +32,10 @@ T = TypeVar("T")
 SLOW_SECONDS: Final = 0.010
 
 
+class CutOffError(SystemFaultError):
+    """The caller's deadline came first; `core.supervision` knows it by its name."""
+
+
 async def invoke(activation: Subject, envelope: Envelope, services: Services) -> Reply:
     """Return the encoded result of *envelope* on *activation*'s instance.
 
@@ -117,4 +121,4 @@ async def _until_deadline(running: Awaitable[T], envelope: Envelope, services: S
             text = f"{envelope.address}.{envelope.method} was cancelled: its caller gave it up"
             raise CallCancelledError(text, recoverable=False) from None
         text = f"{envelope.address}.{envelope.method} was cancelled at its caller's deadline"
-        raise SystemFaultError(text, recoverable=False) from None
+        raise CutOffError(text, recoverable=False) from None

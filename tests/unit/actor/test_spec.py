@@ -14,6 +14,7 @@ from broker_actors.actor.spec import actor, is_actor, spec_of
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.retry import Retry
+from broker_actors.core.supervision import Restarts
 from broker_actors.core.topology import Layout
 
 
@@ -60,13 +61,14 @@ class TestASpec:
             delivery="at_least_once",
             on_failure="block",
             retry=Retry(attempts=1),
-            restart_policy="on_failure",
             max_restarts=0,
             min_backoff=1,
             max_backoff=timedelta(seconds=2),
+            restart_window=timedelta(minutes=1, seconds=1),
             codec="json",
             key_retention=timedelta(days=2, milliseconds=1),
             name="Tally",
+            state_version=4,
         )
         assert options == Options(
             name="Tally",
@@ -76,13 +78,19 @@ class TestASpec:
             delivery="at_least_once",
             on_failure="block",
             retry=Retry(attempts=1),
-            restart_policy="on_failure",
             max_restarts=0,
             min_backoff_seconds=1.0,
             max_backoff_seconds=2.0,
+            restart_window_seconds=61.0,
             codec="json",
             key_retention_seconds=172_801,
+            state_version=4,
         )
+
+    def test_faults_are_counted_by_those_that_restart_on_failure(self) -> None:
+        assert decorated(max_restarts=3).restarts is None
+        given = decorated(restart_policy="on_failure", max_restarts=3, restart_window=9, max_backoff=8)
+        assert given.restarts == Restarts(3, 9.0, 0.2, 8.0)
 
     def test_the_name_and_the_layout_follow_the_options(self) -> None:
         @actor(name="Tally", partitions=3, generation=2)
@@ -156,6 +164,10 @@ class TestOptionsThatCannotBe:
             ("partitions", 2.0),
             ("generation", 0),
             ("max_restarts", -1),
+            ("max_restarts", 10_001),
+            ("max_backoff", 301),
+            ("restart_window", 0),
+            ("restart_window", timedelta(days=367)),
             ("mailbox", "private"),
             ("mailbox", ["shared"]),
             ("delivery", "exactly_once"),
@@ -180,6 +192,10 @@ class TestOptionsThatCannotBe:
             ConfigurationError, match=r"Counter: @actor has no option 'partition'; .*partitions"
         ):
             decorated(partition=4)
+
+    def test_who_has_no_store_cannot_be_suspended(self) -> None:
+        with pytest.raises(ConfigurationError, match="restart_policy='on_failure' must be 'never' with"):
+            decorated(restart_policy="on_failure", delivery="at_least_once")
 
     def test_backoffs_must_be_in_order(self) -> None:
         with pytest.raises(ConfigurationError, match=r"min_backoff=20\.0 must be at most max_backoff=10\.0"):
