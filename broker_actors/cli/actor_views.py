@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from broker_actors.cli import ages
 from broker_actors.cli.output import jsonable
 from broker_actors.core import codec, outgoing
+from broker_actors.core.address import Address
 from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
 from broker_actors.core.member import Member
 from broker_actors.core.sharing import ranking
 from broker_actors.core.stored import Stored, unpack
+from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import text
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.store import OutboxKey, Snapshot
 
 COLUMNS: Final = ("id", "version", "claimed", "bytes", "undispatched", "mailbox", "worker")
+SUSPENDED_COLUMNS: Final = ("id", "since", "why", "error")
 OUTBOX_COLUMNS: Final = ("item", "to", "actor", "method", "due", "bytes")
 
 
@@ -50,6 +53,15 @@ class Places:
         return self._first[mailbox]
 
 
+def table(found: Sequence[Summary], places: Places) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the columns and rows that show *found*; who is suspended has a column if anybody is."""
+    rows = [row(one, places) for one in found]
+    if all(one.suspension is None for one in found):
+        return COLUMNS, rows
+    causes = ["-" if one.suspension is None else one.suspension.cause for one in found]
+    return (*COLUMNS, "suspended"), [(*cells, why) for cells, why in zip(rows, causes, strict=True)]
+
+
 def row(summary: Summary, places: Places) -> tuple[str, ...]:
     """Return *summary* as a line of a table of `COLUMNS`."""
     actor_id = summary.address.id
@@ -66,8 +78,21 @@ def document(summary: Summary, places: Places) -> dict[str, object]:
         "claimed_ms": summary.epoch,
         "state_bytes": summary.state_bytes,
         "undispatched": summary.undispatched,
+        "suspension": suspension_document(summary.suspension),
         **_place(summary.address.id, places),
     }
+
+
+def suspended_row(address: Address, suspension: Suspension) -> tuple[str, ...]:
+    """Return a suspended actor as a line of a table of `SUSPENDED_COLUMNS`."""
+    return (address.id, moment(suspension.since_ms), suspension.cause, suspension.error)
+
+
+def suspension_document(suspension: Suspension | None) -> dict[str, object] | None:
+    """Return *suspension* for a machine."""
+    if suspension is None:
+        return None
+    return {"cause": suspension.cause, "error": suspension.error, "since_ms": suspension.since_ms}
 
 
 def fields(snapshot: Snapshot, places: Places, now_ms: int) -> Mapping[str, str]:
@@ -77,8 +102,11 @@ def fields(snapshot: Snapshot, places: Places, now_ms: int) -> Mapping[str, str]
     state = "none yet" if snapshot.state is None else f"{len(snapshot.state)} bytes"
     if (written := state_version_of(snapshot)) is not None and written > 1:
         state += f", of version {written} of its class"
+    suspension = snapshot.suspension
+    why = "" if suspension is None else f"{suspension.cause}, since {moment(suspension.since_ms)}"
     return {
         "actor": str(snapshot.address),
+        **({} if suspension is None else {"suspended": why, "because": suspension.error}),
         "version": str(snapshot.version),
         "claimed": f"{moment(snapshot.epoch)} ({age} ago)",
         "mailbox": places.mailbox(actor_id),
@@ -95,6 +123,7 @@ def full_document(snapshot: Snapshot, places: Places) -> dict[str, object]:
         "id": snapshot.address.id,
         "version": snapshot.version,
         "claimed_ms": snapshot.epoch,
+        "suspension": suspension_document(snapshot.suspension),
         "state_bytes": len(snapshot.state or b""),
         "state_version": state_version_of(snapshot),
         "state": state_of(snapshot),

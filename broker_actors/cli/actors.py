@@ -11,15 +11,14 @@ import typer
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.cli import options, running
 from broker_actors.cli.actor_views import (
-    COLUMNS,
     OUTBOX_COLUMNS,
     Places,
     document,
     fields,
     full_document,
     outbox_row,
-    row,
     state_text,
+    table,
 )
 from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
 from broker_actors.core.address import Address, check_id, check_type
@@ -74,7 +73,7 @@ def list_(  # noqa: PLR0913 - each parameter is an argument or option of the com
         show_json({"actors": [document(one, places) for one in found], "next": last if goes_on else None})
         return
     if found:
-        show_table(COLUMNS, [row(one, places) for one in found])
+        show_table(*table(found, places))
     else:
         ERR.print(printable(f"no actors of {actor_type}" + (f" behind {after}" if after else "")))
     if goes_on:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from broker_actors.cli import actors, calls, dead, debug, doctor, flows, mailboxes, worker
+from broker_actors.cli import actors, calls, dead, debug, doctor, flows, mailboxes, suspending, worker
 from broker_actors.cli.demo.command import demo
 from broker_actors.cli.dev.command import dev
 from broker_actors.cli.output import OUT, show_logs
@@ -56,6 +56,9 @@ app.command()(calls.tell)
 app.command()(calls.stream)
 app.command()(mailboxes.mailboxes)
 app.command()(doctor.doctor)
+actors.app.command()(suspending.suspended)
+actors.app.command()(suspending.suspend)
+actors.app.command()(suspending.resume)
 app.add_typer(actors.app)
 app.add_typer(flows.app)
 app.add_typer(dead.app)

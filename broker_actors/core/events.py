@@ -142,6 +142,36 @@ class StoreRolledBack:
 
 
 @dataclass(frozen=True, slots=True)
+class ActorSuspended:
+    """An actor runs nothing any more until somebody resumes it: `broker-actors actors resume`.
+
+    Attributes:
+        address: the actor.
+        cause: `faults` (it failed too often), `state_undecodable`, or `operator`.
+        error: the last error in one line, or what the operator said.
+
+    """
+
+    address: Address
+    cause: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActorResumed:
+    """A worker took up an actor that was suspended because of its state, and can read it now.
+
+    Attributes:
+        address: the actor.
+        cause: why it was suspended.
+
+    """
+
+    address: Address
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something failed in the background and will be tried again."""
 
@@ -162,5 +192,7 @@ Event: TypeAlias = (
     | SlowTurn
     | LeftBehind
     | StoreRolledBack
+    | ActorSuspended
+    | ActorResumed
     | Trouble
 )

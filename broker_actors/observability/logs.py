@@ -69,9 +69,9 @@ def _level(event: Event) -> int:
             return logging.DEBUG if outcome in _QUIET_OUTCOMES else logging.WARNING
         case events.ConsumerOpened() | events.ReplyIgnored() | events.ReplyUndelivered():
             return logging.DEBUG
-        case events.Connected() | events.HandedOver():
+        case events.Connected() | events.HandedOver() | events.ActorResumed():
             return logging.INFO
-        case events.StoreRolledBack():
+        case events.StoreRolledBack() | events.ActorSuspended():
             return logging.ERROR
         case _:
             return logging.WARNING
