@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from broker_actors.cli.actor_views import SUSPENDED_COLUMNS, suspended_row, susp
 from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import PlatformError
+from broker_actors.core.parking import wake_of
 from broker_actors.core.suspension import Suspension
 from broker_actors.runtime.suspending import resume as resume_actor
 from broker_actors.runtime.suspending import suspend as suspend_actor
@@ -69,6 +71,9 @@ def resume(
             ended = await resume_actor(backend.store, backend.clock, address)
             if ended is None:
                 raise PlatformError(f"{address} is not suspended")
+            # Some worker finds what is parked by itself, too, only later.
+            with suppress(PlatformError):
+                await system.dispatch.send(wake_of(address, backend.clock.now_ms()))
             return ended
 
     ended = running.run(act(), as_json=as_json)

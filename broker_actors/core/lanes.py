@@ -39,8 +39,9 @@ class Admitted(Generic[T]):
 class Lanes(Generic[T]):
     """The lanes of one worker.
 
-    Invariant: `_ready` has (address, False) exactly when the lane of the address has items and none of
-    them runs, and (address, True) exactly when interleaved items of it wait; each of them once.
+    Invariant: `_ready` has (address, False) exactly when the lane of the address has items, none of
+    them runs and it is not held, and (address, True) exactly when interleaved items of it wait; each of
+    them once.
     """
 
     def __init__(self, running_max: int = RUNNING_MAX) -> None:
@@ -51,6 +52,8 @@ class Lanes(Generic[T]):
         #: The interleaved items that run, each with the copies that wait for its end.
         self._abreast: dict[Address, dict[str, list[T]]] = {}
         self._abreast_count = 0
+        #: Lanes of which nothing begins for now.
+        self._held: set[Address] = set()
         self._running_max = running_max
         self._exempt = 0
 
@@ -71,7 +74,7 @@ class Lanes(Generic[T]):
             waiting.append(item)
             return
         self._waiting[address] = deque((item,))
-        if address not in self._running:
+        if self._is_free(address):
             self._ready.append((address, False))
 
     def next(self) -> Admitted[T] | None:
@@ -97,7 +100,7 @@ class Lanes(Generic[T]):
                 self._arrive_beside(address, copy, admitted.beside)
             return
         self._running.remove(address)
-        if address in self._waiting:
+        if address in self._waiting and address not in self._held:
             self._ready.append((address, False))
 
     def exempt(self, change: int) -> None:
@@ -107,7 +110,7 @@ class Lanes(Generic[T]):
     def drop(self, address: Address) -> list[T]:
         """Remove and return what waits of *address*: its lane in order, then what interleaves."""
         waiting = self._waiting.pop(address, None)
-        if waiting is not None and address not in self._running:
+        if waiting is not None and self._is_free(address):
             self._ready.remove((address, False))
         beside = self._beside.pop(address, None)
         if beside is not None:
@@ -117,6 +120,20 @@ class Lanes(Generic[T]):
             dropped += copies
             copies.clear()
         return dropped
+
+    def hold(self, address: Address) -> None:
+        """Let nothing of the lane of *address* begin until it is released. Idempotent."""
+        if self._is_free(address) and address in self._waiting:
+            self._ready.remove((address, False))
+        self._held.add(address)
+
+    def release(self, address: Address) -> None:
+        """Let the lane of *address* begin again. Idempotent."""
+        if address not in self._held:
+            return
+        self._held.discard(address)
+        if self._is_free(address) and address in self._waiting:
+            self._ready.append((address, False))
 
     def waiting_of(self, address: Address) -> Iterator[T]:
         """Yield what waits in the lane of *address*, in order; what interleaves is not in it."""
@@ -132,7 +149,7 @@ class Lanes(Generic[T]):
             self._waiting[address] = left
             return
         del self._waiting[address]
-        if address not in self._running:
+        if self._is_free(address):
             self._ready.remove((address, False))
 
     def put_back(self, address: Address, item: T) -> None:
@@ -180,6 +197,9 @@ class Lanes(Generic[T]):
     def waiting(self) -> int:
         """How many items wait."""
         return sum(self.depths().values())
+
+    def _is_free(self, address: Address) -> bool:
+        return address not in self._running and address not in self._held
 
     def _arrive_beside(self, address: Address, item: T, beside: str) -> None:
         copies = self._abreast.get(address, {}).get(beside)

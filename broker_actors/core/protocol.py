@@ -15,6 +15,7 @@ from broker_actors.core.errors import ErrorRecord
 from broker_actors.core.outgoing import Outgoing
 from broker_actors.core.parking import Parked
 from broker_actors.core.reply import Reply
+from broker_actors.core.suspension import Suspension
 
 # --- events: what the outside world reports ---------------------------------
 
@@ -201,6 +202,7 @@ class Commit:
         outgoing: what the protocol itself sends: a retry or a dead letter.
         answer: what duplicates of a numbered ask are answered; None if there is no answer yet.
         head: what stays at the head of the actor's parking, to run again; None if nothing does.
+        suspension: why the actor must not run from now on; None for no change.
 
     """
 
@@ -209,6 +211,7 @@ class Commit:
     outgoing: tuple[Outgoing, ...] = ()
     answer: Reply | None = None
     head: Parked | None = None
+    suspension: Suspension | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ it the event that results, until the command is final:
     Received > Commit                                   (a parked one nobody waits for, or one too many)
     Received > Charge                                   (a suspect: its last holder died with it in hand)
     Fresh > Charge
-    Fresh > Commit                                      (no room to park it: kept as a dead letter)
+    Fresh > Commit                                      (no room to park it, or its actor is suspended)
     Charge > Charged > Run
                      > Commit                           (it has crashed too often)
            > Lost > Abandon
@@ -75,6 +75,9 @@ from broker_actors.core.protocol import (
     Sent,
     Unknowable,
 )
+from broker_actors.core.supervision import Restart
+from broker_actors.core.suspending import refusal, refused, supervise
+from broker_actors.core.suspension import Suspension
 from broker_actors.core.verdict import (
     CRASHES_MAX,
     Failure,
@@ -84,7 +87,6 @@ from broker_actors.core.verdict import (
     buried,
     conflict,
     crash,
-    judge,
     unknowable,
 )
 
@@ -138,6 +140,7 @@ class Turn:
         "_terms",
         "attempt",
         "error",
+        "rest",
     )
 
     def __init__(self, envelope: Envelope, terms: Terms) -> None:
@@ -150,6 +153,8 @@ class Turn:
         self._history = envelope.history
         #: Which run this is, from 1; grows with each run in place.
         self.attempt = envelope.attempt
+        #: How long the actor rests after this turn, and when it failed, this turn included.
+        self.rest = Restart(0.0, terms.faults_ms)
         #: What the last run failed with; None if it did not.
         self.error: ErrorRecord | None = None
 
@@ -235,7 +240,14 @@ class Turn:
     def _begin(self) -> Command:
         if self._terms.overflows:
             return self._buried(full(self._envelope), self._received_ms)
+        if self._terms.suspension is not None:
+            return self._refuse(self._terms.suspension)
         return Charge() if self._terms.suspect else Run(self.attempt)
+
+    def _refuse(self, suspension: Suspension) -> Command:
+        self.error = refusal(self._envelope, suspension)
+        failure = Failure(self._envelope, self.attempt, self._history, self.error, self._received_ms)
+        return self._settle(refused(failure, self._terms))
 
     def _charged(self, crashes: int, now_ms: int) -> Command:
         if crashes < CRASHES_MAX:
@@ -250,7 +262,7 @@ class Turn:
     def _raised(self, event: Raised) -> Command:
         self.error = event.error
         failure = Failure(self._envelope, self.attempt, self._history, event.error, event.now_ms)
-        verdict = judge(failure, self._terms, event.chance)
+        verdict, self.rest = supervise(failure, self._terms, self.rest.faults_ms, event.chance)
         if isinstance(verdict, WaitHere):
             self._history = verdict.history
             return Pause(verdict.seconds)
@@ -264,7 +276,7 @@ class Turn:
         settled = self._settled
         record = settled.reply if settled.record and self._envelope.key else None
         answer = settled.reply if self._envelope.is_ask else None
-        return Commit(keep, record, settled.outgoing, answer, settled.head)
+        return Commit(keep, record, settled.outgoing, answer, settled.head, settled.suspension)
 
     def _answer(self) -> Command:
         if self._envelope.is_ask and self._settled.reply is not None:

@@ -20,6 +20,8 @@ from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.parking import Parked
 from broker_actors.core.reply import Reply, of_error
 from broker_actors.core.retry import UNKNOWN_TARGET, Retry
+from broker_actors.core.supervision import Restarts
+from broker_actors.core.suspension import Suspension
 
 #: Faults that a worker of another release may not have: tried for as long as a rolling deploy may take.
 ELSEWHERE_KINDS: Final = frozenset({"UnknownMethodError", "NewerStateError"})
@@ -45,6 +47,10 @@ class Terms:
         blocks: whether a failed envelope holds up those behind it until it succeeds or is buried.
         parked: whether the envelope is the head of the actor's parking.
         overflows: whether it should have been parked, and there was no room.
+        parks: whether the envelope may stay at the head of the actor's parking.
+        suspension: why the actor must not run; None if it may.
+        restarts: how the actor's faults are counted; None if they are not.
+        faults_ms: when the actor failed before, as far as that counts.
 
     """
 
@@ -55,6 +61,10 @@ class Terms:
     blocks: bool = False
     parked: bool = False
     overflows: bool = False
+    parks: bool = False
+    suspension: Suspension | None = None
+    restarts: Restarts | None = None
+    faults_ms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,7 @@ class Settled:
         record: whether a keyed envelope's duplicates are to be answered the same.
         outgoing: the retry or dead letter to send.
         head: what is to run again from the head of the actor's parking.
+        suspension: why the actor must not run from now on; None for no change.
 
     """
 
@@ -103,6 +114,7 @@ class Settled:
     record: bool = False
     outgoing: tuple[Outgoing, ...] = ()
     head: Parked | None = None
+    suspension: Suspension | None = None
 
 
 #: Why an envelope that is not run ends, by its error.
@@ -117,28 +129,30 @@ _BURIED: Final[Mapping[str, Reason]] = MappingProxyType(
 Verdict: TypeAlias = WaitHere | Settled
 
 
-def judge(failure: Failure, terms: Terms, chance: float) -> Verdict:
+def judge(failure: Failure, terms: Terms, chance: float, rest_seconds: float = 0.0) -> Verdict:
     """Decide about a run that raised.
 
     Args:
         failure: the facts.
         terms: the actor type's policy.
         chance: uniform in [0, 1), for the jitter.
+        rest_seconds: how long the actor must not run anything.
 
     """
     error, envelope = failure.error, failure.envelope
     if error.kind in BUSINESS_KINDS:
         # Recorded like a result: the actor has decided, and decides the same for every duplicate.
-        return _ended(failure, terms, "business_error", Reason.REJECTED, record=True)
+        return ended(failure, terms, "business_error", Reason.REJECTED, record=True)
     if error.kind == "CallCancelledError":
         # Nobody waits for an answer, and nobody misses what was not done.
         return Settled("cancelled")
     policy = UNKNOWN_TARGET if error.kind in ELSEWHERE_KINDS else terms.retry
     wait = policy.wait_seconds(failure.attempt, recoverable=error.recoverable, chance=chance)
+    wait = None if wait is None else max(wait, rest_seconds)
     # Nobody would run it after its deadline: the caller is told now, or somebody finds the dead letter.
     if wait is None or envelope.expired(failure.now_ms + _ms(wait)):
         outcome = "cancelled" if error.kind == "StreamCancelledError" else "fault"
-        return _ended(failure, terms, outcome, _reason(error))
+        return ended(failure, terms, outcome, _reason(error))
     past = history.appended(failure.history, failure.attempt, error, failure.now_ms)
     if wait < WAIT_HERE_SECONDS_MAX:
         return WaitHere(wait, past)
@@ -154,7 +168,7 @@ def conflict(envelope: Envelope, terms: Terms, now_ms: int) -> Settled:
     text = f"idempotency key {envelope.key!r} was used for another call to {envelope.address}: use a new key"
     error = describe(IdempotencyConflictError("idempotency_conflict", text))
     failure = Failure(envelope, envelope.attempt, envelope.history, error, now_ms)
-    return _ended(failure, terms, "conflict", Reason.REJECTED)
+    return ended(failure, terms, "conflict", Reason.REJECTED)
 
 
 def crash(envelope: Envelope, crashes: int) -> ErrorRecord:
@@ -178,14 +192,22 @@ def unknowable(envelope: Envelope) -> ErrorRecord:
 def buried(failure: Failure, terms: Terms) -> Settled:
     """Settle what is not run: its letter is kept also when somebody waits, for an operator must see it."""
     reason = _BURIED[failure.error.type]
-    settled = _ended(failure, terms, "dead_lettered", reason)
+    settled = ended(failure, terms, "dead_lettered", reason)
     letter = dead.of_envelope(
         failure.envelope, reason, failure.error, origin=terms.mailbox, now_ms=failure.now_ms
     )
     return replace(settled, outgoing=(letter,))
 
 
-def _ended(failure: Failure, terms: Terms, outcome: str, reason: Reason, *, record: bool = False) -> Settled:
+def ended(
+    failure: Failure,
+    terms: Terms,
+    outcome: str,
+    reason: Reason = Reason.FAILED,
+    *,
+    record: bool = False,
+) -> Settled:
+    """Settle a run that is not tried again: whoever waits is told, and what nobody waits for is kept."""
     envelope = replace(failure.envelope, attempt=failure.attempt, history=failure.history)
     # A body nobody can read may have an encoding nobody can write.
     known = envelope.content_type if envelope.content_type in {JSON, MSGPACK} else MSGPACK

@@ -15,6 +15,7 @@ from broker_actors.actor.frozen import move_durable, share_transient
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
 from broker_actors.core.errors import NewerStateError, StateUndecodableError
+from broker_actors.core.suspension import Suspension
 from broker_actors.runtime.ledger import Ledger
 from broker_actors.runtime.parking import Parking
 
@@ -50,6 +51,16 @@ class Subject(Protocol):
         """Where the turn's envelope may be parked; None if that is not possible."""
         ...
 
+    @property
+    def suspension(self) -> Suspension | None:
+        """Why the actor must not run; None if it may."""
+        ...
+
+    @property
+    def faults_ms(self) -> tuple[int, ...]:
+        """When it failed, as far as that counts."""
+        ...
+
     async def instance(self) -> object:
         """Return the instance the method runs on; raises what the user's class and hooks raise."""
         ...
@@ -77,6 +88,7 @@ class Activation:
         "_instance",
         "_turns",
         "address",
+        "faults_ms",
         "last_used_seconds",
         "ledger",
         "mailbox",
@@ -93,6 +105,8 @@ class Activation:
         self.mailbox = mailbox
         #: Monotonic seconds of its last turn.
         self.last_used_seconds = 0.0
+        #: When it failed, as far as that counts, in Unix milliseconds.
+        self.faults_ms: tuple[int, ...] = ()
         self._committed = state
         self._instance: object | None = None
         # Only turns that overlap could build two of them.
@@ -104,6 +118,11 @@ class Activation:
     def parking(self) -> Parking | None:
         """What the actor has parked; None for one without a store."""
         return self.ledger.parking
+
+    @property
+    def suspension(self) -> Suspension | None:
+        """Why the actor must not run; None if it may."""
+        return None if self.ledger.parking is None else self.ledger.parking.suspension
 
     @property
     def state(self) -> bytes | None:

@@ -21,6 +21,7 @@ from broker_actors.ports.store import Claim
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
 from broker_actors.runtime.leftovers import send_leftovers
+from broker_actors.runtime.lifting import lifted
 from broker_actors.runtime.outbox import StoreOutbox
 from broker_actors.runtime.parking import ParkedBytes
 from broker_actors.runtime.services import Services
@@ -87,6 +88,10 @@ class Directory:
             # Turns that overlap would fence each other. Who waits claims itself if that one failed.
             await claiming.wait()
         activation = self._live.pop(address, None)
+        if activation is not None and activation.suspension is not None and not activation.is_in_use:
+            # It may have been resumed since. There is no instance that a hook would have to look after.
+            self._remember(activation)
+            activation = None
         if activation is None:
             claiming = self._claiming[address] = asyncio.Event()
             try:
@@ -154,11 +159,12 @@ class Directory:
         spec = self._specs.get(address.type) or _UNKNOWN
         if not spec.durable:
             return Activation(address, spec, NoLedger(self._services.dispatch), None, mailbox)
-        claim = await self._services.store.claim(address, self._services.clock.token())
+        taken = await self._services.store.claim(address, self._services.clock.token())
+        claim = await lifted(taken, spec, self._services)
         backlog = await self._dispatch_leftovers(claim)
         outbox = StoreOutbox(self._services, address, backlog)
         stored = StoreLedger(self._services, claim, outbox, self.parked)
-        await self._compare(claim, stored)
+        await self._compare(taken, stored)
         ledger: Ledger = SharedLedger(stored)
         return Activation(address, spec, ledger, claim.state, mailbox)
 

@@ -20,6 +20,7 @@ from broker_actors.core.errors import UndecodableError
 from broker_actors.core.lanes import RUNNING_MAX, Admitted, Lanes
 from broker_actors.core.member import Held
 from broker_actors.core.parking import WAKE
+from broker_actors.core.supervision import Restart
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.activation import Activation
@@ -29,6 +30,7 @@ from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.order import Order
 from broker_actors.runtime.parker import Item, Parker, Unpark
 from broker_actors.runtime.relief import Parts, Relief
+from broker_actors.runtime.resting import Rests
 from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
@@ -99,6 +101,7 @@ class Host:
         self._specs = specs
         self._suspects = Suspects(services, self.waits)
         self._lanes: Lanes[Item] = Lanes(capacity.running_max)
+        self._rests = Rests(services.clock, self._lanes, self._start_runner)
         self._directory = Directory(services, specs, capacity.residents_max)
         self._strays = Strays(services)
         self._runners: set[asyncio.Task[None]] = set()
@@ -132,7 +135,8 @@ class Host:
         except UndecodableError as error:
             self._strays.bury(delivery, subscription, error)
             return
-        if envelope.method == WAKE and self._directory.get(envelope.address) is not None:
+        live = self._directory.get(envelope.address) if envelope.method == WAKE else None
+        if live is not None and live.suspension is None:
             # Whoever has it looks after it.
             subscription.ack(delivery)
             return
@@ -156,6 +160,7 @@ class Host:
         subscription.lose()
         self._holding.lost(subscription.mailbox)
         for address in self._directory.of_mailbox(subscription.mailbox):
+            self._rests.end(address)
             self._lanes.arrive(address, Passivate(address))
         self._start_runner()
 
@@ -199,6 +204,7 @@ class Host:
         if runners:
             # Bounded: a method may swallow its cancellation.
             await asyncio.wait(runners, timeout=CANCEL_SECONDS_MAX)
+        await self._rests.close()
         await self._strays.close()
         await self._parker.close()
         await self._directory.close()
@@ -324,6 +330,8 @@ class Host:
             parking.begin(from_head=item.is_parked)
         try:
             await run_turn(item.envelope, steps)
+            if not is_beside:
+                self._rested(activation, steps.rest)
         except BaseException:
             # Whatever the run left of its state must not be what the next turn starts from.
             self._directory.discard(activation)
@@ -337,6 +345,11 @@ class Host:
             del self._turns[item]
             await trial.end()
             await self._directory.end(activation)
+
+    def _rested(self, activation: Activation, rest: Restart) -> None:
+        activation.faults_ms = rest.faults_ms
+        if rest.wait_seconds:
+            self._rests.begin(activation.address, rest.wait_seconds)
 
     def enter(self, entry: Entry) -> None:
         """Put a section at the end of its actor's lane."""

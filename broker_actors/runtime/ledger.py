@@ -17,12 +17,15 @@ from broker_actors.core.outgoing import Outgoing, pack
 from broker_actors.core.parking import Parked
 from broker_actors.core.parking import pack as pack_parked
 from broker_actors.core.reply import Reply
+from broker_actors.core.suspending import due_ms
+from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.dispatch import Dispatch
 from broker_actors.ports.outbox_numbers import OutboxNumbers
-from broker_actors.ports.parking import ParkingChange
+from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.store import Claim, Commit, KeyedRecord
+from broker_actors.ports.suspensions import SuspensionChange
 from broker_actors.runtime.numbers import Numbers
 from broker_actors.runtime.outbox import DirectOutbox, Outbox, StoreOutbox
 from broker_actors.runtime.parking import ParkedBytes, Parking
@@ -49,6 +52,7 @@ class Outcome:
         targets: whom each of the items is for; empty for one that gets no number.
         in_lane: whether the turn is that of the lane, and not beside it: then it may be that of the parking.
         head: what is to run again, before everything else; None if nothing is.
+        suspension: why the actor must not run from now on; None for no change.
 
     """
 
@@ -62,6 +66,7 @@ class Outcome:
     targets: Sequence[str] = ()
     in_lane: bool = False
     head: Parked | None = None
+    suspension: Suspension | None = None
 
 
 class Ledger(Protocol):
@@ -146,6 +151,7 @@ class StoreLedger:
         self.rolled_back = False
         #: What this activation has parked.
         self.parking = Parking(services.store, claim.address, claim.parked, in_all)
+        self.parking.suspension = claim.suspension
 
     @property
     def epoch(self) -> int:
@@ -193,6 +199,9 @@ class StoreLedger:
         answer = None if record is not None else outcome.answer
         now_ms = self._clock.now_ms()
         parking = self.parking.settled(outcome.head, now_ms) if outcome.in_lane else None
+        suspension = outcome.suspension
+        if suspension is not None:
+            parking = replace(parking or ParkingChange(), due_ms=due_ms(suspension, now_ms, NEVER_MS))
         commit = Commit(
             self._claim,
             self._clock.token(),
@@ -200,12 +209,15 @@ class StoreLedger:
             record,
             outcome.outbox,
             await self._numbers.acceptance(envelope, answer, retention_seconds, now_ms),
+            suspension=None if suspension is None else SuspensionChange(suspension),
             section=outcome.section,
             numbers=self._outbox_numbers(outcome.targets) if any(outcome.targets) else None,
             parking=parking,
         )
         result = await self._written(commit)
-        if isinstance(result, Committed) and parking is not None:
+        if suspension is not None and isinstance(result, Committed):
+            self.parking.suspension = suspension
+        if parking is not None and isinstance(result, Committed):
             self.parking.committed(parking, [outcome.head] if parking.appended and outcome.head else [])
         return result
 
@@ -258,7 +270,7 @@ class StoreLedger:
             return []
         parked = [envelope for envelope, is_new in zip(wanted, are_new, strict=False) if is_new]
         appended = tuple(entry for entry, is_new in zip(entries, are_new, strict=False) if is_new)
-        change = ParkingChange(appended=appended, accepted=accepted, due_ms=max(parking.due_ms, now_ms))
+        change = ParkingChange(appended=appended, accepted=accepted, due_ms=parking.due_after(now_ms))
         commit = Commit(self._claim, self._clock.token(), parking=change)
         result = await self._store.commit(commit)
         if isinstance(result, Fenced):

@@ -37,6 +37,9 @@ class Order:
         """Run *item* if nothing is parked; else park it, and what waits behind it."""
         if item.envelope.method == WAKE:
             item.ack()
+        elif activation.suspension is not None:
+            if item.envelope.is_ask or not await self._parker.park(activation, item):
+                await self._turn(activation, item, overflows=not item.envelope.is_ask)
         elif activation.parking is None or not activation.parking.entries:
             await self._turn(activation, item)
         elif await self._parker.park(activation, item):

@@ -98,6 +98,9 @@ class Parker:
         wanted = [] if first is None or not _may_be_parked(first, now_ms) else [first]
         waiting = (item for item in self._lanes.waiting_of(address) if isinstance(item, Arrival))
         wanted += [arrival for arrival in waiting if _may_be_parked(arrival, now_ms)]
+        if activation.suspension is not None:
+            # Who asks is told at once.
+            wanted = [arrival for arrival in wanted if not arrival.envelope.is_ask]
         under_way = self._under_way[address] = _UnderWay()
         try:
             parked = await activation.ledger.park([arrival.envelope for arrival in wanted])
@@ -124,7 +127,7 @@ class Parker:
     async def may_wait(self, activation: Activation, arrival: Arrival) -> bool:
         """Return whether *arrival*, which was not parked, may wait for room: the parking empties itself."""
         parking, envelope, now_ms = activation.parking, arrival.envelope, self._services.clock.now_ms()
-        if parking is None or parking.due_ms > now_ms or envelope.expired(now_ms):
+        if parking is None or parking.due_ms > now_ms or envelope.expired(now_ms) or parking.suspension:
             return False
         if not (envelope.key or envelope.seq):
             return True
@@ -137,7 +140,7 @@ class Parker:
     async def head(self, activation: Activation, subscription: Subscription) -> Arrival | None:
         """Return the head of the parking; None if there is none that is due, or it cannot be read."""
         parking, clock = activation.parking, self._services.clock
-        if parking is None:
+        if parking is None or parking.suspension is not None:
             return None
         try:
             parked = await parking.head()
@@ -159,7 +162,7 @@ class Parker:
     def follow(self, activation: Activation, subscription: Subscription) -> None:
         """See to it that the head has its turn, at once or when it is due."""
         parking, address = activation.parking, activation.address
-        if parking is None or not parking.entries or subscription.is_lost():
+        if parking is None or not parking.entries or parking.suspension or subscription.is_lost():
             return
         wait_seconds = (parking.due_ms - self._services.clock.now_ms()) / 1000
         if wait_seconds <= 0:

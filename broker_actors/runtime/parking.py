@@ -14,7 +14,9 @@ from typing import Final
 
 from broker_actors.core.address import Address
 from broker_actors.core.parking import Parked, has_room, pack, unpack
-from broker_actors.ports.parking import PARKED_READ_MAX, ParkingChange, Parkings, ParkingSize
+from broker_actors.core.suspending import due_ms
+from broker_actors.core.suspension import Suspension
+from broker_actors.ports.parking import NEVER_MS, PARKED_READ_MAX, ParkingChange, Parkings, ParkingSize
 from broker_actors.runtime.arrival import Arrival
 
 #: What is parked with one commit, of several entries: the store does nothing else meanwhile.
@@ -56,6 +58,7 @@ class Parking:
         "is_suspect",
         "running",
         "runs_head",
+        "suspension",
     )
 
     def __init__(self, store: Parkings, address: Address, size: ParkingSize, in_all: ParkedBytes) -> None:
@@ -74,6 +77,8 @@ class Parking:
         self.runs_head = False
         #: Whether a turn is about to run an envelope, and it is not known yet whether it must.
         self.begins = False
+        #: Why the actor must not run; None if it may.
+        self.suspension: Suspension | None = None
         #: What runs and is not committed; None if the turn is before or beyond that.
         self.running: Arrival | None = None
 
@@ -98,6 +103,12 @@ class Parking:
             self.is_suspect = False
         self.begins = self.runs_head = False
         self.running = None
+
+    def due_after(self, now_ms: int) -> int:
+        """Return when the head is due once something lines up behind it."""
+        if self.suspension is not None:
+            return due_ms(self.suspension, now_ms, NEVER_MS)
+        return max(self.due_ms, now_ms)
 
     async def head(self) -> Parked | None:
         """Return the first entry; None if nothing is parked.

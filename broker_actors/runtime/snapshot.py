@@ -11,6 +11,7 @@ from __future__ import annotations
 from broker_actors.actor import frozen
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
+from broker_actors.core.suspension import Suspension
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.ledger import Ledger
 from broker_actors.runtime.parking import Parking
@@ -36,6 +37,16 @@ class Snapshot:
     def state(self) -> bytes | None:
         """The last committed state."""
         return self._activation.state
+
+    @property
+    def suspension(self) -> Suspension | None:
+        """Why the actor must not run; None if it may."""
+        return self._activation.suspension
+
+    @property
+    def faults_ms(self) -> tuple[int, ...]:
+        """When it failed, as far as that counts."""
+        return self._activation.faults_ms
 
     async def instance(self) -> object:
         """Return the frozen instance; raises what `Activation.instance` raises."""

@@ -21,11 +21,12 @@ from broker_actors.core.errors import (
     PlatformError,
     StoreUnavailableError,
 )
-from broker_actors.core.events import ReplyUndelivered, Trouble, TurnEnded
+from broker_actors.core.events import ActorSuspended, ReplyUndelivered, Trouble, TurnEnded
 from broker_actors.core.history import summary
 from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.core.reply import Reply, read
 from broker_actors.core.retry import Retry
+from broker_actors.core.supervision import Restart
 from broker_actors.core.verdict import BUSINESS_KINDS, Terms
 from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
@@ -64,6 +65,7 @@ class Steps:
         "_state",
         "_trial",
         "_version",
+        "rest",
         "terms",
     )
 
@@ -83,7 +85,13 @@ class Steps:
             blocks=activation.parking is not None and spec.options.on_failure == "block",
             parked=arrival.is_parked,
             overflows=overflows,
+            parks=activation.parking is not None,
+            suspension=activation.suspension,
+            restarts=None if activation.parking is None else spec.options.restarts,
+            faults_ms=activation.faults_ms,
         )
+        #: How long the actor rests after the turn, and when it failed, the turn included.
+        self.rest = Restart(0.0, activation.faults_ms)
         self._trial = trial
         self._arrival = arrival
         self._activation = activation
@@ -177,6 +185,7 @@ class Steps:
             targets,
             in_lane=self._activation.parking is not None,
             head=commit.head,
+            suspension=commit.suspension,
         )
         try:
             result = await ledger.commit(outcome)
@@ -187,6 +196,9 @@ class Steps:
             self._version = ledger.version
             self._activation.committed(self._state)
             self._outgoing = numbered(outgoing, result.marks)
+            if (why := commit.suspension) is not None:
+                event = ActorSuspended(self._activation.address, why.cause, why.error)
+                self._services.observer.observe(event)
         else:
             self._trial.fenced()
         return result
@@ -293,6 +305,7 @@ class Steps:
 
     def _observe(self, outcome: str, turn: t.Turn) -> None:
         envelope = self._arrival.envelope
+        self.rest = turn.rest
         error = summary(turn.error) if turn.error is not None and outcome != "ok" else ""
         seconds = self._services.clock.monotonic_seconds() - self._arrival.arrived_seconds
         known = (envelope.address, envelope.method, envelope.identity)

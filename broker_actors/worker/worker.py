@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-from broker_actors.actor.spec import ActorSpec, spec_of
+from broker_actors.actor.spec import spec_of
 from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.core.address import Address
 from broker_actors.core.errors import ConfigurationError, PlatformError
@@ -70,7 +70,6 @@ class Worker:
             raise ConfigurationError("a worker needs at least one actor class")
         specs = [spec_of(cls) for cls in actors]
         for spec in specs:
-            _check_available(spec)
             if any(method.run_in == "process" for method in spec.methods.values()):
                 check_importable(spec.cls)
         self._specs = {spec.type: spec for spec in specs}
@@ -334,15 +333,3 @@ class Worker:
 def _member(types: frozenset[str], clock: Clock) -> Member:
     place = f"{socket.gethostname()}:{os.getpid()}"
     return Member(f"{place}:{clock.token()[:NAME_CHARACTERS]}", types, place=place)
-
-
-def _check_available(spec: ActorSpec) -> None:
-    """Refuse what a class may already declare and no worker can do yet, rather than ignore it."""
-    wanted = [
-        (spec.options.restart_policy != "never", f"restart_policy={spec.options.restart_policy!r}"),
-    ]
-    missing = [text for is_wanted, text in wanted if is_wanted]
-    if missing:
-        raise ConfigurationError(
-            f"{spec.cls.__name__} declares what is not available yet: {', '.join(missing)}"
-        )
