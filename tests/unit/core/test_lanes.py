@@ -26,6 +26,7 @@ class LanesMachine(RuleBasedStateMachine):
         self.beside: dict[Address, dict[str, list[int]]] = {address: {} for address in LANES}
         self.running: list[Admitted[tuple[Address, str, int]]] = []
         self.exempt = 0
+        self.held: set[Address] = set()
         self.arrived = 0
         #: Per lane, the lanes that were served while it was ready.
         self.overtaken_by: dict[Place, list[Place]] = {}
@@ -34,7 +35,8 @@ class LanesMachine(RuleBasedStateMachine):
         return any((one.address, one.beside) == (address, beside) for one in self.running)
 
     def is_ready(self, address: Address) -> bool:
-        return bool(self.waiting[address]) and not self.runs(address)
+        is_free = address not in self.held and not self.runs(address)
+        return bool(self.waiting[address]) and is_free
 
     def ready_beside(self, address: Address) -> list[str]:
         return [
@@ -99,6 +101,17 @@ class LanesMachine(RuleBasedStateMachine):
     def wait_no_longer(self) -> None:
         self.exempt -= 1
         self.lanes.exempt(-1)
+
+    @rule(address=lanes)
+    def hold(self, address: Address) -> None:
+        self.lanes.hold(address)
+        self.held.add(address)
+        self.overtaken_by.pop((address, False), None)
+
+    @rule(address=lanes)
+    def release(self, address: Address) -> None:
+        self.lanes.release(address)
+        self.held.discard(address)
 
     @rule(address=lanes)
     def drop(self, address: Address) -> None:
