@@ -14,11 +14,14 @@ from broker_actors.actor.untyped import UntypedRef
 from broker_actors.bootstrap.backend import Embedded
 from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.core import dead, topology
+from broker_actors.core.address import Address
 from broker_actors.core.dead import DeadLetter
 from broker_actors.core.events import Event, TurnEnded
+from broker_actors.core.parking import wake_of
 from broker_actors.observability.fan_out import FanOut
 from broker_actors.observability.logs import LoggingObserver
 from broker_actors.ports.clock import Clock
+from broker_actors.runtime.suspending import resume
 from broker_actors.settings import Settings
 from broker_actors.testing.clock import PromptClock
 from broker_actors.testing.outstanding import NotSettledError, Outlook, Outstanding
@@ -146,6 +149,21 @@ class ActorKit:
         )
         letters = [dead.read(entry.message) for entry in queue.entries]
         return list({letter.id: letter for letter in letters}.values())
+
+    async def resume(self, of: type | str, actor_id: str) -> bool:
+        """Resume a suspended actor, as `broker-actors actors resume` does; return whether it was suspended.
+
+        Args:
+            of: an actor class, or the name of a type.
+            actor_id: which actor.
+
+        """
+        actor_type = of if isinstance(of, str) else spec_of(of).type
+        address, clock = Address(actor_type, actor_id), self._embedded.clock
+        if await resume(self._embedded.store, clock, address) is None:
+            return False
+        await self.system.dispatch.send(wake_of(address, clock.now_ms()))
+        return True
 
     async def restart(self) -> None:
         """Stop the worker and start another: every actor comes back from its last committed state."""
