@@ -12,7 +12,6 @@ from broker_actors import (
     Ref,
     SystemFaultError,
     UnknownActorTypeError,
-    Worker,
     actor,
     method,
     turn,
@@ -267,18 +266,6 @@ async def test_a_layout_other_than_the_recorded_one_is_refused_at_start(deployme
     with pytest.raises(TopologyMismatchError, match="2 partitions"):
         async with deployment.worker(Wider):
             pass
-
-
-async def test_what_no_worker_can_do_yet_is_refused_and_not_ignored(deployment: Deployment) -> None:
-    @actor(on_failure="block", restart_policy="on_failure")
-    class Ahead:
-        """Declares what is still to come."""
-
-    system = await deployment.system()
-    with pytest.raises(ConfigurationError) as caught:
-        Worker(system, Ahead)
-    for text in ("block", "restart_policy"):
-        assert text in str(caught.value)
 
 
 async def test_a_tell_in_a_turn_to_a_type_nobody_declared_fails_the_turn(deployment: Deployment) -> None:
