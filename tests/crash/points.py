@@ -38,6 +38,7 @@ class Scene(StrEnum):
     IDLE = "the actor is idle"
     REFUSED = "a target refuses what is sent to it at first"
     GIVEN_UP = "the caller is gone"
+    SUSPENDED = "the actor is suspended before, and resumed after"
 
 
 ALL: Final = (Form.CHAIN, Form.TELL, Form.ASK, Form.NESTED)
@@ -159,6 +160,19 @@ POINTS: Final = (
         (at("store.dispatched Front", "after"),),
         Scene.REFUSED,
         CHAIN,
+    ),
+    Point(
+        "a suspended actor, before it parks",
+        (at("store.commit Front", "before"),),
+        Scene.SUSPENDED,
+        ONE_WAY,
+    ),
+    Point("a suspended actor, parked, before the acknowledgement", (COMMITTED,), Scene.SUSPENDED, ONE_WAY),
+    Point(
+        "a resumed actor, in the first parked turn",
+        (COMMITTED, METHOD),
+        Scene.SUSPENDED,
+        ONE_WAY,
     ),
     Point("a retry, before its commit", (at("store.commit Front", "before"),), Scene.RETRY),
     Point("a retry, committed, before its dispatch", (COMMITTED,), Scene.RETRY),

@@ -13,14 +13,17 @@ import pytest
 
 from broker_actors import ActorSystem, Settings, Worker
 from broker_actors.actor.spec import spec_of
+from broker_actors.core.address import Address
 from broker_actors.core.sharing import ranking
+from broker_actors.runtime.suspending import resume, suspend
 from tests.crash.actors import Back, Front
 from tests.crash.conftest import Shelf
 from tests.crash.points import POINTS, Form, Point, Scene
-from tests.crash.story import Story
+from tests.crash.story import ACTOR, Story
 from tests.crash.worker import HANG_SECONDS, Doomed, Ward
 
 MAILBOX = "actors.Front.g1.0"
+FRONT = Address("Front", ACTOR)
 #: Chances are even each time.
 NAMES_MAX = 64
 
@@ -67,6 +70,8 @@ async def case(shelf: Shelf, ward: Ward, redis_url: str, tmp_path: Path) -> Asyn
 async def test_a_worker_that_dies_costs_nothing(case: Case, point: Point, form: Form) -> None:
     caller, system, story = case.caller, case.system, Story(point, form)
     async with asyncio.timeout(HANG_SECONDS), AsyncExitStack() as stack:
+        if point.scene is Scene.SUSPENDED:
+            await suspend(system.backend.store, system.backend.clock, FRONT, "before anything comes")
         await story.send(caller, 1)
         if point.scene is not Scene.IDLE:
             await story.send(caller, 2)
@@ -77,6 +82,8 @@ async def test_a_worker_that_dies_costs_nothing(case: Case, point: Point, form: 
                 await dying.died()
             if spot is not point.spots[-1]:
                 await _expire_leases(system)
+            if point.scene is Scene.SUSPENDED:
+                await resume(system.backend.store, system.backend.clock, FRONT)
         if point.scene is Scene.GIVEN_UP:
             await _give_up(story, caller)
         if point.scene is Scene.IDLE:
