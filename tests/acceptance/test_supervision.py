@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 import pytest
@@ -67,6 +68,11 @@ class Fragile:
     @method.options(interleave=True)
     async def look(self) -> list[int]:
         return list(self.seen)
+
+    @method
+    async def stream(self) -> AsyncIterator[int]:
+        for n in self.seen:
+            yield n
 
 
 class FragileRef(Fragile, Ref): ...
@@ -149,6 +155,27 @@ async def test_an_interleaved_ask_fails_at_once_too(deployment: Deployment) -> N
         await break_it(fragile)
         with pytest.raises(ActorSuspendedError):
             await fragile.look()
+
+
+async def test_a_stream_of_a_suspended_actor_ends_at_once(deployment: Deployment) -> None:
+    system = await deployment.system()
+    fragile = system.ref(FragileRef, "f1")
+    async with deployment.worker(Fragile):
+        await break_it(fragile)
+        with pytest.raises(ActorSuspendedError):
+            async for _ in fragile.stream():
+                pass
+
+
+async def test_an_interleaved_tell_to_a_suspended_actor_comes_back_later(deployment: Deployment) -> None:
+    system = await deployment.system()
+    fragile = system.ref(FragileRef, "f1")
+    async with deployment.worker(Fragile):
+        await break_it(fragile)
+        await fragile.look.tell()
+        (turn,) = await deployment.watcher.wait_for(TurnEnded, lambda one: one.method == "look")
+        assert turn.outcome == "suspended"
+    assert (await looked_at(system)).outbox == {}
 
 
 async def test_tells_to_a_suspended_actor_run_in_order_once_it_is_resumed(deployment: Deployment) -> None:
