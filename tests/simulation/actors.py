@@ -61,6 +61,15 @@ class Book:
         return place
 
 
+#: Mostly longer than what is waited for in the lane.
+LONG_RETRY: Final = Retry(attempts=12, min_backoff=3.0, max_backoff=3.0)
+
+
+@actor(name="Book", partitions=2, idle_timeout=2.0, retry=LONG_RETRY, on_failure="block")
+class BlockingBook(Book):
+    """The same, and what fails holds up what comes after it."""
+
+
 class BookRef(Book, Ref):
     """Typed handle."""
 

@@ -54,6 +54,8 @@ POSSIBLE: Final[Mapping[str, frozenset[Fate]]] = MappingProxyType(
         "store.dispatched": _WRITE | {Fate.TWICE},
         "store.undispatched": _OPENING,
         "store.outbox": _OPENING,
+        "store.parking": _OPENING,
+        "store.parked": _OPENING,
         "store.charge": _WRITE,
         "store.discharge": _WRITE,
         "replies.open": _OPENING,

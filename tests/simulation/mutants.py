@@ -21,9 +21,13 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Acceptance, Claim, Commit, OutboxKey
 from broker_actors.runtime.activation import Activation
-from broker_actors.runtime.arrival import Subscription
+from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory
 from broker_actors.runtime.numbers import Numbers
+from broker_actors.runtime.order import Order
+from broker_actors.runtime.parking import Parking
+from broker_actors.runtime.relay import Relay
+from broker_actors.runtime.relief import Relief
 from broker_actors.runtime.steps import Steps
 from tests.simulation.models import SimQueue, SimStore
 
@@ -185,9 +189,57 @@ def cancel_before_close() -> AbstractContextManager[object]:
     return patch.object(SimQueue, "unsubscribe", unsubscribe)
 
 
+def crowded_windows() -> AbstractContextManager[object]:
+    """Let a window fill up with what waits for something behind it."""
+    return patch.object(Relief, "_look")
+
+
+def parked_and_not_accepted() -> AbstractContextManager[object]:
+    """Park what is numbered without remembering its number."""
+    right = Numbers.parkable
+
+    async def parkable(
+        self: Numbers, envelopes: Sequence[Envelope], now_ms: int
+    ) -> tuple[list[bool], dict[str, Accepted]]:
+        found, _ = await right(self, envelopes, now_ms)
+        return found, {}
+
+    return patch.object(Numbers, "parkable", parkable)
+
+
+def nothing_beneath() -> AbstractContextManager[object]:
+    """Park what waits behind a turn, and not what runs."""
+    return patch.object(Parking, "is_beneath", property(lambda _self: False))
+
+
+def parking_passed_by() -> AbstractContextManager[object]:
+    """Run what comes although something is parked."""
+
+    async def take(self: Order, activation: Activation, item: Arrival, *, draining: bool) -> None:
+        del draining
+        await self._turn(activation, item)
+
+    return patch.object(Order, "take", take)
+
+
+def parking_forgotten() -> AbstractContextManager[object]:
+    """Wake nobody whose worker died."""
+
+    async def wake(self: Relay, actor_type: str) -> int:
+        del self, actor_type
+        return 0
+
+    return patch.object(Relay, "wake", wake)
+
+
 MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
     {
         "no fence": no_fence,
+        "windows crowded": crowded_windows,
+        "parked and not accepted": parked_and_not_accepted,
+        "nothing parked beneath": nothing_beneath,
+        "parking passed by": parking_passed_by,
+        "parking forgotten": parking_forgotten,
         "ack before commit": ack_before_commit,
         "no dedup of numbers": no_dedup,
         "bare high-water mark": high_water_mark,

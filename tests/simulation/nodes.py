@@ -22,7 +22,7 @@ from broker_actors.runtime import relay
 from broker_actors.settings import Settings
 from broker_actors.worker import worker as worker_module
 from broker_actors.worker.worker import Worker
-from tests.simulation.actors import Book
+from tests.simulation.actors import BlockingBook, Book
 from tests.simulation.loop import NODE, WORLD
 from tests.simulation.ports import SimMembers, SimReplies, SimStorePort, SimTransport
 from tests.simulation.scenarios import Scenario
@@ -52,6 +52,7 @@ class Nodes:
 
     def __init__(self, world: World, scenario: Scenario) -> None:
         self._world = world
+        self._blocks = scenario.blocks
         self._settings = Settings.model_construct(
             url="memory://",
             drain_timeout_seconds=3.0,
@@ -122,7 +123,7 @@ class Nodes:
     async def _run_worker(self, name: str, stop: asyncio.Event) -> None:
         # Not `async with`: when a seed is over, what was cut off must not begin to stop in order.
         system = await self._system(name).__aenter__()
-        worker = await Worker(system, Book).__aenter__()
+        worker = await Worker(system, BlockingBook if self._blocks else Book).__aenter__()
         await worker.run(stop)
         await worker.stop()
         await system.__aexit__(None, None, None)

@@ -297,11 +297,15 @@ class SimStorePort:
         self, address: Address, *, start: int = 0, limit: int = PARKED_READ_MAX
     ) -> Sequence[bytes]:
         """See the port."""
-        return await self._inner.parking(address, start=start, limit=limit)
+        return await self._gate.through(
+            "store.parking", lambda: self._inner.parking(address, start=start, limit=limit)
+        )
 
     async def parked(self, actor_type: str, *, due_before_ms: int) -> Sequence[Address]:
         """See the port."""
-        return await self._inner.parked(actor_type, due_before_ms=due_before_ms)
+        return await self._gate.through(
+            "store.parked", lambda: self._inner.parked(actor_type, due_before_ms=due_before_ms)
+        )
 
     async def parked_bytes(self, actor_type: str) -> int:
         """See the port."""

@@ -51,6 +51,7 @@ class Scenario:
         requeues_to_back: whether the broker gives back to the end of a mailbox.
         poison: whether one message takes down whoever runs it.
         disturbs: whether a call may fail at all.
+        blocks: whether what fails holds up what comes after it.
 
     """
 
@@ -66,6 +67,7 @@ class Scenario:
     requeues_to_back: bool = False
     poison: bool = False
     disturbs: bool = True
+    blocks: bool = False
 
 
 _BROKER: Final = MappingProxyType(
@@ -103,8 +105,16 @@ SCENARIOS: Final = (
         troubles=(Trouble.START, Trouble.STOP, Trouble.CANCEL, Trouble.LOSE_REPLIES),
         troubles_max=4,
         disturbs=False,
-        # A backlog that fills the window keeps back what its own turns ask for.
-        prefetch=100,
+        # Backlogs would fill the windows, and keep back what their own turns ask for.
+        prefetch=3,
+    ),
+    Scenario(
+        "a failed message blocks",
+        rates={fate: rate / 2 for fate, rate in _STORE.items()},
+        troubles=(*_CRASHES, *_MOVES, Trouble.CANCEL, Trouble.FREEZE),
+        troubles_max=3,
+        prefetch=4,
+        blocks=True,
     ),
     Scenario(
         "everything",
@@ -121,7 +131,8 @@ BUSY_STEPS: Final = 700
 _TWICE: Final = {"rates": {Fate.TWICE: 0.5}, "troubles": _CUTS, "troubles_max": 3}
 _LEFTOVERS: Final = {"rates": {Fate.FULL: 0.3}, "sends": 0.9}
 _GOODBYES: Final = {"troubles": (Trouble.STOP, Trouble.START, Trouble.CANCEL), "troubles_max": 5}
-_SUSPECTS: Final = {"troubles": (Trouble.CRASH_WORKER, Trouble.START), "troubles_max": 4}
+_SUSPECTS: Final = {"troubles": (Trouble.CRASH_WORKER, Trouble.START), "troubles_max": 9}
+_BLOCKED: Final = {"blocks": True, "prefetch": 3, "troubles": (Trouble.CANCEL,), "troubles_max": 9}
 PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "store.accepted": _TWICE,
@@ -134,6 +145,8 @@ PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "members.release": _GOODBYES,
         "store.charge": _SUSPECTS,
         "store.discharge": _SUSPECTS,
+        "store.parking": _BLOCKED,
+        "store.parked": _BLOCKED,
         "store.recorded_layout": {},
         "broker.depth": {},
     }

@@ -18,7 +18,15 @@ from tests.simulation.summary import Summary
 #: 200 of each class: what one core runs in about 90 seconds.
 SEEDS = 200 * len(SCENARIOS)
 #: Classes in which a mutant shows, of those that seldom do in others.
-SHOWS = {"answers not kept": "orderly", "crashes not counted": "messages that kill"}
+SHOWS = {
+    "answers not kept": "orderly",
+    "crashes not counted": "messages that kill",
+    "windows crowded": "orderly",
+    "parking forgotten": "orderly",
+    "parked and not accepted": "orderly",
+    "nothing parked beneath": "a failed message blocks",
+    "parking passed by": "a failed message blocks",
+}
 #: Above any machine's time for one class, and below what makes the interpreter give up.
 PATIENT = pytest.mark.timeout(110)
 

@@ -60,6 +60,7 @@ class Call:
         ended: when, by the history.
         began_seconds: virtual time.
         ended_seconds: virtual time.
+        blocks: whether others wait for it when it fails.
 
     """
 
@@ -75,6 +76,7 @@ class Call:
     ended: int = 0
     began_seconds: float = 0.0
     ended_seconds: float = 0.0
+    blocks: bool = False
 
     @property
     def ends_as(self) -> str:
@@ -86,9 +88,8 @@ class Call:
     @property
     def in_order(self) -> bool:
         """Whether its place among the others of its line is promised, if it was confirmed at once."""
-        is_plain = self.form in {Form.TELL, Form.ASK} and not any(
-            step.startswith("fail") for step in self.plan
-        )
+        passes = not self.blocks and any(step.startswith("fail") for step in self.plan)
+        is_plain = self.form in {Form.TELL, Form.ASK} and not passes
         return is_plain and self.outcome in {Outcome.CONFIRMED, Outcome.ANSWERED}
 
 
@@ -161,7 +162,7 @@ def _call(name: str, line: str, favourite: str, scenario: Scenario, random: Rand
         plan.append(f"fail:{random.randint(1, 2)}")
     elif chance < 0.14:
         plan.append("reject")
-    return Call(name, line, actor, random.choices(forms, weights)[0], plan)
+    return Call(name, line, actor, random.choices(forms, weights)[0], plan, blocks=scenario.blocks)
 
 
 async def make(call: Call, system: ActorSystem, world: World) -> None:
