@@ -22,6 +22,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from broker_actors.adapters.redis.patience import patience
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.errors import QUOTING, ConfigurationError
 from broker_actors.core.events import Connected, ConnectionLost
@@ -127,7 +128,7 @@ class Link:
         if connection is None:
             raise LinkLostError("not connected")
         try:
-            async with asyncio.timeout(seconds):
+            async with patience(seconds):
                 await connection.send_packed_command(commands, check_health=False)
                 return [await _read(connection) for _ in commands]
         except TimeoutError as error:
