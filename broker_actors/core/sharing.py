@@ -40,30 +40,31 @@ class Standing:
 
     Attributes:
         consuming: it has a consumer there.
-        served: the broker has given that consumer messages, so it is the active one, and it is
-            certain that the owner is there to take over.
+        served: the broker has given that consumer messages, so it is the active one.
+        certain: the owner that says to consume it lives, and is there to take over; see `is_certain`.
         settled: nothing of it has been running for long, so that it can be given away at once.
 
     """
 
     consuming: bool = False
     served: bool = False
+    certain: bool = True
     settled: bool = True
 
 
-def is_certain(served_seconds: float, owner_seen_seconds: float, now_seconds: float) -> bool:
+def is_certain(served_seconds: float, owner_said_seconds: float, now_seconds: float) -> bool:
     """Return whether an owner that says to consume a mailbox is there to take it over.
 
     Who is served although the owner consumes may be served because the owner is dead, and
-    not yet known to be. It lives if it was first seen after that, or is still seen a lease later.
+    not yet known to be. It lived if it said so after that, or is still seen a lease later.
 
     Args:
         served_seconds: since when this worker is served.
-        owner_seen_seconds: since when the owner is known to consume the mailbox.
+        owner_said_seconds: after when the owner has said to consume the mailbox: the last look without it.
         now_seconds: the time, on the same monotonic clock.
 
     """
-    return owner_seen_seconds > served_seconds or now_seconds - served_seconds > LEASE_SECONDS
+    return owner_said_seconds > served_seconds or now_seconds - served_seconds > LEASE_SECONDS
 
 
 def ranking(mailbox: str, names: Iterable[str]) -> list[str]:
@@ -91,6 +92,9 @@ def next_step(me: str, ranked: Sequence[str], consumers: Collection[str], standi
         return Step.OPEN if me in wanted else Step.STAY
     owner = ranked[0] if ranked else me
     if me == owner or owner not in consumers or not standing.settled:
+        return Step.STAY
+    if standing.served and not standing.certain:
+        # Nobody else may be left: the last word of the dead counts for up to a lease.
         return Step.STAY
     if me not in wanted:
         return Step.CLOSE

@@ -65,9 +65,10 @@ class Holding:
         try:
             return await self._members.hold(mailbox, self._name)
         except PlatformError as error:
-            # What cannot be known is no reason to run a whole window one by one.
             self._observer.observe(Trouble(f"hold of {mailbox}", str(error)))
-            return True
+            # What cannot be known is suspected: that costs a round trip for each message that came again,
+            # and saves the next worker from a message that kills.
+            return False
 
     def _start(self, noting: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(noting)

@@ -40,13 +40,15 @@ class Sharing:
         self._shared: dict[str, tuple[str, Tenant]] = {}
         self._living: Mapping[str, Member] = {}
         self._rankings: dict[str, list[str]] = {}
-        #: By mailbox, its owner and since when that one is known to consume it.
+        #: By mailbox, its owner and after when that one has said to consume it: the last look before it had.
         self._seen: dict[str, tuple[str, float]] = {}
         #: Mailboxes with a turn that runs for long, and since when they have one.
         self._unsettled: dict[str, float] = {}
         #: Until then those who do not answer after an outage of the store still count.
         self._patient_until_seconds = 0.0
         self._heard_seconds = clock.monotonic_seconds()
+        #: When it looked at who is there before the last time.
+        self._looked_seconds = self._heard_seconds
         self._trouble = ""
 
     def reached_by(self, channel: str) -> None:
@@ -73,7 +75,7 @@ class Sharing:
 
     async def beat(self, report: Report, observer: Observer) -> None:
         """Say that this worker lives, and move what should move. Never raises for a store that is away."""
-        me = replace(self._me, consuming=self._consuming())
+        me, asked_seconds = replace(self._me, consuming=self._consuming()), self._clock.monotonic_seconds()
         try:
             living = await self._members.beat(me, report)
         except PlatformError as error:
@@ -84,6 +86,7 @@ class Sharing:
         self._heard(living)
         for mailbox in self._shared:
             self._move(mailbox)
+        self._looked_seconds = asked_seconds
 
     async def leave(self, observer: Observer) -> None:
         """Have the others take over what they can: each mailbox moves as soon as its own turns have ended."""
@@ -141,13 +144,15 @@ class Sharing:
         if owner not in consumers:
             self._seen.pop(mailbox, None)
         elif seen != owner:
-            self._seen[mailbox], seen_seconds = (owner, now_seconds), now_seconds
+            self._seen[mailbox], seen_seconds = (owner, self._looked_seconds), self._looked_seconds
         subscription = self._mailboxes.subscription(mailbox)
         if subscription is None:
             return Standing(consuming=mailbox in self._mailboxes)
-        served = subscription.is_served and is_certain(subscription.served_seconds, seen_seconds, now_seconds)
         return Standing(
-            consuming=True, served=served, settled=self._is_settled(mailbox, subscription, now_seconds)
+            consuming=True,
+            served=subscription.is_served,
+            certain=is_certain(subscription.served_seconds, seen_seconds, now_seconds),
+            settled=self._is_settled(mailbox, subscription, now_seconds),
         )
 
     def _is_settled(self, mailbox: str, subscription: Subscription, now_seconds: float) -> bool:
