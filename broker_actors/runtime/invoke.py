@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from functools import partial
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 from broker_actors.actor.arguments import Bound
 from broker_actors.actor.method import AnyMethod
@@ -19,7 +19,7 @@ from broker_actors.core.errors import (
     SystemFaultError,
     UnknownMethodError,
 )
-from broker_actors.core.events import LeftBehind, SlowTurn
+from broker_actors.core.events import LeftBehind
 from broker_actors.core.reply import Reply
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.answers import result_of
@@ -27,9 +27,6 @@ from broker_actors.runtime.offloaded import Computation, compute, computed
 from broker_actors.runtime.services import Services
 
 T = TypeVar("T")
-
-#: A synchronous method that holds the loop longer than this is reported.
-SLOW_SECONDS: Final = 0.010
 
 
 class CutOffError(SystemFaultError):
@@ -82,9 +79,7 @@ async def _call(
     try:
         return method.function(instance, *args, **kwargs)
     finally:
-        seconds = services.clock.monotonic_seconds() - started_seconds
-        if seconds > SLOW_SECONDS:
-            services.observer.observe(SlowTurn(envelope.address, envelope.method, seconds))
+        services.slowness.took(envelope, services.clock.monotonic_seconds() - started_seconds)
 
 
 def _in_thread(method: AnyMethod, instance: object, arguments: Bound) -> object:

@@ -14,6 +14,7 @@ from broker_actors.ports.store import Store
 from broker_actors.ports.streams import Streams
 from broker_actors.runtime.cancels import Cancels
 from broker_actors.runtime.processes import Processes
+from broker_actors.runtime.slowness import Slowness
 from broker_actors.runtime.threads import Threads
 
 
@@ -39,3 +40,4 @@ class Services:
     control: Control
     offload: Offload
     cancels: Cancels
+    slowness: Slowness

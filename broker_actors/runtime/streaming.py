@@ -18,14 +18,13 @@ from broker_actors.core.call_id import CallId
 from broker_actors.core.chunks import Chunk, Course, Kind
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import ErrorRecord, InvalidArgumentsError, PlatformError, SystemFaultError
-from broker_actors.core.events import SlowTurn
 from broker_actors.core.reply import Reply, of_result, read
 from broker_actors.core.retry import Retry
 from broker_actors.ports.streams import KEPT_SECONDS
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.context import TurnContext, Waiting
 from broker_actors.runtime.generators import asynchronous
-from broker_actors.runtime.invoke import SLOW_SECONDS, prepared
+from broker_actors.runtime.invoke import prepared
 from broker_actors.runtime.production import Production
 from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
@@ -117,9 +116,7 @@ class StreamSteps(Steps):
             self._sections.yielded(seq)
 
     def _slow(self, seconds: float) -> None:
-        if seconds > SLOW_SECONDS:
-            envelope = self._arrival.envelope
-            self._services.observer.observe(SlowTurn(envelope.address, envelope.method, seconds))
+        self._services.slowness.took(self._arrival.envelope, seconds)
 
 
 def steps_of(

@@ -47,6 +47,11 @@ class Subject(Protocol):
         """How many deliveries wait in each lane that has any."""
         ...
 
+    @property
+    def slow(self) -> Mapping[str, int]:
+        """How often each method has held up the event loop, the most frequent first."""
+        ...
+
     def status(self) -> Status:
         """Return whether it does its work. From any thread."""
         ...
@@ -106,6 +111,10 @@ def _lines(subject: Subject | None, pulse: Pulse, interrupted: FrameType | None)
         yield "ready" if status.ready else f"not ready: {'; '.join(status.reasons)}"
         turns, waiting = snapshot(lambda: (subject.turns, dict(subject.waiting)))
         yield f"{len(turns)} turns run, {sum(waiting.values())} deliveries wait in {len(waiting)} lanes"
+        if slow := [
+            f"{method} {count} times" for method, count in snapshot(lambda: dict(subject.slow)).items()
+        ]:
+            yield f"held up the event loop so far: {', '.join(slow[:ENTRIES_MAX])}"
         yield from _turns(turns, waiting, current, frames)
         yield from _lanes(turns, waiting)
         if any(turn.task is current for turn in turns):

@@ -31,6 +31,7 @@ from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
 from broker_actors.runtime.services import Offload, Services
 from broker_actors.runtime.sharing import Sharing
+from broker_actors.runtime.slowness import Slowness
 from broker_actors.runtime.stalls import LOOK_SECONDS, Stalls
 from broker_actors.runtime.threads import Threads
 from broker_actors.runtime.watchdog import PROBE_SECONDS, Watchdog
@@ -82,7 +83,7 @@ class Worker:
             *(system.dispatch, backend.store, backend.replies, clock, observer, system.client),
             *(backend.streams, system.client.inbox),
             Offload(Threads(settings.threads_max), Processes(settings.processes_max)),
-            Cancels(),
+            *(Cancels(), Slowness(observer)),
         )
         me = _member(frozenset(self._specs), clock)
         self.name = me.name
@@ -208,6 +209,11 @@ class Worker:
     def waiting(self) -> Mapping[Address, int]:
         """How many deliveries wait in each lane that has any."""
         return self._host.waiting
+
+    @property
+    def slow(self) -> Mapping[str, int]:
+        """How often each method has held up the event loop for over 10 ms, the most frequent first."""
+        return self._services.slowness.counts
 
     @property
     def residents(self) -> int:

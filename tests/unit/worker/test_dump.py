@@ -137,6 +137,7 @@ async def test_a_loop_that_is_held_up_is_seen_from_another_thread(system: ActorS
     assert alive.startswith("the event loop has been held up for 0.")
     assert " by Waiter/w1.hold 'n:" in alive
     assert len(ready) == 1
+    assert "\nheld up the event loop so far: Waiter.hold 1 times\n" in _probes[0].dump() + "\n"
 
 
 @pytest.mark.usefixtures("worker")
