@@ -202,5 +202,9 @@ class _Away:
     def waiting(self) -> Mapping[Address, int]:
         return {Address("Waiter", "w1"): 2}
 
+    @property
+    def slow(self) -> Mapping[str, int]:
+        return {}
+
     def status(self) -> Status:
         return Status(ready=False, reasons=("the broker is away",))
