@@ -11,7 +11,10 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, TypeAdapter
 
 from tests.servers import RabbitServer, Server, ServerError, command
+from tests.servers.polling import until
 
+_MEMBERS: Final = "data/*/cluster_nodes.config"
+_JOIN_SECONDS: Final = 30.0
 _COOKIE: Final = "one-for-all-nodes"
 
 
@@ -34,6 +37,11 @@ class ClusterNode(RabbitServer):
     def node_name(self) -> str:
         """How the other nodes call it."""
         return f"broker_actors_{self.port}@localhost"
+
+    def knows(self, nodes: Sequence[ClusterNode]) -> bool:
+        """Return whether it has written down that *nodes* are of its cluster."""
+        written = "".join(path.read_text() for path in self.folder.glob(_MEMBERS))
+        return all(node.node_name in written for node in nodes)
 
     def start(self) -> None:
         """Start it on free ports and wait until it answers; the first node's name server knows them all."""
@@ -58,8 +66,9 @@ def cluster(size: int) -> Iterator[tuple[RabbitServer, ...]]:
     """Run a broker of *size* nodes.
 
     Raises:
-        ServerError: they did not start, or did not find each other; or another generation is to
-            run, of which only single nodes can be started.
+        ServerError: they did not start, or another generation is to run, of which only single
+            nodes can be started.
+        TimeoutError: they did not find each other.
 
     """
     if size == 1:
@@ -72,14 +81,9 @@ def cluster(size: int) -> Iterator[tuple[RabbitServer, ...]]:
         first = stack.enter_context(ClusterNode(None))
         others = [stack.enter_context(ClusterNode(first)) for _ in range(size - 1)]
         nodes = (first, *others)
-        known = {node.name for node in _NODES.validate_json(first.vhosts._request("GET", "/api/nodes"))}
-        if known != {node.node_name for node in nodes}:
-            raise ServerError(f"the nodes did not find each other: {sorted(known)}")
+        # Not asked for: the management API may take half a minute to answer while nodes join.
+        until(lambda: first.knows(nodes), "joining the cluster", _JOIN_SECONDS)
         yield nodes
-
-
-class _Node(BaseModel):
-    name: str
 
 
 class _Queue(BaseModel):
@@ -87,7 +91,6 @@ class _Queue(BaseModel):
     leader: str = ""
 
 
-_NODES: Final = TypeAdapter(list[_Node])
 _QUEUES: Final = TypeAdapter(list[_Queue])
 
 
