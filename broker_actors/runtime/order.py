@@ -38,17 +38,25 @@ class Order:
         if item.envelope.method == WAKE:
             item.ack()
         elif activation.suspension is not None:
-            if item.envelope.is_ask or not await self._parker.park(activation, item):
-                await self._turn(activation, item, overflows=not item.envelope.is_ask)
+            await self._refuse(activation, item)
         elif activation.parking is None or not activation.parking.entries:
             await self._turn(activation, item)
-        elif await self._parker.park(activation, item):
+        elif await self._parker.park(activation, item) or item.subscription.is_lost():
+            # What is not parked and lost is delivered again.
             return
         elif await self._parker.may_wait(activation, item):
             self._lanes.put_back(activation.address, item)
             await self._run_head(activation, item.subscription, draining=draining)
         else:
             # It has run, or is too late, or there is no room for it.
+            await self._turn(activation, item, overflows=True)
+
+    async def _refuse(self, activation: Activation, item: Arrival) -> None:
+        """Tell who asks that the actor is suspended; park what is told to it."""
+        if item.envelope.is_ask:
+            await self._turn(activation, item)
+        elif not await self._parker.park(activation, item) and not item.subscription.is_lost():
+            # It has run, or there is no room for it.
             await self._turn(activation, item, overflows=True)
 
     async def unpark(self, item: Unpark, *, draining: bool) -> None:

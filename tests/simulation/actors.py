@@ -11,7 +11,7 @@ import asyncio
 from typing import Final
 
 from broker_actors import BusinessError, Ref, Retry, actor, method, turn
-from broker_actors.core.errors import AskTimeoutError, PlatformError, SystemFaultError
+from broker_actors.core.errors import ActorSuspendedError, AskTimeoutError, PlatformError, SystemFaultError
 from tests.simulation.loop import KILL
 
 #: Of asks inside turns.
@@ -79,5 +79,5 @@ async def _asked(target: str, name: str) -> int:
     ref = turn.current().ref(BookRef, target).with_options(timeout=INNER_TIMEOUT_SECONDS)
     try:
         return await ref.note(name, [])
-    except (AskTimeoutError, PlatformError):
+    except (AskTimeoutError, PlatformError, ActorSuspendedError):
         return 0

@@ -10,10 +10,12 @@ from broker_actors.adapters.memory.broker import MemoryBroker
 from broker_actors.adapters.memory.queue import MemoryQueue, Subscription
 from broker_actors.adapters.memory.store import MemoryStore, _Actor
 from broker_actors.core.address import Address
+from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.topology import Declaration, Queue, Route
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.parking import NEVER_MS
 from broker_actors.ports.store import CHARGES_MAX, Claim, Commit
 
 Note = Callable[..., None]
@@ -104,6 +106,27 @@ class SimStore(MemoryStore):
         await super().discharge(address, identity, keep=keep)
         self._note("discharged", address, identity[-12:], f"but for {keep}")
 
+    def suspend_now(self, actor_id: str) -> None:
+        """Do what an operator's claim and commit do, in one step."""
+        actor = self._actors[Address("Book", actor_id)]
+        if actor.suspension is None:
+            self._operate(actor, Suspension(Cause.OPERATOR, "to see what happens", self._clock.now_ms()))
+            self._note("suspended", actor_id)
+
+    def resume_now(self) -> None:
+        """End every suspension."""
+        for address, actor in self._actors.items():
+            if actor.suspension is not None:
+                self._operate(actor, None)
+                self._note("resumed", address)
+
+    def _operate(self, actor: _Actor, suspension: Suspension | None) -> None:
+        now_ms = self._clock.now_ms()
+        actor.epoch, actor.nonce = max(actor.epoch + 1, now_ms), "operator"
+        actor.version += 1
+        actor.suspension = suspension
+        actor.parking.due_ms = now_ms if suspension is None else NEVER_MS
+
     def has_committed(self, actor_id: str, text: str) -> bool:
         """Return whether *text* is in the state of one of the actors."""
         state = self._actors[Address("Book", actor_id)].state
@@ -111,6 +134,7 @@ class SimStore(MemoryStore):
 
     def _committed(self, actor: _Actor, commit: Commit) -> Committed | Fenced:
         claim, epoch, nonce, repeated = commit.claim, actor.epoch, actor.nonce, actor.commit == commit.nonce
+        is_suspended = actor.suspension is not None
         result = super()._committed(actor, commit)
         if isinstance(result, Fenced):
             self.fenced += 1
@@ -118,6 +142,8 @@ class SimStore(MemoryStore):
             return result
         if not repeated:
             self.commits += 1
+            if is_suspended and commit.state is not None:
+                self.problems.append(f"{claim.address} ran a turn although it is suspended")
             if (claim.epoch, claim.nonce) != (epoch, nonce):
                 self.problems.append(
                     f"a stale commit to {claim.address}: {claim.epoch} while {epoch} holds it"

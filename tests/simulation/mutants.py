@@ -23,11 +23,14 @@ from broker_actors.ports.store import Acceptance, Claim, Commit, OutboxKey
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory
+from broker_actors.runtime.ledger import StoreLedger
 from broker_actors.runtime.numbers import Numbers
 from broker_actors.runtime.order import Order
-from broker_actors.runtime.parking import Parking
+from broker_actors.runtime.outbox import StoreOutbox
+from broker_actors.runtime.parking import ParkedBytes, Parking
 from broker_actors.runtime.relay import Relay
 from broker_actors.runtime.relief import Relief
+from broker_actors.runtime.services import Services
 from broker_actors.runtime.steps import Steps
 from tests.simulation.models import SimQueue, SimStore
 
@@ -232,6 +235,23 @@ def parking_forgotten() -> AbstractContextManager[object]:
     return patch.object(Relay, "wake", wake)
 
 
+def suspended_run() -> AbstractContextManager[object]:
+    """Run what comes for a suspended actor."""
+    return patch.object(Activation, "suspension", None)
+
+
+def suspension_forgotten() -> AbstractContextManager[object]:
+    """Let the next one who takes a suspended actor up know nothing of it."""
+    right = StoreLedger.__init__
+
+    def init(
+        self: StoreLedger, services: Services, claim: Claim, outbox: StoreOutbox, in_all: ParkedBytes
+    ) -> None:
+        right(self, services, replace(claim, suspension=None), outbox, in_all)
+
+    return patch.object(StoreLedger, "__init__", init)
+
+
 MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
     {
         "no fence": no_fence,
@@ -240,6 +260,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
         "nothing parked beneath": nothing_beneath,
         "parking passed by": parking_passed_by,
         "parking forgotten": parking_forgotten,
+        "suspended actors run": suspended_run,
+        "suspension forgotten": suspension_forgotten,
         "ack before commit": ack_before_commit,
         "no dedup of numbers": no_dedup,
         "bare high-water mark": high_water_mark,

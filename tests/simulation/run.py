@@ -11,13 +11,14 @@ from random import Random
 from typing import Final
 
 from broker_actors.actor.spec import spec_of
+from broker_actors.runtime.suspending import resume
 from tests.simulation.actors import Book
 from tests.simulation.checks import disturbances_of, problems_of, what_is_left
 from tests.simulation.faults import Faults
 from tests.simulation.loop import StuckError
 from tests.simulation.nodes import Nodes, hurried
 from tests.simulation.scenarios import Scenario, Trouble, scenario_of, target_of, troubles_of
-from tests.simulation.workload import Workload, drawn
+from tests.simulation.workload import ACTORS, Workload, drawn
 from tests.simulation.world import World, dice
 
 #: Virtual time for all calls to end, for each has a deadline or a bounded number of tries.
@@ -117,6 +118,8 @@ async def _played(
     # Some calls are made now and then, and not for anybody's message.
     await _until(lambda: not world.has_target, TARGET_SECONDS_MAX)
     _heal(world, nodes)
+    for address, _ in await world.store.suspended("Book"):
+        await resume(world.store, world.clock(), address)
     if not await _until(lambda: not what_is_left(world), QUIET_SECONDS_MAX):
         return [f"left after {QUIET_SECONDS_MAX:g} s: {line}" for line in what_is_left(world)]
     disturbed = [] if scenario.disturbs else disturbances_of(workload)
@@ -160,6 +163,10 @@ class Happening:
         match self._trouble:
             case Trouble.START:
                 self._nodes.start_worker()
+            case Trouble.SUSPEND:
+                self._world.store.suspend_now(self._random.choice(ACTORS))
+            case Trouble.RESUME:
+                self._world.store.resume_now()
             case Trouble.CRASH_CLIENT | Trouble.LOSE_REPLIES:
                 if clients:
                     self._to_client(self._random.choice(clients))

@@ -29,6 +29,8 @@ class Trouble(StrEnum):
     START = "start a worker"
     STOP = "stop a worker"
     LOSE_REPLIES = "lose a reply channel"
+    SUSPEND = "suspend an actor"
+    RESUME = "resume the actors"
 
 
 _NO_RATES: Final[Mapping[Fate, float]] = MappingProxyType({})
@@ -85,6 +87,7 @@ _SLOW: Final = MappingProxyType({Fate.SLOW: 0.06})
 _CRASHES: Final = (Trouble.CRASH_WORKER, Trouble.CRASH_WORKER, Trouble.CRASH_CLIENT, Trouble.START)
 _MOVES: Final = (Trouble.START, Trouble.STOP, Trouble.START, Trouble.STOP, Trouble.CRASH_WORKER)
 _CUTS: Final = (Trouble.DISCONNECT, Trouble.CANCEL, Trouble.CANCEL, Trouble.LOSE_REPLIES)
+_OPERATORS: Final = (Trouble.SUSPEND, Trouble.SUSPEND, Trouble.RESUME, Trouble.CRASH_WORKER, Trouble.STOP)
 _FREEZES: Final = (Trouble.FREEZE, Trouble.FREEZE_DROPPED, Trouble.FREEZE_DROPPED)
 
 SCENARIOS: Final = (
@@ -98,6 +101,7 @@ SCENARIOS: Final = (
     Scenario("rebalancing", troubles=_MOVES, troubles_max=4),
     Scenario("relay against clear", rates={**_SLOW, Fate.FULL: 0.1, Fate.LOST: 0.03}, sends=0.9),
     Scenario("windows full of asks", prefetch=3, running_max=2, inner=0.7, troubles=_CRASHES, troubles_max=1),
+    Scenario("suspended actors", troubles=_OPERATORS, troubles_max=6),
     Scenario("messages that kill", poison=True, inner=0.3),
     Scenario(
         "orderly",

@@ -25,6 +25,8 @@ SHOWS = {
     "parking forgotten": "orderly",
     "parked and not accepted": "orderly",
     "nothing parked beneath": "a failed message blocks",
+    "suspended actors run": "suspended actors",
+    "suspension forgotten": "suspended actors",
     "parking passed by": "a failed message blocks",
 }
 #: Above any machine's time for one class, and below what makes the interpreter give up.
