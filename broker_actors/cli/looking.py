@@ -64,6 +64,7 @@ class Seen:
         oldest_ms: when the oldest message known of was sent, or died, in Unix milliseconds; 0 if unknown.
         worker: who consumes it: host and process, as far as workers say.
         held: deliveries in the worker's hands.
+        trouble: why that worker does not do its work now, as it says; empty if it does.
 
     """
 
@@ -72,6 +73,7 @@ class Seen:
     oldest_ms: int = 0
     worker: str = ""
     held: int = 0
+    trouble: str = ""
 
 
 async def places(backend: Backend, types: Collection[str], prefetch: int) -> list[Place]:
@@ -184,7 +186,8 @@ def _seen(
     # Who has something in hand is the active one; else whoever should be.
     ranked = ranking(place.queue, consuming)
     member, held = consuming[max(ranked, key=lambda name: consuming[name][1].count)]
-    return Seen(place, depth, oldest_ms or held.oldest_ms, member.place or member.name, held.count)
+    worker = member.place or member.name
+    return Seen(place, depth, oldest_ms or held.oldest_ms, worker, held.count, member.health)
 
 
 async def _all(items: Iterable[_T], ask: Callable[[_T], Awaitable[_R]], at_once: int) -> list[_R]:

@@ -9,7 +9,7 @@ import typer
 
 from broker_actors.cli import ages, options, running
 from broker_actors.cli.looking import Seen, look, places
-from broker_actors.cli.output import show_json, show_table
+from broker_actors.cli.output import printable, show_json, show_table
 
 
 def mailboxes(
@@ -54,8 +54,14 @@ def _row(seen: Seen, now_ms: int) -> Sequence[str]:
         str(seen.depth.consumers),
         str(seen.held) if seen.worker else "-",
         "-" if age_seconds is None else ages.shown(age_seconds),
-        seen.worker or "-",
+        _worker(seen),
     )
+
+
+def _worker(seen: Seen) -> str:
+    if seen.trouble:
+        return f"{seen.worker}, not ready: {printable(seen.trouble)}"
+    return seen.worker or "-"
 
 
 def _document(seen: Seen, now_ms: int) -> dict[str, object]:
@@ -68,6 +74,7 @@ def _document(seen: Seen, now_ms: int) -> dict[str, object]:
         "consumers": depth.consumers if depth is not None else None,
         "oldest_age_seconds": _age_seconds(seen, now_ms),
         "worker": seen.worker or None,
+        "worker_trouble": seen.trouble or None,
         "held": seen.held if seen.worker else None,
     }
 

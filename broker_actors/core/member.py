@@ -32,7 +32,7 @@ class Member:
         consuming: the mailboxes it has a consumer on, active or standing by.
         leaving: it is being stopped and takes nothing new.
         place: host and process, for people: `web-1:4711`.
-        health: the URL of its health endpoint; empty if it has none.
+        health: why it does not do its work now; empty if it does.
         channel: the channel of its process, by which it hears of calls that were given up; empty for none.
 
     """

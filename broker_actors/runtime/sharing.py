@@ -73,9 +73,19 @@ class Sharing:
         why = self._trouble or "the last beat is still under way"
         return f"the store has not answered for {silent_seconds:.0f} s: {why}"
 
-    async def beat(self, report: Report, observer: Observer) -> None:
-        """Say that this worker lives, and move what should move. Never raises for a store that is away."""
-        me, asked_seconds = replace(self._me, consuming=self._consuming()), self._clock.monotonic_seconds()
+    async def beat(self, report: Report, observer: Observer, health: str = "") -> None:
+        """Say that this worker lives, and move what should move. Never raises for a store that is away.
+
+        Args:
+            report: how it is doing.
+            observer: told when the store is away.
+            health: why it does not do its work; empty if it does.
+
+        """
+        me, asked_seconds = (
+            replace(self._me, consuming=self._consuming(), health=health),
+            self._clock.monotonic_seconds(),
+        )
         try:
             living = await self._members.beat(me, report)
         except PlatformError as error:

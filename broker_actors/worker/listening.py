@@ -97,12 +97,16 @@ def ask(place: Place, path: str, timeout_seconds: float) -> tuple[int, str]:
     if isinstance(place, Path):
         connection = _UnixConnection(place, timeout_seconds)
     else:
-        connection = HTTPConnection(place.host or "127.0.0.1", place.port, timeout=timeout_seconds)
+        try:
+            connection = HTTPConnection(place.host or "127.0.0.1", place.port, timeout=timeout_seconds)
+        except HTTPException as error:
+            raise ConfigurationError(f"{place} is no HOST:PORT: {error}") from None
     try:
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read(ANSWER_BYTES_MAX).decode(errors="replace")
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:
+        # The last: a host that no name can be made of.
         raise PlatformError(f"no answer at {place}: {str(error) or type(error).__name__}") from error
     finally:
         connection.close()

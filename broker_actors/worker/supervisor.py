@@ -145,11 +145,13 @@ class Supervisor:
 
     async def _end(self, child: Child) -> bool:
         code = await child.stop(self._plan.stop_seconds)
-        if code:
+        # A signal to all processes at once may meet one that has not begun to listen to signals, nor to work.
+        in_order = code == 0 or (code == -signal.SIGTERM and not child.is_ready)
+        if not in_order:
             text = "worker process %d (pid %d) did not stop in order: it %s"
             extra = {"event": "ProcessKilled", "slot": child.slot, "child_pid": child.pid, "code": code}
             LOGGER.error(text, child.slot, child.pid, _how(code), extra=extra)
-        return code == 0
+        return in_order
 
 
 def _how(code: int) -> str:

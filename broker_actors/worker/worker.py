@@ -43,6 +43,8 @@ TICK_SECONDS: Final = 1.0
 SAY_SECONDS_MAX: Final = 2.0
 #: How long turns wait for the mailboxes of a worker that starts to be consumed, all of them.
 HOLD_SECONDS_MAX: Final = 5.0
+#: Of what a worker says of its own health.
+HEALTH_CHARACTERS_MAX: Final = 500
 #: Of what tells two workers of one process apart.
 NAME_CHARACTERS: Final = 8
 #: Deliveries the relay holds at a time: it only forwards, so a short window keeps it fair among workers.
@@ -260,7 +262,8 @@ class Worker:
             self._services.observer.observe(Trouble("membership", str(error) or "the store does not answer"))
 
     async def _beat(self) -> None:
-        await self._sharing.beat(self._report(), self._services.observer)
+        health = "" if self._background is None else "; ".join(self.status().reasons)
+        await self._sharing.beat(self._report(), self._services.observer, health[:HEALTH_CHARACTERS_MAX])
 
     def _report(self) -> Report:
         return Report(self._host.residents, self._host.running, self._host.held())

@@ -18,6 +18,7 @@ from broker_actors.core.dead import Reason
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import ErrorRecord
 from broker_actors.core.topology import Layout
+from broker_actors.worker.status import Status
 from tests.conformance.transport.brokers import Inbox
 from tests.workers.shell import HANG_SECONDS, shell
 
@@ -95,6 +96,7 @@ async def test_a_mailbox_nobody_consumes_shows_what_waits_and_since_when(
         "ready": 3,
         "consumers": 0,
         "worker": None,
+        "worker_trouble": None,
         "held": None,
     }
     code, out, err = await show()
@@ -150,6 +152,19 @@ async def test_a_mailbox_in_work_shows_its_worker_and_what_it_holds(system: Acto
     assert (row["ready"], row["consumers"]) == (0, 1)
     assert row["worker"]
     assert row["oldest_age_seconds"] >= 0
+
+
+async def test_a_worker_that_is_not_ready_says_why(
+    system: ActorSystem, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Worker(system, Clerk) as worker:
+        monkeypatch.setattr(worker, "status", lambda: Status(ready=False, reasons=("no probe", "no store")))
+        async with asyncio.timeout(HANG_SECONDS):
+            while (row := (await rows(show))["actors.Clerk.g1.0"])["worker_trouble"] is None:
+                pass
+        _code, text, _err = await show("Clerk")
+    assert row["worker_trouble"] == "no probe; no store"
+    assert f"{row['worker']}, not ready: no probe; no store" in text
 
 
 async def test_dead_letters_show_since_when_they_are_dead(system: ActorSystem, show: Show) -> None:

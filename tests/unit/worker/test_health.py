@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from broker_actors.cli.app import app
 from broker_actors.core.errors import ConfigurationError, PlatformError
 from broker_actors.worker import health, listening
 from broker_actors.worker.health import CONNECTIONS_MAX, Answer, HealthServer
@@ -141,3 +143,13 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_what_is_no_url_of_an_endpoint_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         of_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a b:1", "http://a\tb:1", f"http://{'x' * 64}.example:1", "http://a..b:1"]
+)
+def test_a_host_that_cannot_be_one_is_explained(url: str) -> None:
+    result = CliRunner().invoke(app, ["debug", "dump", "--health", url])
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.output.startswith("error: ")

@@ -58,6 +58,32 @@ async def test_one_that_does_not_stop_in_time_is_killed(tmp_path: Path) -> None:
     assert await running is False
 
 
+async def test_one_that_a_signal_to_all_meets_before_it_listens_to_signals_has_stopped_in_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    starting = "import os, time; open(f'{os.getpid()}', 'w').close(); time.sleep(60)"
+    supervisor = Supervisor(plan(starting, tmp_path, count=1))
+    running = asyncio.create_task(supervisor.run())
+    async with asyncio.timeout(HANG_SECONDS):
+        while not supervisor.children:  # noqa: ASYNC110 - it is started, and nothing tells of it
+            await asyncio.sleep(0)
+        supervisor.stop()
+        for child in supervisor.children.values():
+            child.signal(signal.SIGTERM)
+        assert await running is True
+    assert "did not stop in order" not in caplog.text
+
+
+async def test_one_that_was_ready_and_dies_of_a_signal_has_not_stopped_in_order(tmp_path: Path) -> None:
+    supervisor = Supervisor(plan(STUBBORN, tmp_path, count=1))
+    running = asyncio.create_task(supervisor.run())
+    await ready(supervisor)
+    supervisor.stop()
+    for child in supervisor.children.values():
+        child.signal(signal.SIGTERM)
+    assert await running is False
+
+
 async def test_one_that_gives_up_before_any_was_ready_ends_them_all(tmp_path: Path) -> None:
     with pytest.raises(
         StartFailedError, match=r"worker process \d ended with exit code 2 before it was ready"
