@@ -16,7 +16,7 @@ class Settings(BaseSettings):
 
     Attributes:
         url: the broker: `amqp://` or `amqps://`, or `memory://` for the embedded default.
-        redis_url: the store, for a real broker: `redis://` or `rediss://`.
+        redis_url: the store: `redis://` or `rediss://`; several hosts of one cluster with commas between.
         ask_timeout_seconds: deadline of asks that name none.
         codec: encoding of calls, `msgpack` or `json`.
         connect_timeout_seconds: how long opening a system waits for the broker.

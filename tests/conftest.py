@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 import redis
 
-from tests.servers import RabbitServer, RedisServer, Server, VirtualHosts
+from tests.servers import RabbitServer, RedisCluster, RedisServer, Server, VirtualHosts
 
 # The same examples in every run: a finding belongs to the change under test. `make verify` draws
 # new ones. No deadlines: how long an example takes depends on who else uses the machine.
@@ -90,6 +90,20 @@ def shared_redis_url() -> Iterator[str]:
 def redis_url(shared_redis_url: str) -> str:
     """An empty store."""
     return _emptied(shared_redis_url)
+
+
+@pytest.fixture(scope="session")
+def shared_redis_cluster() -> Iterator[RedisCluster]:
+    """The cluster that tests share, one after the other."""
+    with RedisCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def redis_cluster(shared_redis_cluster: RedisCluster) -> RedisCluster:
+    """An empty cluster of three nodes; a test may move slots, and breaks none of them."""
+    shared_redis_cluster.clear()
+    return shared_redis_cluster
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 import pytest
-from redis.asyncio import Redis
 
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
 from broker_actors.adapters.memory.store import MemoryStore
+from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.replies import RedisReplies
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
@@ -21,8 +21,11 @@ from broker_actors.core.events import Event
 from broker_actors.core.reply import Reply
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, Store
+from tests.servers import RedisCluster
 
 ADAPTERS = ("memory", "redis")
+#: What has several nodes, too, where that may make a difference.
+DEPLOYMENTS = (*ADAPTERS, pytest.param("cluster", marks=pytest.mark.verify))
 #: A guard against hanging, not a measurement.
 HANG_SECONDS = 20.0
 
@@ -105,7 +108,15 @@ def actor(actor_id: str = "c1", actor_type: str = "Counter") -> Address:
     return Address(actor_type, actor_id)
 
 
-@pytest.fixture(params=ADAPTERS)
+def url_of(request: pytest.FixtureRequest) -> str:
+    """Return the URL of the store that the parameter names."""
+    if request.param == "cluster":
+        cluster: RedisCluster = request.getfixturevalue("redis_cluster")
+        return cluster.url
+    return str(request.getfixturevalue("redis_url"))
+
+
+@pytest.fixture(params=DEPLOYMENTS)
 async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[OpenStore]:
     """Connect to one fresh store, as often as asked."""
     async with AsyncExitStack() as stack:
@@ -117,7 +128,7 @@ async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[OpenStore]
 
             yield open_memory
         else:
-            url = str(request.getfixturevalue("redis_url"))
+            url = url_of(request)
 
             async def open_redis() -> Store:
                 store = await RedisStore.connect(url, Events())
@@ -133,7 +144,7 @@ async def store(open_store: OpenStore) -> Store:
     return await open_store()
 
 
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=DEPLOYMENTS)
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[ReplyWorld]:
     """Share fresh reply channels."""
     events = Events()
@@ -141,7 +152,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[ReplyWorld]:
         if request.param == "memory":
             yield _memory_world(events, stack)
         else:
-            yield _redis_world(str(request.getfixturevalue("redis_url")), events, stack)
+            yield _redis_world(url_of(request), events, stack)
 
 
 def _memory_world(events: Events, stack: AsyncExitStack) -> ReplyWorld:
@@ -166,7 +177,8 @@ def _redis_world(url: str, events: Events, stack: AsyncExitStack) -> ReplyWorld:
         return replies
 
     async def lose(name: str) -> None:
-        async with Redis.from_url(url) as redis:
-            await redis.delete(f"ba:reply:{name}")
+        batcher = Batcher(RedisSettings(url), events, "test")
+        await batcher.call("DEL", f"ba:reply:{name}")
+        await batcher.close()
 
     return ReplyWorld(connect, lose, events)

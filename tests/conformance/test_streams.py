@@ -28,7 +28,7 @@ from broker_actors.ports.streams import (
     Streams,
     Taken,
 )
-from tests.conformance.stores import ADAPTERS, Events, actor
+from tests.conformance.stores import DEPLOYMENTS, Events, actor, url_of
 
 CALL = CallId(actor(), "s:1 {x}/ü")
 READER = Listener("reader's", "r1")
@@ -46,7 +46,7 @@ class Place:
     silent: Streams
 
 
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=DEPLOYMENTS)
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     if request.param == "memory":
         memory = MemoryStore(SystemClock())
@@ -56,7 +56,7 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
             MemoryStreams(memory, SystemClock(), lease_seconds=-1),
         )
         return
-    url = str(request.getfixturevalue("redis_url"))
+    url = url_of(request)
     store = await RedisStore.connect(url, Events())
     streams = RedisStreams(RedisSettings(url), Events())
     silent = RedisStreams(RedisSettings(url), Events(), lease_seconds=-1)

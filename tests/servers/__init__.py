@@ -10,8 +10,9 @@ tests.servers` starts a pair by hand.
 
 from tests.servers.process import ServerError
 from tests.servers.rabbit import RabbitServer
+from tests.servers.redis_cluster import RedisCluster
 from tests.servers.redis_server import RedisServer
 from tests.servers.server import Server
 from tests.servers.vhosts import VirtualHosts
 
-__all__ = ["RabbitServer", "RedisServer", "Server", "ServerError", "VirtualHosts"]
+__all__ = ["RabbitServer", "RedisCluster", "RedisServer", "Server", "ServerError", "VirtualHosts"]

@@ -1,8 +1,9 @@
-"""Many callers, one connection: what is asked in one loop pass leaves in one write.
+"""Commands of many callers to one server, or to the nodes of a cluster.
 
-Callers wait for a future; one task owns the connection. So a cancelled caller disturbs
-nobody, and no caller ever reads an answer itself. Whatever was not answered is sent again
-until its caller stops waiting: every command given to a batcher must be safe to repeat.
+A server that is none of several is never asked who else there is. One that is says so when
+it is asked for a key it does not have; from then on each command goes to who has its key.
+Nodes come, go and change places: whatever was not answered by the right one is asked again,
+until its caller stops waiting, so every command must be safe to repeat.
 """
 
 from __future__ import annotations
@@ -11,62 +12,49 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from redis.exceptions import (
-    ClusterDownError,
-    MasterDownError,
-    NoScriptError,
-    ReadOnlyError,
-    RedisError,
-    TryAgainError,
-)
+from redis.exceptions import AskError, MovedError, RedisError
 from tenacity import AsyncRetrying, retry_if_result, wait_random_exponential
 
 from broker_actors.adapters.redis.answers import to_bytes
-from broker_actors.adapters.redis.connection import (
-    Answer,
-    Arg,
-    Link,
-    LinkLostError,
-    LinkRefusedError,
-    pack,
-)
-from broker_actors.adapters.redis.queue import Queue, Waiting
+from broker_actors.adapters.redis.connection import Answer, Arg, pack
+from broker_actors.adapters.redis.node import BACKOFF_FIRST_SECONDS, BACKOFF_LAST_SECONDS, Node
+from broker_actors.adapters.redis.queue import Command
 from broker_actors.adapters.redis.script import Script
-from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.settings import Place, RedisSettings
+from broker_actors.adapters.redis.slots import Slots, is_again, place_in
 from broker_actors.core.errors import StoreUnavailableError
-from broker_actors.core.events import Trouble
 from broker_actors.ports.observer import Observer
 
-#: Wait before sending again: random, up to this, doubling from the first to the last.
-BACKOFF_FIRST_SECONDS: Final = 0.02
-BACKOFF_LAST_SECONDS: Final = 1.0
-
-#: Answers of a server that cannot serve now but may later, or another one at the same address.
-_NOT_NOW: Final = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
-#: The same, where the driver has no class for it: a script runs too long, the disk or replicas are missing.
-_NOT_NOW_CODES: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
+_ASKING: Final = Command(pack("ASKING"))
+_WHO: Final = Command(pack("CLUSTER", "SLOTS"))
+#: What is said to no node in particular.
+_KEYLESS: Final = frozenset({"PING", "ECHO", "TIME"})
 
 
 class Batcher:
-    """Runs commands that are safe to repeat, in the order in which they were asked."""
+    """Runs commands that are safe to repeat; those of one key in the order in which they were asked."""
 
     def __init__(self, settings: RedisSettings, observer: Observer, purpose: str) -> None:
         self._settings = settings
         self._observer = observer
-        self._link = Link(settings, observer, purpose)
-        self._queue = Queue()
-        self._sending: list[Waiting] = []
-        self._loaded: set[Script] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._purpose = purpose
+        #: Who is asked what has no key; and everything, as long as nobody says otherwise.
+        self._home = Node(settings, observer, purpose)
+        self._home.persists = not settings.seeds
+        #: As many as the cluster ever had, or the URL names.
+        self._nodes: dict[Place, Node] = {} if self._home.place is None else {self._home.place: self._home}
+        self._slots = Slots()
+        self._looking = asyncio.Lock()
+        #: How often it was found out who has what.
+        self._looked = 0
         self._closed = False
-        self._trouble = ""
-        self._persisting = AsyncRetrying(
-            retry=retry_if_result(lambda done: not done),
-            wait=wait_random_exponential(multiplier=BACKOFF_FIRST_SECONDS, max=BACKOFF_LAST_SECONDS),
-        )
+
+    def place_of(self, key: str) -> Place | None:
+        """Return the node that has *key*; None if there is only one server, as far as is known."""
+        return self._slots.of(key)
 
     async def reach(self) -> None:
-        """Return as soon as Redis answers; give up the connection if it does not.
+        """Return as soon as Redis answers; give up the connections if it does not.
 
         Raises:
             StoreUnavailableError: no answer within the deadline, or Redis refuses us.
@@ -89,109 +77,114 @@ class Batcher:
 
     async def call_all(self, commands: Sequence[tuple[Arg, ...]]) -> list[Answer]:
         """Run *commands* and return their answers, in order; raises what `call` raises."""
-        future = asyncio.get_running_loop().create_future
-        return await self._ask([Waiting(pack(*args), future()) for args in commands])
+        return await self._ask([Command(pack(*args), key=_key(args)) for args in commands])
 
     async def run(self, script: Script, keys: tuple[str, ...], *args: Arg) -> Answer:
         """Run *script* and return its answer; raises what `call` raises."""
-        packed = script.call(keys, args)
-        return (await self._ask([Waiting(packed, asyncio.get_running_loop().create_future(), script)]))[0]
+        return (await self._ask([Command(script.call(keys, args), script, keys[0])]))[0]
 
     async def close(self) -> None:
-        """Stop, fail whoever waits, give up the connection. Idempotent."""
+        """Stop, fail whoever waits, give up the connections. Idempotent."""
         self._closed = True
-        try:
-            if (task := self._task) is not None:
-                task.cancel()
-                # Waits for the task without taking its cancellation for our own.
-                await asyncio.wait([task])
-        finally:
-            self._fail(RedisError("the connection was closed"))
-            await self._link.close()
+        await asyncio.gather(*(node.close() for node in {self._home, *self._nodes.values()}))
 
-    async def _ask(self, commands: list[Waiting]) -> list[Answer]:
+    async def _ask(self, commands: Sequence[Command]) -> list[Answer]:
         try:
             async with asyncio.timeout(self._settings.deadline_seconds):
-                for command in commands:
-                    await self._queue.put(command)
-                    self._start()
-                return [await command.answer for command in commands]
+                answers = await self._round(commands)
+                if any(is_again(answer) for answer in answers):
+                    await self._go_on(commands, answers)
+                return answers
         except TimeoutError as error:
+            trouble = next((node.trouble for node in self._nodes.values() if node.trouble), "")
+            trouble = self._home.trouble or trouble
             text = (
-                f"no answer from {self._link.server} within {self._settings.deadline_seconds:g} s"
-                f"{f' ({self._trouble})' if self._trouble else ''}: is it running and reachable?"
+                f"no answer from {self._home.server} within {self._settings.deadline_seconds:g} s"
+                f"{f' ({trouble})' if trouble else ''}: is it running and reachable?"
             )
             raise StoreUnavailableError(text) from error
-        finally:
-            # What nobody waits for is not sent again.
-            for command in commands:
-                command.answer.cancel()
 
-    def _start(self) -> None:
-        if self._closed:
-            raise StoreUnavailableError(f"the connection to {self._link.server} was closed")
-        if self._task is None:
-            self._task = asyncio.create_task(self._pump(), name=self._link.server)
-            self._task.add_done_callback(self._ended)
+    async def _round(self, commands: Sequence[Command]) -> list[Answer]:
+        """Ask each of *commands* of whoever has its key."""
+        if not self._slots:
+            return await self._home.ask(commands)
+        groups: dict[Node, list[int]] = {}
+        for n, command in enumerate(commands):
+            groups.setdefault(self._node_of(command), []).append(n)
+        found = await asyncio.gather(
+            *(node.ask([commands[n] for n in group]) for node, group in groups.items())
+        )
+        by_place = {
+            n: answer
+            for group, answers in zip(groups.values(), found, strict=True)
+            for n, answer in zip(group, answers, strict=True)
+        }
+        return [by_place[n] for n in range(len(commands))]
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._task = None
-        if task.cancelled() or (error := task.exception()) is None:
+    async def _go_on(self, commands: Sequence[Command], answers: list[Answer]) -> None:
+        """Ask again until nothing is to be asked again; the caller sets the deadline."""
+
+        async def again() -> bool:
+            pending = [n for n, answer in enumerate(answers) if is_again(answer)]
+            await self._learn([answers[n] for n in pending])
+            redirected = self._redirected(pending, answers)
+            others = [n for n in pending if n not in redirected]
+            for n, answer in zip(others, await self._round([commands[n] for n in others]), strict=True):
+                answers[n] = answer
+            for n, place in redirected.items():
+                _, answers[n] = await self._at(place).ask([_ASKING, commands[n]])
+            return not any(is_again(answer) for answer in answers)
+
+        await AsyncRetrying(
+            retry=retry_if_result(lambda done: not done),
+            wait=wait_random_exponential(multiplier=BACKOFF_FIRST_SECONDS, max=BACKOFF_LAST_SECONDS),
+        )(again)
+
+    def _redirected(self, pending: Sequence[int], answers: Sequence[Answer]) -> dict[int, Place]:
+        """Return what is to be asked once, with leave, of the node to which its slot is on its way."""
+        home = self._home.place
+        return {
+            n: place_in(answer, home)
+            for n in pending
+            if isinstance(answer := answers[n], AskError) and not isinstance(answer, MovedError)
+        }
+
+    async def _learn(self, answers: Sequence[Answer]) -> None:
+        """Find out who has what, unless all that is known is that it is on its way."""
+        looked = self._looked
+        self._home.persists = False
+        moved = [answer for answer in answers if isinstance(answer, MovedError)]
+        for error in moved:
+            self._slots.moved(error, self._home.place)
+        if len(self._redirected(range(len(answers)), answers)) == len(answers):
             return
-        self._observer.observe(Trouble(self._link.server, repr(error)))
-        self._fail(RedisError(f"the connection's task failed: {error!r}"))
+        async with self._looking:
+            if looked == self._looked:
+                await self._look()
 
-    def _fail(self, error: RedisError) -> None:
-        for command in (*self._sending, *self._queue.drain()):
-            command.settle(error)
-        self._sending = []
+    async def _look(self) -> None:
+        places = (*self._slots.places, *self._settings.seeds)
+        for node in dict.fromkeys((self._home, *map(self._at, places))):
+            (answer,) = await node.ask([_WHO])
+            if not isinstance(answer, RedisError):
+                self._slots.replace(answer, node.place)
+                self._home = node
+                self._looked += 1
+                return
 
-    async def _pump(self) -> None:
-        while True:
-            self._sending = await self._queue.take()
-            if not await self._attempt():
-                # Ends at the latest when the last caller's deadline has passed.
-                await self._persisting(self._attempt)
-            self._sending = []
+    def _node_of(self, command: Command) -> Node:
+        place = None if command.key is None else self._slots.of(command.key)
+        return self._home if place is None else self._at(place)
 
-    async def _attempt(self) -> bool:
-        """Send what is still waited for; return whether nothing is left to send."""
-        batch = [command for command in self._sending if not command.answer.done()]
-        if not batch:
-            return True
-        try:
-            answers = await self._exchange(batch)
-        except LinkLostError as error:
-            self._trouble = str(error)
-            return False
-        except LinkRefusedError as error:
-            answers = [RedisError(str(error))] * len(batch)
-        serves = True
-        for command, answer in zip(batch, answers, strict=True):
-            if _is_not_now(answer):
-                self._trouble, serves = str(answer), False
-            elif isinstance(answer, NoScriptError) and command.script is not None:
-                # Flushed, or a replica took over: it is loaded with the next attempt.
-                self._loaded.discard(command.script)
-            else:
-                command.settle(answer)
-        if not serves:
-            await self._link.drop(self._trouble)
-        return all(command.answer.done() for command in batch)
-
-    async def _exchange(self, batch: list[Waiting]) -> list[Answer]:
-        if await self._link.open():
-            self._loaded.clear()
-        missing = {command.script for command in batch if command.script} - self._loaded
-        packed = [*(script.load() for script in missing), *(command.packed for command in batch)]
-        answers = await self._link.exchange(packed, self._settings.attempt_seconds)
-        self._loaded |= missing
-        loading, answers = answers[: len(missing)], answers[len(missing) :]
-        self._trouble = next((str(answer) for answer in loading if isinstance(answer, RedisError)), "")
-        return answers
+    def _at(self, place: Place) -> Node:
+        node = self._nodes.get(place)
+        if node is None:
+            if self._closed:
+                raise StoreUnavailableError(f"the connection to {self._home.server} was closed")
+            node = self._nodes[place] = Node(self._settings, self._observer, self._purpose, place)
+            node.persists = False
+        return node
 
 
-def _is_not_now(answer: Answer) -> bool:
-    if not isinstance(answer, RedisError):
-        return False
-    return isinstance(answer, _NOT_NOW) or str(answer).startswith(_NOT_NOW_CODES)
+def _key(args: tuple[Arg, ...]) -> str | None:
+    return None if args[0] in _KEYLESS else str(args[1])

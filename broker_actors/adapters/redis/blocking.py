@@ -13,8 +13,8 @@ from redis import connection as driver
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker_actors.adapters.redis.connection import Answer, options_of
-from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.connection import Answer, at, options_of, place_of
+from broker_actors.adapters.redis.settings import Place, RedisSettings
 from broker_actors.core.errors import ConfigurationError
 
 #: How long connecting, or one answer, may take.
@@ -61,6 +61,12 @@ class BlockingLink:
         except BaseException:
             self.drop()
             raise
+
+    def move(self, place: Place | None) -> None:
+        """Connect to *place* from now on; None changes nothing."""
+        if place is not None and place != place_of(self._options):
+            self._options |= at(place)
+            self.drop()
 
     def drop(self) -> None:
         """Close the connection, in whatever state it is; the next question opens another. Idempotent."""

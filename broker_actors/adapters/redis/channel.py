@@ -13,7 +13,7 @@ from typing import Final
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list
-from broker_actors.adapters.redis.batcher import BACKOFF_FIRST_SECONDS, BACKOFF_LAST_SECONDS, Batcher
+from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.connection import (
     Answer,
     Link,
@@ -21,6 +21,7 @@ from broker_actors.adapters.redis.connection import (
     pack,
 )
 from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.node import BACKOFF_FIRST_SECONDS, BACKOFF_LAST_SECONDS
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.errors import StoreUnavailableError
@@ -122,6 +123,8 @@ class RedisChannel:
         time = asyncio.get_running_loop().time
         if (time() >= self._keep_at or self._untrimmed >= UNTRIMMED_MAX) and await self._keep():
             on_loss()
+        # Whoever keeps the stream knows who has it.
+        await self._link.move(self._batcher.place_of(self._key))
         await self._link.open()
         block_seconds = max(BLOCK_SECONDS_MIN, self._keep_at - time())
         # Short enough that a dead connection is replaced, and the stream renewed, within its time to live.

@@ -23,7 +23,7 @@ from redis.exceptions import (
 )
 
 from broker_actors.adapters.redis.patience import patience
-from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.settings import PORT, Place, RedisSettings
 from broker_actors.core.errors import QUOTING, ConfigurationError
 from broker_actors.core.events import Connected, ConnectionLost
 from broker_actors.ports.observer import Observer
@@ -72,8 +72,10 @@ class Link:
     an answer can never be taken for that of another command.
     """
 
-    def __init__(self, settings: RedisSettings, observer: Observer, purpose: str) -> None:
-        """Prepare a connection without opening it.
+    def __init__(
+        self, settings: RedisSettings, observer: Observer, purpose: str, place: Place | None = None
+    ) -> None:
+        """Prepare a connection without opening it, to *place* if that is not the one in the URL.
 
         Raises:
             ConfigurationError: the URL cannot work.
@@ -82,11 +84,27 @@ class Link:
         self._settings = settings
         self._observer = observer
         self._options = options_of(settings, purpose, driver.parse_url)
+        self._purpose = purpose
         self._connection: _Connection | None = None
+        if place is not None:
+            self._options |= at(place)
         # Now, not at the first use: options of the URL that mean nothing must be told at the start.
         _new(self._options)
         #: Which server and what for, without credentials.
         self.server = f"redis {_place(self._options)} ({purpose})"
+
+    @property
+    def place(self) -> Place | None:
+        """Host and port; None for a socket."""
+        return place_of(self._options)
+
+    async def move(self, place: Place | None) -> None:
+        """Connect to *place* from now on; None changes nothing."""
+        if place is None or place == self.place:
+            return
+        await self.drop(f"{place[0]}:{place[1]} has it now")
+        self._options |= at(place)
+        self.server = f"redis {_place(self._options)} ({self._purpose})"
 
     async def open(self) -> bool:
         """Connect if not connected; return whether the connection is new.
@@ -176,7 +194,7 @@ def options_of(settings: RedisSettings, purpose: str, parse: Callable[[str], obj
 
     """
     try:
-        options = cast("dict[str, object]", parse(settings.url))
+        options = cast("dict[str, object]", parse(settings.first_url))
     except ValueError:
         # Neither the URL nor what its parser says of it: both may carry a password.
         raise ConfigurationError(f"the Redis URL cannot be read: {QUOTING}") from None
@@ -193,6 +211,18 @@ def options_of(settings: RedisSettings, purpose: str, parse: Callable[[str], obj
         "decode_responses": False,
         "driver_info": None,
     }
+
+
+def at(place: Place) -> dict[str, object]:
+    """Return what makes a connection go to *place*."""
+    return {"host": place[0], "port": place[1]}
+
+
+def place_of(options: dict[str, object]) -> Place | None:
+    """Return the host and port of *options*; None for a socket."""
+    if "path" in options:
+        return None
+    return (str(options.get("host", "localhost")), int(str(options.get("port", PORT))))
 
 
 def _new(options: dict[str, object]) -> _Connection:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from redis.exceptions import RedisError
+from redis.exceptions import MovedError, RedisError
 
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list
 from broker_actors.adapters.redis.connection import Answer, Arg, Link, LinkLostError, LinkRefusedError, pack
@@ -31,6 +31,8 @@ _ROUND_TRIPS: Final = 5
 #: Keys looked at in one step, and steps, of the search for recorded layouts: up to ten million keys.
 _SCAN_KEYS: Final = 10_000
 _SCAN_STEPS_MAX: Final = 1_000
+#: Of so many keys one belongs to this node, in a cluster of up to a hundred.
+_KEYS_TRIED_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,15 @@ class _Examination:
         refusals = await self._refusals()
         info = _fields(await self._ask("INFO", "everything"))
         layouts, searched = await self._layouts()
+        facts = await self._facts(info, refusals)
         return Examined(
-            await self._facts(info, refusals),
+            facts,
             latency_seconds,
             ahead_seconds,
             layouts,
             {one.type: await self._spawned(one.type) for one in layouts if one.dedicated},
-            searched,
+            # Other nodes of a cluster have others.
+            searched and facts.cluster_nodes <= 1,
         )
 
     async def _ask(self, *words: Arg) -> Answer:
@@ -122,7 +126,7 @@ class _Examination:
         return sorted(took)[_ROUND_TRIPS // 2][0], min(took)[1]
 
     async def _refusals(self) -> list[str]:
-        script, nobody = Script.named("doctor"), f"{self._settings.prefix}:{{doctor:{secrets.token_hex(8)}}}"
+        script, nobody = Script.named("doctor"), await self._nobody()
         load, run = script.load(), script.call((nobody,), ())
         loaded, answer = await self._link.exchange([load, run], self._settings.attempt_seconds)
         if isinstance(loaded, RedisError):
@@ -133,6 +137,15 @@ class _Examination:
         # Readers of replies block on it outside of any script.
         read = await self._ask("XREAD", "COUNT", 1, "STREAMS", nobody, "0")
         return [*refused, f"XREAD: {read}"] if isinstance(read, RedisError) else refused
+
+    async def _nobody(self) -> str:
+        """Return a key that nobody has, and that belongs to this node if there are others."""
+        nobody = ""
+        for _ in range(_KEYS_TRIED_MAX):
+            nobody = f"{self._settings.prefix}:{{doctor:{secrets.token_hex(8)}}}"
+            if not isinstance(await self._ask("EXISTS", nobody), MovedError):
+                break
+        return nobody
 
     async def _facts(self, info: Mapping[str, str], refusals: Sequence[str]) -> StoreFacts:
         valkey = info.get("valkey_version")

@@ -23,7 +23,7 @@ from broker_actors.adapters.redis.blocking import ANSWER_SECONDS, BlockingLink
 from broker_actors.adapters.redis.connection import pack
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.script import Script
-from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.settings import Place, RedisSettings
 from broker_actors.core.events import Trouble
 from broker_actors.ports.observer import Observer
 
@@ -58,14 +58,27 @@ class Patience:
 class LeaseKeeper:
     """Renews leases from a thread that lives as long as there are any."""
 
-    def __init__(self, settings: RedisSettings, observer: Observer, patience: Patience) -> None:
+    def __init__(
+        self,
+        settings: RedisSettings,
+        observer: Observer,
+        patience: Patience,
+        where: Callable[[str], Place | None] = lambda _: None,
+    ) -> None:
         """Prepare without starting anything.
+
+        Args:
+            settings: where Redis is.
+            observer: told about trouble.
+            patience: how long a lease lasts without its loop.
+            where: returns the node of a cluster that has a key; called from the thread.
 
         Raises:
             ConfigurationError: the URL cannot work.
 
         """
         self._observer = observer
+        self._where = where
         self._patience = patience
         self._interval_seconds = patience.lease_seconds / RENEWALS_WITHIN_LEASE
         # Now, not at the first beat: options of the URL that mean nothing must be told at the start.
@@ -170,6 +183,7 @@ class LeaseKeeper:
     def _renew(self, link: BlockingLink, name: str) -> None:
         asked_at = monotonic()
         lease_ms = int(self._patience.lease_seconds * 1000)
+        link.move(self._where(self._key))
         link.ask(pack("EVAL", self._script.text, 1, self._key, name, lease_ms))
         self.beaten(name, asked_at)
 

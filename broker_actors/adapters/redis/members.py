@@ -40,7 +40,7 @@ class RedisMembers:
 
     def __init__(self, settings: RedisSettings, observer: Observer, patience: Patience) -> None:
         self._batcher = Batcher(settings, observer, "members")
-        self._keeper = LeaseKeeper(settings, observer, patience)
+        self._keeper = LeaseKeeper(settings, observer, patience, self._batcher.place_of)
         self._lease_ms = int(patience.lease_seconds * 1000)
         keys = Keys(settings.prefix)
         self._leases, self._records = keys.members("leases"), keys.members("records")

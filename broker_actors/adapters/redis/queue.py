@@ -17,6 +17,22 @@ BATCH_COMMANDS_MAX: Final = 512
 BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be run.
+
+    Attributes:
+        packed: in Redis' wire format.
+        script: the script it runs, which must be loaded before.
+        key: the first key it touches; None if it touches none.
+
+    """
+
+    packed: bytes
+    script: Script | None = None
+    key: str | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Waiting:
     """A command and who waits for its answer."""

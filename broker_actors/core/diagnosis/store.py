@@ -153,7 +153,6 @@ def _role(facts: StoreFacts) -> Iterator[Finding]:
         text = "the store is a read-only replica: nothing can be committed"
         yield Finding("store.role", Severity.ERROR, text, "point the store's URL at the primary")
     if facts.cluster_nodes > 1:
-        text = (
-            f"the store is a cluster of {facts.cluster_nodes} primaries, and the platform talks to one server"
-        )
-        yield Finding("store.role", Severity.ERROR, text, "use a single primary, with replicas if you like")
+        text = f"the store is a cluster of {facts.cluster_nodes} primaries, of which one was examined"
+        fix = "examine each of them: give its host alone in the store's URL"
+        yield Finding("store.role", Severity.NOTE, text, fix)

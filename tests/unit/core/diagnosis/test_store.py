@@ -29,7 +29,7 @@ def test_a_store_set_up_as_recommended_is_fine() -> None:
         (replace(GOOD, appendfsync="no"), ["store.durability"]),
         (replace(GOOD, role="slave"), ["store.role"]),
         (replace(GOOD, role="slave", refusals=["EVALSHA: READONLY"]), ["store.role"]),
-        (replace(GOOD, cluster_nodes=3), ["store.role"]),
+        (replace(GOOD, cluster_nodes=3), []),
         (replace(GOOD, cluster_nodes=1), []),
         (replace(GOOD, refusals=["EVALSHA: no"]), ["store.commands"]),
         (replace(GOOD, appendfsync="everysec"), []),
@@ -56,6 +56,12 @@ def test_a_refusal_is_mended_by_what_it_is_about(refusal: str, fix: str) -> None
     assert fix in found.fix
 
 
+def test_of_a_cluster_one_node_was_examined() -> None:
+    (found,) = (one for one in judge_store(replace(GOOD, cluster_nodes=3)) if one.check == "store.role")
+    assert found.severity is Severity.NOTE
+    assert "3 primaries" in found.text
+
+
 def test_a_store_that_tells_nothing_is_a_warning_and_not_guessed_at() -> None:
     findings = list(judge_store(replace(GOOD, told=False, eviction="unknown", aof=False)))
     assert worst(findings) is Severity.WARNING
@@ -79,11 +85,7 @@ def test_whatever_is_wrong_has_a_fix_and_a_safe_store_no_error(facts: StoreFacts
     findings = list(judge_store(facts))
     assert all(one.fix for one in findings if one.severity > Severity.OK)
     safe = (
-        facts.eviction == "noeviction"
-        and facts.aof
-        and facts.appendfsync != "no"
-        and facts.role == "master"
-        and facts.cluster_nodes <= 1
+        facts.eviction == "noeviction" and facts.aof and facts.appendfsync != "no" and facts.role == "master"
     )
     assert (worst(findings) < Severity.ERROR) is safe
 
