@@ -16,7 +16,6 @@ from broker_actors import (
     method,
     turn,
 )
-from broker_actors.core import dead
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import (
@@ -32,7 +31,6 @@ from broker_actors.ports.store import Commit
 from broker_actors.runtime import relay
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import TWICE, Counter, CounterRef, Lamp, LampRef
-from tests.acceptance.dead_letters import take
 from tests.acceptance.watching import HANG_SECONDS
 
 
@@ -245,9 +243,6 @@ async def test_a_state_nobody_can_read_is_an_error_to_asks_and_stays_as_it_is(de
     async with deployment.worker(Counter):
         with pytest.raises(UndecodableError):
             await system.ref(CounterRef, "c1").increment()
-        await system.ref(CounterRef, "c1").increment.tell(3)
-        (letter,) = await take(system.backend.transport, "Counter", 1)
-    assert dead.address_of(letter) == address
     assert (await store.claim(address, "n2")).state == b"rubbish"
 
 
