@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -153,16 +154,18 @@ def walked(envelope: Envelope, terms: Terms, events: tuple[t.Event, ...]) -> tup
 
 
 def walks(envelope: Envelope, terms: Terms) -> Iterator[Walk]:
-    """Yield every walk there is, by replaying each prefix with each answer it allows."""
-    paths: list[tuple[t.Event, ...]] = [(t.Received(NOW_MS),)]
+    """Yield every walk there is: at each step the turn goes on as many turns as there are answers."""
+    turn, steps = walked(envelope, terms, (t.Received(NOW_MS),))
+    paths = [(turn, steps)]
     while paths:
-        path = paths.pop()
-        assert len(path) <= STEPS_MAX, "every path ends"
-        turn, steps = walked(envelope, terms, path)
+        turn, steps = paths.pop()
+        assert len(steps) <= STEPS_MAX, "every path ends"
         answers = list(answers_to(steps[-1][1]))
         if not answers:
             yield Walk(envelope, terms, steps, turn.error)
-        paths.extend((*path, answer) for answer in answers)
+        for answer in answers:
+            branch = copy.copy(turn)
+            paths.append((branch, (*steps, (answer, branch.next(answer)))))
 
 
 @pytest.fixture(scope="module")
