@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -69,8 +70,8 @@ class Cruncher:
     @method.options(run_in="process")
     def spin(self, mark: str) -> None:
         Path(mark).write_text(str(os.getpid()))
-        while True:
-            pass
+        # Backtracks for ever inside of one C function: no other thread of the process gets a turn.
+        re.match(r"(a+)+$", "a" * 64 + "b")
 
     @method.options(run_in="thread")
     def thread(self) -> tuple[str, str]:

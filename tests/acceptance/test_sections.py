@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -11,8 +11,12 @@ import pytest
 
 from broker_actors import Ref, Retry, actor, method, turn
 from broker_actors.core.address import Address
-from broker_actors.core.errors import ConfigurationError, OutOfTurnError, PlatformError
+from broker_actors.core.errors import ConfigurationError, OutOfTurnError, PlatformError, StoreUnavailableError
 from broker_actors.core.events import TurnEnded
+from broker_actors.core.outgoing import Outgoing
+from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.sections import SectionMark
+from broker_actors.runtime.ledger import StoreLedger
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef
 from tests.acceptance.gate import Gate
@@ -339,6 +343,29 @@ async def test_a_section_written_before_the_actor_was_taken_is_not_written_again
         assert await holding == 1
         assert script.runs == 2
         assert await ref.total() == 1
+
+
+async def test_after_a_section_of_which_nothing_is_known_nothing_of_its_turn_leaves(
+    deployment: Deployment, script: Script, make: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_section, lost = StoreLedger.commit_section, iter([True])
+
+    async def once_unanswered(
+        self: StoreLedger, mark: SectionMark, state: bytes | None, outbox: Sequence[Outgoing]
+    ) -> Committed | Fenced:
+        if next(lost, False):
+            raise StoreUnavailableError("no answer")
+        return await commit_section(self, mark, state, outbox)
+
+    monkeypatch.setattr(StoreLedger, "commit_section", once_unanswered)
+    system = await deployment.system()
+    async with deployment.worker(make(NEVER)):
+        ref = system.ref(TillRef, "t1")
+        assert await ref.run("add") == 1
+        assert script.runs == 2
+        assert await ref.total() == 1
+    outcomes = [event.outcome for event in deployment.watcher.of(TurnEnded) if event.method == "run"]
+    assert outcomes == ["abandoned", "ok"]
 
 
 async def test_a_section_left_open_is_dropped_with_its_turn(
