@@ -258,9 +258,12 @@ class Client:
         enter the broker first.
         """
         unanswered = asyncio.timeout(None)
+        is_publishing = True
 
         def answered(_: object) -> None:
-            unanswered.reschedule(self._loop.time())
+            # It may have been scheduled already when the confirm came.
+            if is_publishing:
+                unanswered.reschedule(self._loop.time())
 
         answer.add_done_callback(answered)
         try:
@@ -270,6 +273,7 @@ class Client:
             if not unanswered.expired():
                 raise
         finally:
+            is_publishing = False
             answer.remove_done_callback(answered)
 
     def _publish(self, route: Route, envelope: Envelope) -> asyncio.Task[None]:
