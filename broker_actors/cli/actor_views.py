@@ -21,7 +21,7 @@ from broker_actors.core.wire import text
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.store import OutboxKey, Snapshot
 
-COLUMNS: Final = ("id", "version", "claimed", "bytes", "undispatched", "mailbox", "worker")
+COLUMNS: Final = ("id", "version", "claimed", "bytes", "undispatched", "parked", "mailbox", "worker")
 SUSPENDED_COLUMNS: Final = ("id", "since", "why", "error")
 OUTBOX_COLUMNS: Final = ("item", "to", "actor", "method", "due", "bytes")
 
@@ -65,7 +65,7 @@ def table(found: Sequence[Summary], places: Places) -> tuple[tuple[str, ...], li
 def row(summary: Summary, places: Places) -> tuple[str, ...]:
     """Return *summary* as a line of a table of `COLUMNS`."""
     actor_id = summary.address.id
-    numbers = (str(summary.state_bytes), str(summary.undispatched))
+    numbers = (str(summary.state_bytes), str(summary.undispatched), str(summary.parked))
     place = (places.mailbox(actor_id), places.worker(actor_id) or "-")
     return (actor_id, str(summary.version), moment(summary.epoch), *numbers, *place)
 
@@ -78,6 +78,7 @@ def document(summary: Summary, places: Places) -> dict[str, object]:
         "claimed_ms": summary.epoch,
         "state_bytes": summary.state_bytes,
         "undispatched": summary.undispatched,
+        "parked": summary.parked,
         "suspension": suspension_document(summary.suspension),
         **_place(summary.address.id, places),
     }
@@ -113,6 +114,7 @@ def fields(snapshot: Snapshot, places: Places, now_ms: int) -> Mapping[str, str]
         "worker": places.worker(actor_id) or "-",
         "state": state,
         "outbox": f"{len(snapshot.outbox)} undispatched",
+        "parking": f"{snapshot.parked.entries} parked",
     }
 
 

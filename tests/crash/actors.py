@@ -81,6 +81,17 @@ class Front:
         return list(self.taken)
 
 
+@actor(
+    name="Front",
+    partitions=1,
+    idle_timeout=0.5,
+    retry=Retry(attempts=3, min_backoff=1.05, max_backoff=1.05),
+    on_failure="block",
+)
+class BlockingFront(Front):
+    """The same, and what fails holds up what comes after it."""
+
+
 class FrontRef(Front, Ref):
     """Typed handle."""
 

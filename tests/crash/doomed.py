@@ -28,7 +28,7 @@ from broker_actors.observability.logs import LoggingObserver
 from broker_actors.runtime import relay
 from broker_actors.runtime.relay import SWEEP_SECONDS
 from broker_actors.worker.worker import TICK_SECONDS
-from tests.crash.actors import Back, Front
+from tests.crash.actors import Back, BlockingFront, Front
 from tests.crash.fuse import Fuse, mark
 from tests.crash.ports import Watched, WatchedMembers, WatchedStore, WatchedTransport
 from tests.integration.redis.proxy import proxy_to
@@ -37,6 +37,8 @@ from tests.integration.redis.proxy import proxy_to
 REFUSES: Final = "CRASH_REFUSES"
 #: The file that takes what it says.
 LOG: Final = "CRASH_LOG"
+#: Set where what fails holds up what comes after it.
+BLOCKS: Final = "CRASH_BLOCKS"
 ROUNDS: Final = frozenset({BEAT_SECONDS, TICK_SECONDS, SWEEP_SECONDS})
 ROUND_SECONDS: Final = 0.05
 ALARM_SECONDS: Final = 120
@@ -74,7 +76,8 @@ async def main() -> None:
         # What is left over is sent at once, as the store of this process finds it at once.
         with patch.object(relay, "LEFTOVER_SECONDS", 0.01):
             async with ActorSystem(settings, observer=observer, backend=backend) as system:
-                async with Worker(system, Front, Back) as worker:
+                front = BlockingFront if BLOCKS in os.environ else Front
+                async with Worker(system, front, Back) as worker:
                     mark("ready")
                     await worker.run(stop)
                 fuse.reach("stop", "after")

@@ -38,6 +38,7 @@ class Scene(StrEnum):
     IDLE = "the actor is idle"
     REFUSED = "a target refuses what is sent to it at first"
     GIVEN_UP = "the caller is gone"
+    BLOCK = "a turn that fails once and holds up the next one"
     SUSPENDED = "the actor is suspended before, and resumed after"
 
 
@@ -174,6 +175,18 @@ POINTS: Final = (
         Scene.SUSPENDED,
         ONE_WAY,
     ),
+    Point("what blocks, before it is parked", (at("store.commit Front", "before"),), Scene.BLOCK),
+    Point("what blocks, parked, before the acknowledgement", (COMMITTED,), Scene.BLOCK),
+    Point("what waits behind it, before it is parked", (at("store.commit Front", "before", 2),), Scene.BLOCK),
+    Point(
+        "what waits behind it, parked, before the acknowledgement",
+        (at("store.commit Front", "after", 2),),
+        Scene.BLOCK,
+    ),
+    Point("what blocks, in its second attempt", (COMMITTED, METHOD), Scene.BLOCK),
+    # Whoever asked is not told any more: its ask ends by its deadline.
+    Point("what blocked, out of the parking", (at("store.commit Front", "after", 3),), Scene.BLOCK, ONE_WAY),
+    Point("what waited behind it, before its commit", (at("store.commit Front", "before", 4),), Scene.BLOCK),
     Point("a retry, before its commit", (at("store.commit Front", "before"),), Scene.RETRY),
     Point("a retry, committed, before its dispatch", (COMMITTED,), Scene.RETRY),
     Point("a retry, sent, before it is cleared", (at("broker.publish delay", "after"),), Scene.RETRY),

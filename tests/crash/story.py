@@ -18,6 +18,7 @@ ACTOR: Final = "a1"
 _PLANS: Final = {Form.TELL: "", Form.ASK: "", Form.CHAIN: "tell", Form.NESTED: "ask"}
 _MORE: Final = {
     Scene.RETRY: "fail",
+    Scene.BLOCK: "fail",
     Scene.DEAD: "reject",
     Scene.BROKEN: "break",
     Scene.WORN: "fail break",
@@ -29,6 +30,7 @@ _BURIED: Final = {
     Scene.BROKEN: "failed: SystemFaultError: 1",
     Scene.WORN: "failed: SystemFaultError: 1",
 }
+_FAILS_ONCE: Final = frozenset({Scene.RETRY, Scene.BLOCK})
 _PREFETCH: Final = 100
 #: Delay levels a retry of `Front` may come by: of 1, 2 and 4 seconds.
 LEVELS_USED: Final = 3
@@ -69,12 +71,12 @@ class Story:
     def notes(self) -> list[str]:
         """The notes at `Back`: one of a turn that failed is there only if it was asked for, and not told."""
         scene, asked = self.point.scene, self.form is Form.NESTED
-        runs = {Scene.RETRY: ["1#1", "1#2", "2#1"]}.get(scene, ["1#1", "2#1"])
+        runs = ["1#1", "1#2", "2#1"] if scene in _FAILS_ONCE else ["1#1", "2#1"]
         if asked:
             return [f"{run} asked" for run in runs]
         if self.form is not Form.CHAIN:
             return []
-        kept = {Scene.RETRY: runs[1:], Scene.DEAD: runs[1:], Scene.BROKEN: runs[1:]}.get(scene, runs)
+        kept = runs[1:] if scene in {*_FAILS_ONCE, Scene.DEAD, Scene.BROKEN} else runs
         return [f"{run} {which}" for run in kept for which in ("first", "second")]
 
     async def check(self, system: ActorSystem) -> None:

@@ -16,7 +16,7 @@ from broker_actors.actor.spec import spec_of
 from broker_actors.core.address import Address
 from broker_actors.core.sharing import ranking
 from broker_actors.runtime.suspending import resume, suspend
-from tests.crash.actors import Back, Front
+from tests.crash.actors import Back, BlockingFront, Front
 from tests.crash.conftest import Shelf
 from tests.crash.points import POINTS, Form, Point, Scene
 from tests.crash.story import ACTOR, Story
@@ -89,7 +89,8 @@ async def test_a_worker_that_dies_costs_nothing(case: Case, point: Point, form: 
         if point.scene is Scene.IDLE:
             await story.send(caller, 2)
         if survivor is None:
-            survivor = await stack.enter_async_context(Worker(system, Front, Back))
+            front = BlockingFront if point.scene is Scene.BLOCK else Front
+            survivor = await stack.enter_async_context(Worker(system, front, Back))
         await story.check(system)
         await survivor.stop()
         await story.check_nothing_is_left(system)

@@ -14,7 +14,7 @@ from subprocess import PIPE, Popen
 from typing import Final
 
 from broker_actors import Settings
-from tests.crash.doomed import LOG, REFUSES
+from tests.crash.doomed import BLOCKS, LOG, REFUSES
 from tests.crash.fuse import FOLDER, SPOT
 from tests.crash.points import Scene
 
@@ -78,6 +78,8 @@ class Ward:
         }
         if scene is Scene.REFUSED:
             orders[REFUSES] = "yes"
+        if scene is Scene.BLOCK:
+            orders[BLOCKS] = "yes"
         pid = await asyncio.to_thread(self._start, json.dumps(orders))
         ended = asyncio.ensure_future(asyncio.to_thread(self._answer))
         one = Doomed(pid, ended, spot, folder)

@@ -101,7 +101,7 @@ async def test_a_list_says_what_each_actor_is_and_where(system: ActorSystem, run
     assert all(abs(one["claimed_ms"] / 1000 - time.time()) < HANG_SECONDS for one in by_id.values())
     assert (code, err) == (0, "")
     header, *lines = [line.split() for line in out.splitlines()]
-    assert header == ["id", "version", "claimed", "bytes", "undispatched", "mailbox", "worker"]
+    assert header == ["id", "version", "claimed", "bytes", "undispatched", "parked", "mailbox", "worker"]
     assert [(line[0], line[1], line[5], line[6]) for line in lines] == [
         (one["id"], str(one["version"]), one["mailbox"], me) for one in by_id.values()
     ]

@@ -50,8 +50,8 @@ def test_an_actor_with_a_mailbox_of_its_own_is_where_that_is_consumed() -> None:
 
 
 def test_an_actor_is_one_row() -> None:
-    summary = Summary(Address("Counter", "c1"), NOW_MS, 3, 12, 2)
-    expected = ("c1", "3", "2023-11-14T22:13:20+00:00", "12", "2", MAILBOX, "-")
+    summary = Summary(Address("Counter", "c1"), NOW_MS, 3, 12, 2, 4)
+    expected = ("c1", "3", "2023-11-14T22:13:20+00:00", "12", "2", "4", MAILBOX, "-")
     assert row(summary, Places(LAYOUT, [])) == expected
 
 
