@@ -102,7 +102,7 @@ async def test_a_list_says_what_each_actor_is_and_where(system: ActorSystem, run
     assert (code, err) == (0, "")
     header, *lines = [line.split() for line in out.splitlines()]
     assert header == ["id", "version", "claimed", "bytes", "undispatched", "parked", "mailbox", "worker"]
-    assert [(line[0], line[1], line[5], line[6]) for line in lines] == [
+    assert [(line[0], line[1], line[6], line[7]) for line in lines] == [
         (one["id"], str(one["version"]), one["mailbox"], me) for one in by_id.values()
     ]
 

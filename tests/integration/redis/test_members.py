@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -191,6 +191,14 @@ async def test_the_thread_is_let_in_like_the_loop(redis_server: RedisServer) -> 
         await members.close()
 
 
+async def names_seen_again(members: RedisMembers, name: str) -> list[str]:
+    """Return who is seen once it answers: it may wait between two tries for longer than a call does."""
+    async with asyncio.timeout(HANG_SECONDS):
+        while True:
+            with suppress(StoreUnavailableError):
+                return await names_seen_by(members, name)
+
+
 async def test_a_server_that_is_gone_is_told_once_and_served_again_when_back(
     redis_server: RedisServer,
 ) -> None:
@@ -215,7 +223,7 @@ async def test_a_server_that_is_gone_is_told_once_and_served_again_when_back(
     await names_seen_by(other, "b")
     with looking_at(redis_server.url) as store:
         store.block_until(lambda: store.renewals() >= 1)
-    assert await names_seen_by(members, "a") == ["a", "b"]
+    assert await names_seen_again(members, "a") == ["a", "b"]
     assert await names_seen_by(other, "b") == ["a", "b"]
     assert len(troubles()) == 1
     await members.close()
