@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # More arguments for pytest: make test ARGS="-k retry -x"
 ARGS :=
-# Tests run in this many processes, each with servers of its own; a file stays in one. 0 for a debugger.
+# Tests run in this many processes, each with servers of its own. 0 for a debugger.
 PROCESSES := 2
-PARALLEL = -n $(PROCESSES) --dist loadfile
+PARALLEL = -n $(PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check verify bench simulate soak clean servers verifiers
