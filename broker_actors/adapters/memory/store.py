@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
+from broker_actors.adapters.memory.actors import MemoryActor
 from broker_actors.adapters.memory.charges import Charges
-from broker_actors.adapters.memory.parking import MemoryParking
-from broker_actors.adapters.memory.sections import MemorySections
 from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
-from broker_actors.core.outgoing import mark
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.listing import Summary, check_page
-from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
 from broker_actors.ports.parking import PARKED_LISTED_MAX, PARKED_READ_MAX
 from broker_actors.ports.store import (
     CHARGES_MAX,
     SENDERS_MAX,
     SPAWNED_MAX,
-    Acceptance,
     Claim,
     Commit,
     OutboxKey,
@@ -40,69 +35,6 @@ from broker_actors.ports.suspensions import SUSPENDED_LISTED_MAX
 UNDISPATCHED_MAX: Final = 1_000
 
 
-@dataclass(slots=True)
-class _Record:
-    digest: bytes
-    reply: Reply
-    expires_ms: int
-
-
-@dataclass(slots=True)
-class _Actor:
-    epoch: int = 0
-    nonce: str = ""
-    version: int = 0
-    commit: str = ""
-    state: bytes | None = None
-    #: In order: versions rise, and a commit adds its items in order.
-    outbox: dict[OutboxKey, bytes] = field(default_factory=dict[OutboxKey, bytes])
-    #: When the outbox became non-empty.
-    dirty_since_ms: int = 0
-    #: In the order in which they were written, which is about that in which they expire.
-    records: dict[str, _Record] = field(default_factory=dict[str, _Record])
-    senders: dict[str, Accepted] = field(default_factory=dict[str, Accepted])
-    answers: dict[str, dict[int, Reply]] = field(default_factory=dict[str, dict[int, Reply]])
-    forgotten_ms: int = 0
-    parking: MemoryParking = field(default_factory=MemoryParking)
-    suspension: Suspension | None = None
-    sections: MemorySections = field(default_factory=MemorySections)
-    #: By what its outgoing numbers are told from those of other incarnations; empty until it has one.
-    incarnation: str = ""
-    #: The last number given to an item for each target.
-    targets: dict[str, int] = field(default_factory=dict[str, int])
-
-    def marks(self, numbers: OutboxNumbers) -> list[bytes]:
-        """Number the items of a commit; return the mark of each, empty for one that is not numbered."""
-        if not self.incarnation or numbers.renew or len(self.targets) >= TARGETS_MAX:
-            self.incarnation, self.targets = numbers.incarnation, {}
-        return [self._mark(target) if target else b"" for target in numbers.targets]
-
-    def _mark(self, target: str) -> bytes:
-        self.targets[target] = self.targets.get(target, 0) + 1
-        return mark(self.incarnation, self.targets[target])
-
-    def accept(self, acceptance: Acceptance) -> None:
-        """Remember that a numbered envelope was accepted."""
-        self.senders[acceptance.sender] = acceptance.accepted
-        answers = self.answers.setdefault(acceptance.sender, {})
-        for seq in range(*acceptance.dropped):
-            answers.pop(seq, None)
-        if acceptance.reply is not None:
-            answers[acceptance.seq] = acceptance.reply
-        for sender in acceptance.forget:
-            self.senders.pop(sender, None)
-            self.answers.pop(sender, None)
-        self.forgotten_ms = max(self.forgotten_ms, acceptance.forgotten_ms)
-
-    def forget_expired(self, now_ms: int) -> None:
-        """Drop the oldest records as far as they have expired."""
-        while self.records:
-            key = next(iter(self.records))
-            if self.records[key].expires_ms > now_ms:
-                return
-            del self.records[key]
-
-
 class MemoryStore:
     """Implements `ports.store.Store`; shared by everything that should see the same actors.
 
@@ -112,7 +44,7 @@ class MemoryStore:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._actors: defaultdict[Address, _Actor] = defaultdict(_Actor)
+        self._actors: defaultdict[Address, MemoryActor] = defaultdict(MemoryActor)
         self._layouts: dict[str, Layout] = {}
         self._spawned: defaultdict[str, set[str]] = defaultdict(set)
         #: How many runs of a suspect began, and until when that is remembered.
@@ -164,7 +96,7 @@ class MemoryStore:
             actor.nonce = nonce
         senders = dict(islice(actor.senders.items(), SENDERS_MAX))
         claim = Claim(
-            *(address, actor.epoch, nonce, actor.version, actor.state, _copy(actor)),
+            *(address, actor.epoch, nonce, actor.version, actor.state, actor.undispatched()),
             senders=MappingProxyType(senders),
             has_all_senders=len(senders) == len(actor.senders),
             forgotten_ms=actor.forgotten_ms,
@@ -220,7 +152,7 @@ class MemoryStore:
     async def outbox(self, address: Address) -> Mapping[OutboxKey, bytes]:
         """Return what is undispatched, in order."""
         await self._step()
-        items = _copy(self._actors[address])
+        items = self._actors[address].undispatched()
         await self._step()
         return items
 
@@ -269,7 +201,7 @@ class MemoryStore:
         actor = self._actors.get(address)
         if actor is None or not actor.epoch:
             return None
-        known = (actor.epoch, actor.version, actor.state, _copy(actor), actor.parking.size)
+        known = (actor.epoch, actor.version, actor.state, actor.undispatched(), actor.parking.size)
         snapshot = Snapshot(address, *known, actor.suspension)
         await self._step()
         return snapshot
@@ -344,52 +276,13 @@ class MemoryStore:
             return Fresh()
         return Duplicate(record.reply) if record.digest == digest else Conflict()
 
-    def _committed(self, actor: _Actor, commit: Commit) -> Committed | Fenced:
+    def _committed(self, actor: MemoryActor, commit: Commit) -> Committed | Fenced:
         claim = commit.claim
         if actor.commit == commit.nonce:
-            return _answer(actor, commit)
+            return actor.answer(commit)
         if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
             return Fenced(actor.version)
         if not commit.writes:
-            return _answer(actor, commit)
-        self._write(actor, commit)
-        return _answer(actor, commit)
-
-    def _write(self, actor: _Actor, commit: Commit) -> None:
-        record, now_ms = commit.record, self._clock.now_ms()
-        actor.version += 1
-        actor.commit = commit.nonce
-        if commit.state is not None:
-            actor.state = commit.state
-        if commit.suspension is not None:
-            actor.suspension = commit.suspension.suspension
-        if commit.section is not None:
-            actor.sections.mark(commit.section, now_ms)
-        if record is not None:
-            expires_ms = now_ms + record.retention_seconds * 1000
-            actor.forget_expired(now_ms)
-            actor.records.pop(record.key, None)
-            actor.records[record.key] = _Record(record.digest, record.reply, expires_ms)
-        if commit.acceptance is not None:
-            actor.accept(commit.acceptance)
-        if commit.parking is not None:
-            actor.senders.update(commit.parking.accepted)
-            actor.parking.change(commit.parking)
-        if commit.outbox and not actor.outbox:
-            actor.dirty_since_ms = now_ms
-        marks = [b""] * len(commit.outbox) if commit.numbers is None else actor.marks(commit.numbers)
-        for index, item in enumerate(commit.outbox):
-            actor.outbox[OutboxKey(actor.version, index)] = marks[index] + item
-
-
-def _answer(actor: _Actor, commit: Commit) -> Committed:
-    if commit.numbers is None:
-        return Committed((), len(actor.outbox))
-    kept = [actor.outbox.get(OutboxKey(actor.version, index)) for index in range(len(commit.outbox))]
-    pairs = zip(kept, commit.outbox, strict=True)
-    marks = tuple(None if whole is None else whole[: len(whole) - len(item)] for whole, item in pairs)
-    return Committed(marks, len(actor.outbox))
-
-
-def _copy(actor: _Actor) -> Mapping[OutboxKey, bytes]:
-    return MappingProxyType(dict(actor.outbox))
+            return actor.answer(commit)
+        actor.write(commit, self._clock.now_ms())
+        return actor.answer(commit)
