@@ -21,6 +21,7 @@ from broker_actors.core.errors import (
     UnroutableError,
 )
 from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.core.scheduled import Scheduled, entry_of
 from broker_actors.core.topology import Layout, Route
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.clock import Clock
@@ -103,7 +104,7 @@ class Dispatch:
             self._dedicated_declared.update(layout.mailbox_of(actor_id) for actor_id in some)
 
     async def send(self, item: Outgoing) -> None:
-        """Publish *item* and return when it is confirmed.
+        """Publish *item* and return when it is confirmed; a delayed tell that was cancelled is not.
 
         Raises:
             UnknownActorTypeError: it is for a type without a recorded layout.
@@ -118,6 +119,11 @@ class Dispatch:
             layout = self._layouts.get(item.actor_type) or await self.layout(item.actor_type)
         elif not self._common_declared:
             await self._declare_common()
+        if item.destination is Destination.DELAY:
+            entry = entry_of(item)
+            # Listed first: what is on its way can always be found.
+            if entry is not None and not await self._store.schedule(entry):
+                return
         await self.publish(item.route(layout, self._clock.now_ms()), _stamped(item))
 
     async def publish(self, route: Route, message: WireMessage) -> None:
@@ -126,6 +132,15 @@ class Dispatch:
             await self._transport.publish(route, message)
         except UnroutableError as error:
             raise UnroutableError(f"{error}: {_advice(route)}") from error
+
+    async def cancel(self, entry: Scheduled) -> bool:
+        """See to it that the delayed tell *entry* never runs; return whether that is so.
+
+        Raises:
+            StoreUnavailableError: no answer within the deadline; it may have happened.
+
+        """
+        return await self._store.cancel(entry, self._clock.now_ms())
 
     async def _bury(self, item: Outgoing) -> None:
         try:

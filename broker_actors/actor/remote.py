@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Generic, ParamSpec, TypeVar, cast
 
 from broker_actors.actor.arguments import Arguments
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.handle import Target
 from broker_actors.actor.plain import simplify
+from broker_actors.actor.scheduled import ScheduledTell, moment_ms
 from broker_actors.actor.stream import ConvertedStream
 from broker_actors.core.errors import ConfigurationError
-from broker_actors.ports.calling import Call
+from broker_actors.ports.calling import Call, When
 
 P = ParamSpec("P")
 C_co = TypeVar("C_co", covariant=True)
@@ -49,8 +51,11 @@ class Remote(Generic[P, C_co]):
         """
         await self._target.route().tell(self._call(args, kwargs))
 
-    async def tell_after(self, delay: Duration, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    async def tell_after(self, delay: Duration, /, *args: P.args, **kwargs: P.kwargs) -> ScheduledTell:
         """Send one way, to arrive after *delay*: seconds or a timedelta, at a grain of one second.
+
+        Returns:
+            A handle that cancels it.
 
         Raises:
             ConfigurationError: the delay is negative.
@@ -58,8 +63,21 @@ class Remote(Generic[P, C_co]):
             PlatformError: it could not be confirmed.
 
         """
-        delay_seconds = seconds(delay, "delay")
-        await self._target.route().tell(self._call(args, kwargs), delay_seconds=delay_seconds)
+        return await self._schedule(When(after_seconds=seconds(delay, "delay")), self._call(args, kwargs))
+
+    async def tell_at(self, when: datetime, /, *args: P.args, **kwargs: P.kwargs) -> ScheduledTell:
+        """Send one way, to arrive at *when*, a datetime with a time zone; at once if that is over.
+
+        Returns:
+            A handle that cancels it.
+
+        Raises:
+            ConfigurationError: the datetime has no time zone.
+            InvalidArgumentsError: the arguments do not fit the signature; nothing is sent.
+            PlatformError: it could not be confirmed.
+
+        """
+        return await self._schedule(When(moment_ms(when)), self._call(args, kwargs))
 
     def __repr__(self) -> str:
         """Return `Counter/c1.increment`."""
@@ -69,6 +87,9 @@ class Remote(Generic[P, C_co]):
         self._arguments.bind(args, kwargs)
         target = self._target
         return Call(target.address, self._name, args, kwargs, target.options, target.declared, simplify)
+
+    async def _schedule(self, when: When, call: Call) -> ScheduledTell:
+        return ScheduledTell(await self._target.route().schedule(call, when), self._target.caller)
 
     async def _ask(self, call: Call) -> object:
         return self._arguments.convert_result(await self._target.route().ask(call))
@@ -99,7 +120,16 @@ class StreamRemote(Remote[P, C_co]):
         """
         raise self._nobody_reads()
 
-    async def tell_after(self, _delay: Duration, /, *_args: P.args, **_kwargs: P.kwargs) -> None:
+    async def tell_after(self, _delay: Duration, /, *_args: P.args, **_kwargs: P.kwargs) -> ScheduledTell:
+        """Refuse: nobody would read what it yields.
+
+        Raises:
+            ConfigurationError: always.
+
+        """
+        raise self._nobody_reads()
+
+    async def tell_at(self, _when: datetime, /, *_args: P.args, **_kwargs: P.kwargs) -> ScheduledTell:
         """Refuse: nobody would read what it yields.
 
         Raises:

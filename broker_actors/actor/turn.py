@@ -13,9 +13,11 @@ from typing import Final, overload
 
 from broker_actors.actor.context import TurnScope, current_caller
 from broker_actors.actor.ref import RefT, make_ref
+from broker_actors.actor.scheduled import ScheduledTell
 from broker_actors.actor.untyped import UntypedRef, make_untyped_ref
 from broker_actors.core.address import Address
 from broker_actors.core.errors import OutOfTurnError
+from broker_actors.core.scheduled import Scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,15 @@ class CurrentTurn:
         if isinstance(target, str):
             return make_untyped_ref(target, actor_id, self._scope)
         return make_ref(target, actor_id, self._scope)
+
+    def scheduled(self, name: str, /) -> ScheduledTell:
+        """Return a handle on the delayed tell whose `id` is *name*.
+
+        Raises:
+            ConfigurationError: it is no such id.
+
+        """
+        return ScheduledTell(Scheduled.parse(name), self._scope)
 
 
 class Section:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
+from datetime import datetime
 from typing import Any
 
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.handle import Handle, Target, new_handle, target_of
 from broker_actors.actor.plain import simplify
+from broker_actors.actor.scheduled import ScheduledTell, moment_ms
 from broker_actors.actor.stream import ConvertedStream, Stream
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import Plain
-from broker_actors.ports.calling import Call, Caller
+from broker_actors.ports.calling import Call, Caller, When
 
 
 class UntypedRemote:
@@ -36,16 +38,31 @@ class UntypedRemote:
         """
         await self._target.route().tell(self._call(args, kwargs))
 
-    async def tell_after(self, delay: Duration, /, *args: object, **kwargs: object) -> None:
+    async def tell_after(self, delay: Duration, /, *args: object, **kwargs: object) -> ScheduledTell:
         """Send one way, to arrive after *delay*: seconds or a timedelta, at a grain of one second.
+
+        Returns:
+            A handle that cancels it.
 
         Raises:
             ConfigurationError: the delay is negative.
             PlatformError: it could not be confirmed.
 
         """
-        delay_seconds = seconds(delay, "delay")
-        await self._target.route().tell(self._call(args, kwargs), delay_seconds=delay_seconds)
+        return await self._schedule(When(after_seconds=seconds(delay, "delay")), self._call(args, kwargs))
+
+    async def tell_at(self, when: datetime, /, *args: object, **kwargs: object) -> ScheduledTell:
+        """Send one way, to arrive at *when*, a datetime with a time zone; at once if that is over.
+
+        Returns:
+            A handle that cancels it.
+
+        Raises:
+            ConfigurationError: the datetime has no time zone.
+            PlatformError: it could not be confirmed.
+
+        """
+        return await self._schedule(When(moment_ms(when)), self._call(args, kwargs))
 
     def stream(self, *args: object, **kwargs: object) -> Stream[Plain]:
         """Return a stream of what a generator method yields; the call is sent when it is first used.
@@ -62,6 +79,9 @@ class UntypedRemote:
 
     def _call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
         return Call(self._target.address, self._name, args, kwargs, self._target.options, simplify=simplify)
+
+    async def _schedule(self, when: When, call: Call) -> ScheduledTell:
+        return ScheduledTell(await self._target.route().schedule(call, when), self._target.caller)
 
     async def _ask(self, call: Call) -> Plain:
         return await self._target.route().ask(call)

@@ -9,12 +9,14 @@ from typing import Self, TypeVar, overload
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.handle import target_of
 from broker_actors.actor.ref import Ref, make_ref
+from broker_actors.actor.scheduled import ScheduledTell
 from broker_actors.actor.stream import ConvertedStream, Stream
 from broker_actors.actor.untyped import UntypedRef, as_it_came, make_untyped_ref
 from broker_actors.bootstrap.backend import Backend, open_backend
 from broker_actors.client.client import Channels, Client, ClientOptions
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import Plain, PlatformError
+from broker_actors.core.scheduled import Scheduled
 from broker_actors.dispatch import Dispatch
 from broker_actors.observability.logs import LoggingObserver
 from broker_actors.ports.observer import Observer
@@ -136,6 +138,18 @@ class ActorSystem:
         """
         seconds_each = None if timeout is None else seconds(timeout, "timeout")
         return ConvertedStream(self.client.resume(call_id, after, seconds_each), as_it_came)
+
+    def scheduled(self, name: str) -> ScheduledTell:
+        """Return a handle on a delayed tell, which this process or another has sent.
+
+        Args:
+            name: its `id`.
+
+        Raises:
+            ConfigurationError: it is no such id.
+
+        """
+        return ScheduledTell(Scheduled.parse(name), self.client)
 
     async def spawn(self, actor: type[RefT], actor_id: str) -> RefT:
         """Make the mailbox of a dedicated actor and return a handle on it. Idempotent.

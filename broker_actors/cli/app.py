@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from broker_actors.cli import actors, calls, dead, debug, doctor, flows, mailboxes, suspending, worker
+from broker_actors.cli import (
+    actors,
+    calls,
+    dead,
+    debug,
+    doctor,
+    flows,
+    mailboxes,
+    schedules,
+    suspending,
+    worker,
+)
 from broker_actors.cli.demo.command import demo
 from broker_actors.cli.dev.command import dev
 from broker_actors.cli.output import OUT, show_logs
@@ -62,4 +73,5 @@ actors.app.command()(suspending.resume)
 app.add_typer(actors.app)
 app.add_typer(flows.app)
 app.add_typer(dead.app)
+app.add_typer(schedules.app)
 app.add_typer(debug.app)

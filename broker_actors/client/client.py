@@ -9,8 +9,9 @@ returned no call is under way and nothing more is published.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from broker_actors.client.giving_up import GivingUp
 from broker_actors.client.inbox import Inbox
@@ -33,14 +34,17 @@ from broker_actors.core.errors import (
 from broker_actors.core.numbering import Numbering
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.reply import Reply
+from broker_actors.core.scheduled import Scheduled, listed
 from broker_actors.core.topology import Route
 from broker_actors.dispatch import Dispatch
-from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, CallOptions
+from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, CallOptions, When
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.streams import Streams
+
+T = TypeVar("T")
 
 #: Addresses one incarnation numbers before it takes a new name, which bounds the table.
 ADDRESSES_MAX: Final = 100_000
@@ -137,20 +141,33 @@ class Client:
             raise revive(result)
         return result
 
-    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
+    async def tell(self, call: Call) -> None:
         """Send *call* and return once it is confirmed; see `ports.calling.Caller`."""
-        self.check_usable()
+        await self._until_closed(self._tell(call))
+
+    async def schedule(self, call: Call, when: When) -> Scheduled:
+        """Send *call* to arrive later and return once it is confirmed; see `ports.calling.Caller`."""
+        return await self._until_closed(self._schedule(call, when))
+
+    async def cancel(self, entry: Scheduled) -> bool:
+        """See to it that *entry* never runs; see `ports.calling.Caller`."""
+        return await self._until_closed(self._dispatch.cancel(entry))
+
+    async def _until_closed(self, sending: Coroutine[None, None, T]) -> T:
         deadline = asyncio.timeout(None)
-        self._under_way.add(deadline)
         try:
+            self.check_usable()
+            self._under_way.add(deadline)
             async with deadline:
-                await self._tell(call, delay_seconds)
+                return await sending
         except TimeoutError:
             if deadline.expired():
                 raise PlatformError(CLOSED) from None
             raise
         finally:
             self._under_way.remove(deadline)
+            # One that was not begun.
+            sending.close()
 
     def stream(self, call: Call) -> Reading:
         """Return what *call* will yield; see `ports.calling.Caller`."""
@@ -211,12 +228,9 @@ class Client:
             )
             raise PlatformError(text)
 
-    async def _tell(self, call: Call, delay_seconds: float) -> None:
+    async def _tell(self, call: Call) -> None:
         layout = await self._dispatch.layout(call.address.type, call.declared)
         self._under_way.check_open()
-        if delay_seconds > 0:
-            await self._delay(call, delay_seconds)
-            return
         envelope = self._numbered(call, _deadline_ms(call.options.expires_seconds, self._clock.now_ms()))
         try:
             await self._dispatch.publish(layout.route_to(call.address), to_wire(envelope))
@@ -300,7 +314,9 @@ class Client:
             if layout is not None:
                 self._publish(layout.route_to(envelope.address), envelope)
 
-    async def _delay(self, call: Call, delay_seconds: float) -> None:
+    async def _schedule(self, call: Call, when: When) -> Scheduled:
+        await self._dispatch.layout(call.address.type, call.declared)
+        self._under_way.check_open()
         content_type, encoded = self._encoded(call)
         now_ms = self._clock.now_ms()
         envelope = Envelope(
@@ -313,8 +329,10 @@ class Client:
             deadline_ms=_deadline_ms(call.options.expires_seconds, now_ms),
             sent_seconds=now_ms // 1000,
         )
-        due_ms = now_ms + round(delay_seconds * 1000)
-        await self._dispatch.send(Outgoing(Destination.DELAY, to_wire(envelope), due_ms))
+        due_ms = when.due_ms(now_ms)
+        destination = Destination.DELAY if due_ms > now_ms else Destination.MAILBOX
+        await self._dispatch.send(Outgoing(destination, listed(to_wire(envelope)), due_ms))
+        return Scheduled(call.address, envelope.key, call.method, due_ms)
 
     def _numbered(
         self, call: Call, deadline_ms: int, reply_to: str = "", correlation_id: str = ""

@@ -49,10 +49,10 @@ class Outgoing:
 
     @property
     def target(self) -> str:
-        """Whose mailbox it goes to, `Counter/c1`; empty for what waits or is dead."""
-        if self.destination is not Destination.MAILBOX:
-            return ""
+        """In whose order it is, `Counter/c1`; empty for what has none: it waits, is dead or goes by a key."""
         headers = self.message.headers
+        if self.destination is not Destination.MAILBOX or not text(headers, "ba-sender"):
+            return ""
         return f"{text(headers, 'ba-type')}/{text(headers, 'ba-id')}"
 
     @property

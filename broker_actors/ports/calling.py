@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from broker_actors.core.address import Address
 from broker_actors.core.codec import Simplify, refuse
 from broker_actors.core.errors import Plain
+from broker_actors.core.scheduled import Scheduled
 from broker_actors.core.topology import Layout
 
 #: The longest an ask may wait.
@@ -65,6 +66,24 @@ class Call:
     chain: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class When:
+    """When a delayed tell is to arrive: at a moment, or after a while.
+
+    Attributes:
+        at_ms: Unix milliseconds; 0 for from now on.
+        after_seconds: how much later.
+
+    """
+
+    at_ms: int = 0
+    after_seconds: float = 0.0
+
+    def due_ms(self, now_ms: int) -> int:
+        """Return the moment in Unix milliseconds."""
+        return (self.at_ms or now_ms) + round(self.after_seconds * 1000)
+
+
 class Values(Protocol):
     """What a generator yields, plain, one after the other, with the way to stop it."""
 
@@ -113,15 +132,29 @@ class Caller(Protocol):
         """
         ...
 
-    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
+    async def tell(self, call: Call) -> None:
         """Return when the broker has confirmed *call*, or inside a turn when it is recorded.
-
-        Args:
-            call: what to send.
-            delay_seconds: when positive, the actor receives it that much later (grain one second).
 
         Raises:
             PlatformError: it could not be confirmed, is unroutable, or its arguments cannot travel.
+
+        """
+        ...
+
+    async def schedule(self, call: Call, when: When) -> Scheduled:
+        """Like `tell`, to arrive later, at a grain of one second; at once if that is over.
+
+        Raises:
+            PlatformError: see `tell`, or it cannot be listed.
+
+        """
+        ...
+
+    async def cancel(self, entry: Scheduled) -> bool:
+        """See to it that *entry* never runs; return whether that is so. At once, inside a turn, too.
+
+        Raises:
+            PlatformError: the store did not answer; it may be cancelled.
 
         """
         ...

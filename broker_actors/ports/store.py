@@ -21,6 +21,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import ParkingChange, Parkings, ParkingSize
+from broker_actors.ports.schedules import Schedules
 from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.suspensions import SuspensionChange, Suspensions
 
@@ -182,7 +183,7 @@ def too_many_spawned(address: Address, bound: int) -> str:
     return f"{address}: more than {bound:,} dedicated actors of one type: use shared mailboxes"
 
 
-class Store(Parkings, Suspensions, Protocol):
+class Store(Parkings, Suspensions, Schedules, Protocol):
     """The durable memory of the actors."""
 
     async def layout(self, wanted: Layout) -> Layout:
@@ -289,7 +290,8 @@ class Store(Parkings, Suspensions, Protocol):
         A store whose version is below the claim's has lost commits it had answered.
 
         A numbered item is kept with its mark before it, and the marks are in the answer. A number
-        is used once, whatever becomes of the item.
+        is used once, whatever becomes of the item. A record under the key of a tell that was cancelled
+        is fenced.
 
         Sending the same commit again after a lost answer, before the next one, returns what
         it returned, or would have; sent again later it is fenced. Commits of one loop pass leave together.

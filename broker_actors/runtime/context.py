@@ -16,7 +16,8 @@ from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
 from broker_actors.core.outgoing import OUTBOX_ITEMS_MAX, Destination, Outgoing
-from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values
+from broker_actors.core.scheduled import Scheduled, listed
+from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values, When
 from broker_actors.runtime.awaiting import AwaitedValues
 from broker_actors.runtime.ledger import Ledger
 from broker_actors.runtime.sections import Sections
@@ -139,7 +140,7 @@ class TurnContext:
         finally:
             await self._ask_ends()
 
-    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
+    async def tell(self, call: Call) -> None:
         """Record *call*; it leaves after the commit. See `ports.calling.Caller`.
 
         Raises:
@@ -148,44 +149,28 @@ class TurnContext:
             UnknownActorTypeError: nobody has declared the type; known now, and not after the commit.
 
         """
-        self._check_running()
-        await self._services.dispatch.layout(call.address.type, call.declared)
+        await self._known(call)
+        if self._outbox.numbers:
+            envelope = replace(self._envelope_of(call), sender=str(self.address))
+        else:
+            envelope = self._keyed(call, "o")
+        self._record(Outgoing(Destination.MAILBOX, to_wire(envelope)))
+
+    async def schedule(self, call: Call, when: When) -> Scheduled:
+        """Record *call*; it leaves after the commit, to arrive later. Raises what `tell` raises."""
+        await self._known(call)
         now_ms = self._services.clock.now_ms()
-        expires = call.options.expires_seconds
+        due_ms = when.due_ms(now_ms)
         # What waits in the delay levels has no place in the order of the others.
-        is_numbered = self._outbox.numbers and delay_seconds <= 0
-        envelope = Envelope(
-            call.address,
-            call.method,
-            body.encode(
-                call.args,
-                call.kwargs,
-                call.options.content_type or self._envelope.content_type,
-                simplify=call.simplify,
-            ),
-            call.options.content_type or self._envelope.content_type,
-            sender=str(self.address) if is_numbered else "",
-            key=call.options.idempotency_key or ("" if is_numbered else f"o:{self._nonce}:{self._told}"),
-            deadline_ms=0 if expires is None else now_ms + max(1, round(expires * 1000)),
-            sent_seconds=now_ms // 1000,
-        )
-        self._bytes += len(envelope.body)
-        if self._told >= OUTGOING_MAX or self._bytes > OUTGOING_BYTES_MAX:
-            text = (
-                f"a turn of {self.address} sends more than {OUTGOING_MAX} tells "
-                f"or {OUTGOING_BYTES_MAX} bytes: spread them over several turns"
-            )
-            raise MailboxFullError(text)
-        if len(self._recording) >= (room := self._outbox.room):
-            text = (
-                f"the broker has yet to take {OUTBOX_ITEMS_MAX - room} messages that {self.address} sent: "
-                "is the mailbox of one of its targets full? See broker-actors actors show"
-            )
-            raise MailboxFullError(text)
-        due_ms = now_ms + round(delay_seconds * 1000) if delay_seconds > 0 else 0
-        destination = Destination.DELAY if due_ms else Destination.MAILBOX
-        self._told += 1
-        self._recording.append(Outgoing(destination, to_wire(envelope), due_ms))
+        envelope = self._keyed(call, "d")
+        destination = Destination.DELAY if due_ms > now_ms else Destination.MAILBOX
+        self._record(Outgoing(destination, listed(to_wire(envelope)), due_ms))
+        return Scheduled(call.address, envelope.key, call.method, due_ms)
+
+    async def cancel(self, entry: Scheduled) -> bool:
+        """See to it that *entry* never runs, whatever becomes of this turn; see `ports.calling.Caller`."""
+        self._check_running()
+        return await self._services.caller.cancel(entry)
 
     def section(self) -> AbstractAsyncContextManager[None]:
         """Return a place where an interleaved turn may write.
@@ -214,6 +199,44 @@ class TurnContext:
         self._check_running()
         values = self._services.caller.stream(replace(call, chain=self.chain))
         return AwaitedValues(values, self._ask_begins, self._ask_ends)
+
+    async def _known(self, call: Call) -> None:
+        self._check_running()
+        await self._services.dispatch.layout(call.address.type, call.declared)
+
+    def _envelope_of(self, call: Call) -> Envelope:
+        now_ms, expires = self._services.clock.now_ms(), call.options.expires_seconds
+        content_type = call.options.content_type or self._envelope.content_type
+        return Envelope(
+            call.address,
+            call.method,
+            body.encode(call.args, call.kwargs, content_type, simplify=call.simplify),
+            content_type,
+            key=call.options.idempotency_key,
+            deadline_ms=0 if expires is None else now_ms + max(1, round(expires * 1000)),
+            sent_seconds=now_ms // 1000,
+        )
+
+    def _keyed(self, call: Call, prefix: str) -> Envelope:
+        envelope = self._envelope_of(call)
+        return replace(envelope, key=envelope.key or f"{prefix}:{self._nonce}:{self._told}")
+
+    def _record(self, item: Outgoing) -> None:
+        self._bytes += len(item.message.body)
+        if self._told >= OUTGOING_MAX or self._bytes > OUTGOING_BYTES_MAX:
+            text = (
+                f"a turn of {self.address} sends more than {OUTGOING_MAX} tells "
+                f"or {OUTGOING_BYTES_MAX} bytes: spread them over several turns"
+            )
+            raise MailboxFullError(text)
+        if len(self._recording) >= (room := self._outbox.room):
+            text = (
+                f"the broker has yet to take {OUTBOX_ITEMS_MAX - room} messages that {self.address} sent: "
+                "is the mailbox of one of its targets full? See broker-actors actors show"
+            )
+            raise MailboxFullError(text)
+        self._told += 1
+        self._recording.append(item)
 
     def finish(self) -> None:
         """End the run; what is left over of it can no longer record anything."""

@@ -20,7 +20,8 @@ from broker_actors.core.events import Trouble
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.parking import wake_of
 from broker_actors.core.retry import UNKNOWN_TARGET
-from broker_actors.core.wire import whole
+from broker_actors.core.scheduled import entry_of, is_listed, listed
+from broker_actors.core.wire import WireMessage, whole
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.arrival import Subscription
 from broker_actors.runtime.leftovers import send_leftovers
@@ -127,13 +128,17 @@ class Relay:
         due_ms, refusals = whole(headers, "ba-due", 0), whole(headers, RELAYED, 0)
         clock = self._services.clock
         if due_ms > clock.now_ms() + EARLY_MS_MAX:
-            await self._put_off(envelope, due_ms, refusals)
+            await self._put_off(delivery.message, due_ms, refusals)
+            return
+        entry = entry_of(Outgoing(Destination.DELAY, delivery.message, due_ms))
+        if entry is not None and not await self._services.store.arrived(entry):
+            # Cancelled while it waited.
             return
         try:
             await self._services.dispatch.send(Outgoing(Destination.MAILBOX, to_wire(envelope)))
         except PASSING as error:
             self._observe(delivery.mailbox, error)
-            await self._put_off(envelope, clock.now_ms() + REFUSED_SECONDS * 1000, refusals)
+            await self._put_off(delivery.message, clock.now_ms() + REFUSED_SECONDS * 1000, refusals)
         except (UnknownActorTypeError, UnroutableError) as error:
             self._observe(delivery.mailbox, error)
             await self._refused(delivery, envelope, refusals + 1, error)
@@ -146,7 +151,7 @@ class Relay:
         wait_seconds = UNKNOWN_TARGET.wait_seconds(refusals, recoverable=True, chance=clock.chance())
         if wait_seconds is not None:
             due_ms = clock.now_ms() + int(max(WAIT_SECONDS_MIN, wait_seconds) * 1000)
-            await self._put_off(envelope, due_ms, refusals)
+            await self._put_off(delivery.message, due_ms, refusals)
             return
         is_known = isinstance(error, UnroutableError)
         reason = dead.Reason.UNROUTABLE if is_known else dead.Reason.UNKNOWN_TARGET
@@ -155,8 +160,10 @@ class Relay:
         )
         await bury(self._services, letter)
 
-    async def _put_off(self, envelope: Envelope, due_ms: int, refusals: int) -> None:
-        message = to_wire(envelope)
+    async def _put_off(self, due: WireMessage, due_ms: int, refusals: int) -> None:
+        message = to_wire(from_wire(due))
+        if is_listed(due):
+            message = listed(message)
         if refusals:
             message = replace(message, headers={**message.headers, RELAYED: refusals})
         await self._services.dispatch.send(Outgoing(Destination.DELAY, message, due_ms))

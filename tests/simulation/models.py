@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
 
+from broker_actors.adapters.memory.actors import MemoryActor
 from broker_actors.adapters.memory.broker import MemoryBroker
 from broker_actors.adapters.memory.queue import MemoryQueue, Subscription
-from broker_actors.adapters.memory.store import MemoryStore, _Actor
+from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.core.address import Address
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.topology import Declaration, Queue, Route
@@ -120,7 +121,7 @@ class SimStore(MemoryStore):
                 self._operate(actor, None)
                 self._note("resumed", address)
 
-    def _operate(self, actor: _Actor, suspension: Suspension | None) -> None:
+    def _operate(self, actor: MemoryActor, suspension: Suspension | None) -> None:
         now_ms = self._clock.now_ms()
         actor.epoch, actor.nonce = max(actor.epoch + 1, now_ms), "operator"
         actor.version += 1
@@ -132,7 +133,7 @@ class SimStore(MemoryStore):
         state = self._actors[Address("Book", actor_id)].state
         return state is not None and text.encode() in state
 
-    def _committed(self, actor: _Actor, commit: Commit) -> Committed | Fenced:
+    def _committed(self, actor: MemoryActor, commit: Commit) -> Committed | Fenced:
         claim, epoch, nonce, repeated = commit.claim, actor.epoch, actor.nonce, actor.commit == commit.nonce
         is_suspended = actor.suspension is not None
         result = super()._committed(actor, commit)

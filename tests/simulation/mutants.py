@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Final
 from unittest.mock import patch
 
+from broker_actors.adapters.memory.actors import MemoryActor
 from broker_actors.adapters.memory.queue import MemoryQueue
 from broker_actors.adapters.memory.queue import Subscription as BrokerSide
-from broker_actors.adapters.memory.store import _Actor
 from broker_actors.core import turn as t
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
@@ -41,7 +41,7 @@ def no_fence() -> AbstractContextManager[object]:
     """Let whoever commits commit, whoever holds the claim."""
     checked = SimStore._committed
 
-    def committed(self: SimStore, actor: _Actor, commit: Commit) -> t.Committed | t.Fenced:
+    def committed(self: SimStore, actor: MemoryActor, commit: Commit) -> t.Committed | t.Fenced:
         claim = commit.claim
         actor.epoch, actor.nonce, actor.version = claim.epoch, claim.nonce, claim.version
         return checked(self, actor, commit)

@@ -23,6 +23,7 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.member import Member, Report
 from broker_actors.core.reply import Reply
+from broker_actors.core.scheduled import Scheduled
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Declaration, Layout, Route
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
@@ -318,6 +319,22 @@ class SimStorePort:
     async def suspended(self, actor_type: str) -> Sequence[tuple[Address, Suspension]]:
         """See the port."""
         return await self._inner.suspended(actor_type)
+
+    async def schedule(self, entry: Scheduled) -> bool:
+        """See the port."""
+        return await self._gate.through("store.schedule", lambda: self._inner.schedule(entry))
+
+    async def arrived(self, entry: Scheduled) -> bool:
+        """See the port."""
+        return await self._gate.through("store.arrived", lambda: self._inner.arrived(entry))
+
+    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+        """See the port."""
+        return await self._gate.through("store.cancel", lambda: self._inner.cancel(entry, now_ms))
+
+    async def schedules(self, actor_type: str, *, limit: int = 1_000) -> Sequence[Scheduled]:
+        """See the port."""
+        return await self._inner.schedules(actor_type, limit=limit)
 
     async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """See the port."""

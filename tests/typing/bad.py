@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from broker_actors import ActorSystem, Ref, Retry, actor, method, turn
 from tests.typing.good import Cart, Counter, CounterRef
@@ -25,6 +25,8 @@ async def tells(counter: CounterRef) -> None:
     await counter.increment.tell("5")  # E
     await counter.increment.tell(m=5)  # E
     await counter.increment.tell_after(n=5)  # E
+    await counter.increment.tell_at(datetime(2030, 1, 1, tzinfo=UTC), "5")  # E
+    await counter.increment.tell_at(30, 5)  # E
     await counter.increment.tell_after("30", 5)  # E
     await counter.increment.tell_after(timedelta(seconds=30), "5")  # E
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from broker_actors import ActorSystem, Ref, Retry, actor, method, turn
 from broker_actors.actor.method import Method
+from broker_actors.actor.scheduled import ScheduledTell
 from broker_actors.actor.stream import Stream
 from broker_actors.actor.untyped import UntypedRef
 from broker_actors.core.errors import Plain
@@ -106,7 +107,10 @@ async def options(counter: CounterRef) -> None:
 async def tells(counter: CounterRef) -> None:
     await counter.increment.tell()
     await counter.increment.tell(n=5)
-    await counter.increment.tell_after(30, 5)
+    handle: ScheduledTell = await counter.increment.tell_after(30, 5)
+    await counter.increment.tell_at(datetime(2030, 1, 1, tzinfo=UTC), 5)
+    is_cancelled: bool = await handle.cancel()
+    assert is_cancelled
     await counter.increment.tell_after(timedelta(minutes=1), n=5)
 
 

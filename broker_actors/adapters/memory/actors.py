@@ -14,6 +14,7 @@ from broker_actors.adapters.memory.sections import MemorySections
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.outgoing import mark
 from broker_actors.core.reply import Reply
+from broker_actors.core.scheduled import CANCELLED
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed
 from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
@@ -77,6 +78,11 @@ class MemoryActor:
             self.senders.pop(sender, None)
             self.answers.pop(sender, None)
         self.forgotten_ms = max(self.forgotten_ms, acceptance.forgotten_ms)
+
+    def is_cancelled(self, key: str) -> bool:
+        """Return whether the delayed tell with *key* was cancelled."""
+        record = self.records.get(key)
+        return record is not None and record.digest == CANCELLED
 
     def forget_expired(self, now_ms: int) -> None:
         """Drop the oldest records as far as they have expired."""

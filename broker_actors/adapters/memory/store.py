@@ -10,16 +10,19 @@ from typing import Final
 
 from broker_actors.adapters.memory.actors import MemoryActor
 from broker_actors.adapters.memory.charges import Charges
+from broker_actors.adapters.memory.schedules import MemorySchedules
 from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
+from broker_actors.core.scheduled import CANCELLED, Scheduled
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.listing import Summary, check_page
 from broker_actors.ports.parking import PARKED_LISTED_MAX, PARKED_READ_MAX
+from broker_actors.ports.schedules import check_listed
 from broker_actors.ports.store import (
     CHARGES_MAX,
     SENDERS_MAX,
@@ -49,6 +52,7 @@ class MemoryStore:
         self._spawned: defaultdict[str, set[str]] = defaultdict(set)
         #: How many runs of a suspect began, and until when that is remembered.
         self._charges = Charges(clock)
+        self._schedules = MemorySchedules()
 
     async def layout(self, wanted: Layout) -> Layout:
         """Record *wanted* if its type has none yet; return what is recorded."""
@@ -254,6 +258,35 @@ class MemoryStore:
         found.sort(key=lambda one: (one[1].since_ms, one[0]))
         return found[:SUSPENDED_LISTED_MAX]
 
+    async def schedule(self, entry: Scheduled) -> bool:
+        """List *entry*, unless it was cancelled."""
+        await self._step()
+        is_listed = self._schedules.schedule(self._actors[entry.address], entry)
+        await self._step()
+        return is_listed
+
+    async def arrived(self, entry: Scheduled) -> bool:
+        """List *entry* no more; return whether it is to run."""
+        await self._step()
+        is_to_run = self._schedules.arrived(self._actors[entry.address], entry)
+        await self._step()
+        return is_to_run
+
+    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+        """See to it that *entry* never commits; return whether that is so."""
+        await self._step()
+        is_cancelled = self._schedules.cancel(self._actors[entry.address], entry, now_ms)
+        await self._step()
+        return is_cancelled
+
+    async def schedules(self, actor_type: str, *, limit: int = 1_000) -> Sequence[Scheduled]:
+        """Return the tells that wait, those due first first."""
+        check_listed(limit)
+        await self._step()
+        found = self._schedules.listed(actor_type, limit)
+        await self._step()
+        return found
+
     async def close(self) -> None:
         """Do nothing: others may share this store."""
         await self._step()
@@ -274,13 +307,15 @@ class MemoryStore:
         if record.expires_ms <= self._clock.now_ms():
             del records[key]
             return Fresh()
-        return Duplicate(record.reply) if record.digest == digest else Conflict()
+        return Duplicate(record.reply) if record.digest in {digest, CANCELLED} else Conflict()
 
     def _committed(self, actor: MemoryActor, commit: Commit) -> Committed | Fenced:
         claim = commit.claim
         if actor.commit == commit.nonce:
             return actor.answer(commit)
         if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
+            return Fenced(actor.version)
+        if commit.record is not None and actor.is_cancelled(commit.record.key):
             return Fenced(actor.version)
         if not commit.writes:
             return actor.answer(commit)

@@ -32,6 +32,7 @@
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
 -- that also holds after the store lost writes), and only once per commit nonce. Writing
 -- raises the version by one; with nothing to write this is a fence check and writes nothing.
+-- What a delayed tell did after it was cancelled is not written.
 -- A number is used once: it is taken before anything refers to it.
 -- No decision reads a clock. Redis does not roll back what a failed script wrote, so checks
 -- come first, then what could fail (another program's key in the way), then the rest.
@@ -123,6 +124,9 @@ if held[4] == nonce then
   return committed()
 end
 if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
+  return {tonumber(held[3] or '0')}
+end
+if record and redis.call('HGET', record.key, 'digest') == 'cancelled' then
   return {tonumber(held[3] or '0')}
 end
 local has_items = items.first <= items.last

@@ -20,6 +20,8 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:parked        zset     ids of actors that have parked something, by when its head is due
     ba:{Counter:17}:parkedbytes   string   bytes parked in the bucket
     ba:{Counter:17}:suspended     zset     ids of suspended actors, by since when
+    ba:{Counter:17}:scheduled     zset     delayed tells of the bucket, `2:c1:<key>`, by when they are due
+    ba:{Counter:17}:methods       hash     what they call
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
     ba:types                      set      types that have a layout, or are about to: SCAN reads all keys
@@ -124,6 +126,19 @@ class Keys:
     def all_suspended(self, actor_type: str) -> list[str]:
         """Return the keys of the indexes of suspended actors of all buckets of *actor_type*."""
         return [f"{self.prefix}:{bucket}:suspended" for bucket in buckets_of(actor_type)]
+
+    def scheduled(self, address: Address) -> tuple[str, str]:
+        """Return the keys of the delayed tells in the actor's bucket: when they are due, what they call."""
+        bucket = bucket_of(address)
+        return f"{self.prefix}:{bucket}:scheduled", f"{self.prefix}:{bucket}:methods"
+
+    def all_scheduled(self, actor_type: str) -> list[tuple[str, str]]:
+        """Return the keys of the delayed tells in all buckets of *actor_type*."""
+        names = ("scheduled", "methods")
+        return [
+            (f"{self.prefix}:{bucket}:{names[0]}", f"{self.prefix}:{bucket}:{names[1]}")
+            for bucket in buckets_of(actor_type)
+        ]
 
     def dirty(self, address: Address) -> str:
         """Return the key of the index of non-empty outboxes in the actor's bucket."""

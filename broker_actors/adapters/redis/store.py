@@ -12,6 +12,7 @@ from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.looking import Looking
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.parkings import RedisParkings
+from broker_actors.adapters.redis.schedules import RedisSchedules
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.suspensions import RedisSuspensions
@@ -20,12 +21,14 @@ from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
+from broker_actors.core.scheduled import CANCELLED, Scheduled
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.listing import Summary, check_page
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.parking import PARKED_READ_MAX
+from broker_actors.ports.schedules import check_listed
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
     CHARGES_MAX,
@@ -57,6 +60,7 @@ class RedisStore:
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
         self._layout = Script.named("layout")
+        self._schedules = RedisSchedules(self._batcher, self._keys)
         self._spawn = Script.named("spawn")
 
     @classmethod
@@ -139,7 +143,7 @@ class RedisStore:
         recorded, content_type, body = to_list(answer, 3)
         if recorded is None:
             return Fresh()
-        if to_bytes(recorded) != digest:
+        if to_bytes(recorded) not in {digest, CANCELLED}:
             return Conflict()
         return Duplicate(Reply(to_bytes(body), to_bytes(content_type).decode()))
 
@@ -235,3 +239,22 @@ class RedisStore:
     async def suspended(self, actor_type: str) -> Sequence[tuple[Address, Suspension]]:
         """Return suspended actors of *actor_type*, those suspended first first; at most 1,000."""
         return await self._suspensions.suspended(actor_type)
+
+    # --- delayed tells --------------------------------------------------------------
+
+    async def schedule(self, entry: Scheduled) -> bool:
+        """List *entry*, unless it was cancelled."""
+        return await self._schedules.schedule(entry)
+
+    async def arrived(self, entry: Scheduled) -> bool:
+        """List *entry* no more; return whether it is to run."""
+        return await self._schedules.arrived(entry)
+
+    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+        """See to it that *entry* never commits; return whether that is so."""
+        return await self._schedules.cancel(entry, now_ms)
+
+    async def schedules(self, actor_type: str, *, limit: int = 1_000) -> Sequence[Scheduled]:
+        """Return the tells that wait, those due first first."""
+        check_listed(limit)
+        return await self._schedules.schedules(actor_type, limit)

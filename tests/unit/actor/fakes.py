@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from broker_actors.core.address import Address
 from broker_actors.core.errors import Plain
-from broker_actors.ports.calling import Call, Values
+from broker_actors.core.scheduled import Scheduled
+from broker_actors.ports.calling import Call, Values, When
 
 
 @dataclass
@@ -41,7 +42,9 @@ class RecordingCaller:
     yields: Sequence[Plain] = ()
     streams: list[RecordedValues] = field(default_factory=list)
     asked: list[Call] = field(default_factory=list)
-    told: list[tuple[Call, float]] = field(default_factory=list)
+    told: list[Call] = field(default_factory=list)
+    scheduled: list[tuple[Call, When]] = field(default_factory=list)
+    cancelled: list[Scheduled] = field(default_factory=list)
 
     async def ask(self, call: Call) -> Plain:
         self.asked.append(call)
@@ -52,8 +55,16 @@ class RecordingCaller:
         self.streams.append(RecordedValues(list(self.yields)))
         return self.streams[-1]
 
-    async def tell(self, call: Call, *, delay_seconds: float = 0.0) -> None:
-        self.told.append((call, delay_seconds))
+    async def tell(self, call: Call) -> None:
+        self.told.append(call)
+
+    async def schedule(self, call: Call, when: When) -> Scheduled:
+        self.scheduled.append((call, when))
+        return Scheduled(call.address, "d:1", call.method, when.due_ms(0))
+
+    async def cancel(self, entry: Scheduled) -> bool:
+        self.cancelled.append(entry)
+        return True
 
 
 @dataclass

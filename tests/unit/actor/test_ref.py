@@ -4,7 +4,7 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, cast
 
 import pytest
@@ -19,8 +19,10 @@ from broker_actors.core.address import Address
 from broker_actors.core.envelope import JSON, KEY_CHARACTERS_MAX
 from broker_actors.core.errors import ConfigurationError, InvalidArgumentsError, UndecodableError
 from broker_actors.core.topology import Layout
-from broker_actors.ports.calling import Call, CallOptions
+from broker_actors.ports.calling import Call, CallOptions, When
 from tests.unit.actor.fakes import RecordingCaller
+
+NEW_YEAR = datetime(2030, 1, 1, tzinfo=timezone(timedelta(hours=1)))
 
 
 @actor(partitions=3, generation=2, codec="json")
@@ -107,23 +109,47 @@ class TestACall:
 
     async def test_a_tell_sends_one_way(self, caller: RecordingCaller, counter: CounterRef) -> None:
         await counter.increment.tell(5)
-        ((call, delay_seconds),) = caller.told
-        assert (call.method, call.args, delay_seconds) == ("increment", (5,), 0.0)
+        (call,) = caller.told
+        assert (call.method, call.args) == ("increment", (5,))
 
     @pytest.mark.parametrize("delay", [90, 90.0, timedelta(minutes=1, seconds=30)])
     async def test_a_tell_may_be_delayed(
         self, caller: RecordingCaller, counter: CounterRef, delay: float | timedelta
     ) -> None:
         await counter.increment.tell_after(delay, n=5)
-        ((call, delay_seconds),) = caller.told
-        assert (call.kwargs, delay_seconds) == ({"n": 5}, 90.0)
+        ((call, when),) = caller.scheduled
+        assert (call.kwargs, when) == ({"n": 5}, When(after_seconds=90.0))
 
     async def test_a_negative_delay_is_refused(self, caller: RecordingCaller, counter: CounterRef) -> None:
         with pytest.raises(ConfigurationError, match="delay=-1"):
             await counter.increment.tell_after(-1, 5)
-        assert caller.told == []
+        assert caller.scheduled == []
 
-    @pytest.mark.parametrize("send", ["ask", "tell", "tell_after"])
+    async def test_a_tell_may_be_for_a_moment(self, caller: RecordingCaller, counter: CounterRef) -> None:
+        handle = await counter.increment.tell_at(NEW_YEAR, n=5)
+        ((call, when),) = caller.scheduled
+        assert (call.kwargs, when) == ({"n": 5}, When(at_ms=1_893_452_400_000))
+        assert handle.due == NEW_YEAR
+        assert repr(handle) == "<scheduled Counter/c1.increment at 2029-12-31 23:00:00+00:00>"
+
+    @pytest.mark.parametrize("when", [datetime(2030, 1, 1), "2030-01-01", datetime(9999, 1, 1, tzinfo=UTC)])  # noqa: DTZ001 - that is what is wrong with it
+    async def test_what_is_no_moment_is_refused(
+        self, caller: RecordingCaller, counter: CounterRef, when: object
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=r"time zone|must be between"):
+            await counter.increment.tell_at(cast("datetime", when), n=5)
+        assert caller.scheduled == []
+
+    async def test_a_delayed_tell_has_a_handle_that_cancels(
+        self, caller: RecordingCaller, counter: CounterRef
+    ) -> None:
+        handle = await counter.increment.tell_after(90, 5)
+        assert handle.id == "Counter/c1/d%3A1"
+        assert await handle.cancel()
+        ((found, due_ms),) = [(entry.id, entry.due_ms) for entry in caller.cancelled]
+        assert (found, due_ms) == (handle.id, 90_000)
+
+    @pytest.mark.parametrize("send", ["ask", "tell", "tell_after", "tell_at"])
     async def test_arguments_that_do_not_fit_are_refused_before_anything_is_sent(
         self, caller: RecordingCaller, counter: CounterRef, send: str
     ) -> None:
@@ -132,10 +158,11 @@ class TestACall:
             "ask": lambda: wrong(1, 2),
             "tell": lambda: wrong.tell(1, 2),
             "tell_after": lambda: wrong.tell_after(1, 1, 2),
+            "tell_at": lambda: wrong.tell_at(NEW_YEAR, 1, 2),
         }
         with pytest.raises(InvalidArgumentsError, match=r"Counter\.increment: argument 2"):
             await sends[send]()
-        assert (caller.asked, caller.told) == ([], [])
+        assert (caller.asked, caller.told, caller.scheduled) == ([], [], [])
 
     async def test_an_answer_of_another_type_is_refused(self, caller: RecordingCaller) -> None:
         caller.answer = "seven"
@@ -191,7 +218,7 @@ class TestOptions:
         await ref.increment()
         await ref.increment.tell()
         expected = CallOptions(2.0, 60.0, "order-42", JSON)
-        assert [caller.asked[0].options, caller.told[0][0].options] == [expected, expected]
+        assert [caller.asked[0].options, caller.told[0].options] == [expected, expected]
 
     async def test_options_add_up_and_leave_the_first_ref_alone(
         self, caller: RecordingCaller, counter: CounterRef
@@ -413,8 +440,10 @@ class TestAnUntypedRef:
         ref = make_untyped_ref("Counter", "c1", caller).with_options(expires=5)
         await ref.increment.tell(5)
         await ref.increment.tell_after(timedelta(seconds=3), 5)
-        assert [delay_seconds for _, delay_seconds in caller.told] == [0.0, 3.0]
-        assert {call.options.expires_seconds for call, _ in caller.told} == {5.0}
+        await ref.increment.tell_at(NEW_YEAR, 5)
+        assert [when for _, when in caller.scheduled] == [When(0, 3.0), When(1_893_452_400_000)]
+        calls = [*caller.told, *(call for call, _ in caller.scheduled)]
+        assert {call.options.expires_seconds for call in calls} == {5.0}
 
     def test_private_names_are_no_messages(self, caller: RecordingCaller) -> None:
         ref = make_untyped_ref("Counter", "c1", caller)

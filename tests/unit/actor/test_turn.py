@@ -94,9 +94,18 @@ class TestRefsInATurn:
             await typed.increment.tell_after(1)
             await untyped.increment.tell()
             await untyped.increment.tell_after(1)
-        assert (outside.asked, outside.told) == ([], [])
-        assert (len(scope.asked), len(scope.told)) == (3, 4)
+        assert (outside.asked, outside.told, outside.scheduled) == ([], [], [])
+        assert (len(scope.asked), len(scope.told), len(scope.scheduled)) == (3, 2, 2)
         assert await typed.increment() == 1
+
+    async def test_a_delayed_tell_is_cancelled_through_the_turn(self) -> None:
+        outside, scope = RecordingCaller(), RecordingTurn()
+        handle = await make_ref(CounterRef, "c1", outside).increment.tell_after(60)
+        with entered(scope):
+            assert await handle.cancel()
+            assert await turn.current().scheduled(handle.id).cancel()
+        assert outside.cancelled == []
+        assert [entry.id for entry in scope.cancelled] == [handle.id, handle.id]
 
     async def test_it_counts_where_a_call_is_awaited(self) -> None:
         outside, scope = RecordingCaller(answer=1), RecordingTurn(answer=2)
