@@ -140,7 +140,7 @@ class Dispatch:
             StoreUnavailableError: no answer within the deadline; it may have happened.
 
         """
-        return await self._store.cancel(entry, self._clock.now_ms())
+        return await self._store.cancel(entry)
 
     async def _bury(self, item: Outgoing) -> None:
         try:

@@ -40,14 +40,13 @@ class Schedules(Protocol):
         """
         ...
 
-    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+    async def cancel(self, entry: Scheduled) -> bool:
         """See to it that *entry* never commits; return whether that is so. Idempotent.
 
         Its key counts as settled until `CANCELLED_KEPT_SECONDS` after its time.
 
         Args:
             entry: address and key are enough for one that is listed.
-            now_ms: Unix milliseconds.
 
         Returns:
             False if something has been committed under its key: it is too late.

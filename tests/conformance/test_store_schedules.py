@@ -77,7 +77,7 @@ async def test_what_is_cancelled_is_listed_no_more_and_does_not_run(open_store: 
     store, elsewhere = await open_store(), await open_store()
     await store.schedule(entry())
     known_by_id = Scheduled.parse(entry().id)
-    assert [await elsewhere.cancel(known_by_id, NOW_MS), await store.cancel(entry(), NOW_MS)] == [True, True]
+    assert [await elsewhere.cancel(known_by_id), await store.cancel(entry())] == [True, True]
     assert await store.schedules("Counter") == []
     assert not await store.arrived(entry())
     assert not await store.arrived(entry()), "delivered again"
@@ -85,13 +85,13 @@ async def test_what_is_cancelled_is_listed_no_more_and_does_not_run(open_store: 
 
 async def test_a_cancelled_one_that_comes_too_early_does_not_wait_again(store: Store) -> None:
     await store.schedule(entry())
-    await store.cancel(entry(), NOW_MS)
+    await store.cancel(entry())
     assert not await store.schedule(entry(due_ms=NOW_MS + 9_000))
     assert await store.schedules("Counter") == []
 
 
 async def test_its_key_counts_as_settled_for_every_other_call(store: Store) -> None:
-    await store.cancel(entry("order-42"), NOW_MS)
+    await store.cancel(entry("order-42"))
     found = await store.look_up(actor(), "order-42", b"whatever")
     assert isinstance(found, Duplicate)
     assert found.reply is not None
@@ -105,13 +105,13 @@ async def test_what_has_committed_is_not_cancelled(store: Store) -> None:
     await store.schedule(entry("d:1"))
     claim = await store.claim(actor(), "nonce")
     assert await store.commit(Commit(claim, "turn", b"state", record_of("d:1"))) == Committed()
-    assert not await store.cancel(entry("d:1"), NOW_MS)
+    assert not await store.cancel(entry("d:1"))
     assert await store.look_up(actor(), "d:1", b"digest") == Duplicate(record_of("d:1").reply)
 
 
 async def test_what_is_cancelled_while_it_runs_does_not_commit(store: Store) -> None:
     claim = await store.claim(actor(), "nonce")
-    assert await store.cancel(entry("d:1"), NOW_MS)
+    assert await store.cancel(entry("d:1"))
     assert await store.commit(Commit(claim, "turn", b"state", record_of("d:1"), (b"item",))) == Fenced()
     found = await store.claim(actor(), "next")
     assert (found.version, found.state, dict(found.outbox)) == (0, None, {})
@@ -122,5 +122,5 @@ async def test_a_commit_whose_answer_was_lost_is_not_undone_by_a_late_cancel(sto
     claim = await store.claim(actor(), "nonce")
     commit = Commit(claim, "turn", b"state", record_of("d:1"))
     assert await store.commit(commit) == Committed()
-    assert not await store.cancel(entry("d:1"), NOW_MS)
+    assert not await store.cancel(entry("d:1"))
     assert await store.commit(commit) == Committed()

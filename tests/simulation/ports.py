@@ -328,9 +328,9 @@ class SimStorePort:
         """See the port."""
         return await self._gate.through("store.arrived", lambda: self._inner.arrived(entry))
 
-    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+    async def cancel(self, entry: Scheduled) -> bool:
         """See the port."""
-        return await self._gate.through("store.cancel", lambda: self._inner.cancel(entry, now_ms))
+        return await self._gate.through("store.cancel", lambda: self._inner.cancel(entry))
 
     async def schedules(self, actor_type: str, *, limit: int = 1_000) -> Sequence[Scheduled]:
         """See the port."""

@@ -272,10 +272,10 @@ class MemoryStore:
         await self._step()
         return is_to_run
 
-    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+    async def cancel(self, entry: Scheduled) -> bool:
         """See to it that *entry* never commits; return whether that is so."""
         await self._step()
-        is_cancelled = self._schedules.cancel(self._actors[entry.address], entry, now_ms)
+        is_cancelled = self._schedules.cancel(self._actors[entry.address], entry, self._clock.now_ms())
         await self._step()
         return is_cancelled
 

@@ -40,13 +40,13 @@ class RedisSchedules:
         to_int(forgotten)
         return to_optional(digest) != CANCELLED
 
-    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+    async def cancel(self, entry: Scheduled) -> bool:
         """See to it that *entry* never commits; return whether that is so."""
         answer = await self._batcher.run(
             self._cancel,
             self._touched(entry),
             *(_member(entry), CANCELLED, CANCELLED_REPLY.content_type, CANCELLED_REPLY.body),
-            *(entry.due_ms, now_ms, CANCELLED_KEPT_SECONDS * 1000),
+            *(entry.due_ms, CANCELLED_KEPT_SECONDS * 1000),
         )
         return bool(to_int(answer))
 

@@ -250,9 +250,9 @@ class RedisStore:
         """List *entry* no more; return whether it is to run."""
         return await self._schedules.arrived(entry)
 
-    async def cancel(self, entry: Scheduled, now_ms: int) -> bool:
+    async def cancel(self, entry: Scheduled) -> bool:
         """See to it that *entry* never commits; return whether that is so."""
-        return await self._schedules.cancel(entry, now_ms)
+        return await self._schedules.cancel(entry)
 
     async def schedules(self, actor_type: str, *, limit: int = 1_000) -> Sequence[Scheduled]:
         """Return the tells that wait, those due first first."""
