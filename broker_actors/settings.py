@@ -29,6 +29,7 @@ class Settings(BaseSettings):
         residents_max: live actors of a worker; beyond it the least recently used leave memory when idle.
         drain_timeout_seconds: how long a stopping worker waits for the turns that run.
         max_loop_block_seconds: how long the event loop may be held up before a worker counts as not alive.
+        end_when_hung: whether `broker-actors worker` ends itself when it is held up for twice as long.
 
     """
 
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     residents_max: int = Field(default=10_000, ge=1)
     drain_timeout_seconds: float = Field(default=20.0, ge=0)
     max_loop_block_seconds: float = Field(default=15.0, gt=0)
+    end_when_hung: bool = True
 
     @property
     def scheme(self) -> str:

@@ -16,7 +16,8 @@ from broker_actors.cli.reporting import LOGGER, announce, show_dump
 from broker_actors.cli.signals import on_dump_signal, on_stop_signals
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.observability.daemon import LogFormat
-from broker_actors.worker.dump import dump
+from broker_actors.worker.dump import blocker, dump
+from broker_actors.worker.hang import HangGuard
 from broker_actors.worker.health import HealthServer
 from broker_actors.worker.lifeline import Lifeline
 from broker_actors.worker.listening import Tcp, private_place
@@ -71,6 +72,8 @@ async def serve(options: Options) -> None:
         async with system:
             # Before the first message arrives: a worker told to stop while it starts still stops in order.
             around.enter_context(on_stop_signals(stopping.set))
+            if system.settings.end_when_hung:
+                around.enter_context(HangGuard(pulse, lambda held: _report_hang(probe, pulse, held, options)))
             if lifeline is not None:
                 lifeline.watch(stopping.set, system.settings.drain_timeout_seconds + CLOSE_SECONDS)
             async with Worker(system, *actors) as worker:
@@ -85,6 +88,13 @@ async def serve(options: Options) -> None:
                     announce("stopping", options.log_format)
     if lifeline is None:
         announce("stopped", options.log_format)
+
+
+def _report_hang(probe: WorkerProbe, pulse: Pulse, held_seconds: float, options: Options) -> None:
+    who = blocker(probe.subject, pulse) or "what the dump shows"
+    text = "the event loop has been held up for %.1f s by %s: this process ends, so that another can go on"
+    LOGGER.critical(text, held_seconds, who, extra={"event": "Hung", "held_seconds": held_seconds})
+    show_dump(dump(probe.subject, pulse), options.log_format)
 
 
 @contextmanager

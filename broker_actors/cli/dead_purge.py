@@ -18,7 +18,7 @@ from broker_actors.cli.choosing import (
     tell_missing,
 )
 from broker_actors.cli.letters import LETTERS_MAX, lying
-from broker_actors.cli.output import OUT, Code, show_json
+from broker_actors.cli.output import ERR, OUT, Code, show_json
 from broker_actors.cli.selecting import selects
 from broker_actors.core.errors import ConfigurationError, PlatformError
 from broker_actors.core.letters import Selection
@@ -53,7 +53,7 @@ def purge(  # noqa: PLR0913 - each parameter is an argument or option of the com
     seen = frozenset(letter.id for letter in found)
     # Not inside of a loop: the connection would be lost while somebody thinks.
     question = f"Remove {len(seen)} dead letters of {actor_type} for good?"
-    if seen and not yes and not typer.confirm(question, err=True):
+    if seen and not yes and not _agreed(question):
         raise running.failed(PlatformError("nothing was removed"), as_json=as_json)
     removed = running.run(_remove(actor_type, amqp, redis, seen), as_json=as_json) if seen else 0
     missing = sorted(chosen.ids - seen)
@@ -64,6 +64,15 @@ def purge(  # noqa: PLR0913 - each parameter is an argument or option of the com
         tell_missing(missing)
     if missing:
         raise typer.Exit(Code.PLATFORM)
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        # Ctrl-C, or the end of the input: no answer is no.
+        ERR.print()
+        return False
 
 
 async def _remove(actor_type: str, amqp: str | None, redis: str | None, ids: frozenset[str]) -> int:

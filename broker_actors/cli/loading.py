@@ -66,6 +66,8 @@ def _load(target: str) -> list[type]:
 
 
 def _imported(name: str) -> ModuleType:
+    if not name:
+        raise ConfigurationError("no module is named: write MODULE or MODULE:CLASS, as in my.actors:Counter")
     if name.startswith(".") or "/" in name:
         raise ConfigurationError(f"no module {name!r}{_advice(name)}")
     try:
@@ -75,11 +77,12 @@ def _imported(name: str) -> ModuleType:
         if name != missing and not name.startswith(f"{missing}."):
             raise _refusal(name, error) from error
         raise ConfigurationError(f"no module {name!r}{_advice(name)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # A program that ends itself when it is imported must not look like a worker that ended in order.
         raise _refusal(name, error) from error
 
 
-def _refusal(name: str, error: Exception) -> ConfigurationError:
+def _refusal(name: str, error: BaseException) -> ConfigurationError:
     last = traceback.extract_tb(error.__traceback__)[-1]
     # A syntax error is raised by the importer, but knows itself where it is.
     where = (
@@ -94,4 +97,7 @@ def _advice(name: str) -> str:
     module = name.removesuffix(".py").strip("./").replace("/", ".")
     if module != name:
         return f": name the module, not the file ({module})"
+    module, _, class_name = name.rpartition(".")
+    if module and class_name[:1].isupper():
+        return f": a class stands behind a colon ({module}:{class_name})"
     return f": looked in {Path.cwd()} and in the environment of {sys.executable}"

@@ -5,6 +5,7 @@ It imports nothing that the extra `cli` brings until it can say what to install.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Final
 
@@ -22,4 +23,7 @@ def main() -> None:
         text = f"broker-actors needs {error.name}: pip install 'broker-actors[cli]'\n"
         sys.stderr.write(text)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        # Whoever is quick interrupts the imports.
+        raise SystemExit(128 + signal.SIGINT) from None
     app(prog_name="broker-actors")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -17,9 +19,30 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+#: As a shell reports a program whose reader went away, as `head` does when it has enough.
+READER_GONE: Final = 128 + signal.SIGPIPE
+
+
+class _Results(Console):
+    """Stdout. Without a reader the command ends: nobody wants the rest."""
+
+    def on_broken_pipe(self) -> None:
+        """End the command, and keep the interpreter from trying once more."""
+        _discard(self)
+        raise typer.Exit(READER_GONE)
+
+
+class _Remarks(Console):
+    """Stderr. Without a reader all goes on: a daemon has better to do than to be read."""
+
+    def on_broken_pipe(self) -> None:
+        """Say the rest to nobody."""
+        _discard(self)
+
+
 #: No markup: what is printed comes from actors and brokers, and may well have brackets in it.
-OUT: Final = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
-ERR: Final = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+OUT: Final = _Results(markup=False, highlight=False, emoji=False, soft_wrap=True)
+ERR: Final = _Remarks(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
 #: Rows of a table that are worth a frame: drawing one takes a second for a thousand.
 FRAMED_MAX: Final = 200
 
@@ -92,9 +115,18 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _write(text: str) -> None:
     # Not by the console: it looks at every character, a second for ten thousand lines.
-    OUT.file.write(f"{text}\n")
-    # Before what may follow on stderr.
-    OUT.file.flush()
+    try:
+        OUT.file.write(f"{text}\n")
+        # Before what may follow on stderr.
+        OUT.file.flush()
+    except BrokenPipeError:
+        OUT.on_broken_pipe()
+
+
+def _discard(console: Console) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, console.file.fileno())
+    os.close(nowhere)
 
 
 def show_logs(level: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 import typer
@@ -35,8 +36,10 @@ def show_dump(text: str, log_format: LogFormat) -> None:
         )
         text = JsonFormatter().format(record) + "\n"
     left = text.encode(errors="backslashreplace")
-    while left:
-        left = left[os.write(_STDERR, left) :]
+    # What interrupts a turn must not fail it because nobody reads stderr.
+    with suppress(BrokenPipeError):
+        while left:
+            left = left[os.write(_STDERR, left) :]
 
 
 async def reported(command: Coroutine[Any, Any, None], log_format: LogFormat) -> None:

@@ -96,6 +96,9 @@ def in_one_line(error: BrokerActorsError) -> str:
     """Return *error* for a person."""
     text = " ".join(str(error).split())
     match error:
+        case InvalidArgumentsError(code=code):
+            # Its details say the same again, for machines.
+            return f"{code}: {text}"
         case BusinessError(code=code, message=message, details=details):
             shown = code if message == code else f"{code}: {text}"
             return f"{shown} {details}" if details else shown

@@ -19,13 +19,28 @@ from typing import Final
 STOP: Final = (signal.SIGTERM, signal.SIGINT)
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _no(_number: signal.Signals) -> bool:
+    return False
+
+
 @contextmanager
-def on_stop_signals(stop: Callable[[], None], at_once: Callable[[], None] = lambda: None) -> Generator[None]:
+def on_stop_signals(
+    stop: Callable[[], None],
+    at_once: Callable[[], None] = _nothing,
+    *,
+    instead: Callable[[signal.Signals], bool] = _no,
+) -> Generator[None]:
     """Call *stop* on the loop at the first request to stop; at the second end the process.
 
     Args:
         stop: begins an orderly end.
         at_once: is called before the process ends of the second signal.
+        instead: is asked first, on the loop: whether it did something else about a signal, which then is
+            no request to stop.
 
     """
     loop = asyncio.get_running_loop()
@@ -40,9 +55,16 @@ def on_stop_signals(stop: Callable[[], None], at_once: Callable[[], None] = lamb
             os.kill(os.getpid(), number)
         was_asked = True
 
+    def tell(number: signal.Signals) -> None:
+        nonlocal was_asked
+        if instead(number):
+            was_asked = False
+        else:
+            stop()
+
     for number in STOP:
-        # The loop is woken and calls `stop`, unless it is blocked; that there was a signal is noted anyhow.
-        loop.add_signal_handler(number, stop)
+        # The loop is woken and calls `tell`, unless it is blocked; that there was a signal is noted anyhow.
+        loop.add_signal_handler(number, tell, number)
         signal.signal(number, handle)
     try:
         yield

@@ -89,7 +89,9 @@ class HealthServer:
         try:
             self._server = _Server(listener(self._place), self._probe)
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno else str(error)
+            # Of a name that leads nowhere, the number is none of the system's.
+            number = error.errno or 0
+            why = os.strerror(number) if number > 0 else error.strerror or str(error)
             raise ConfigurationError(f"cannot listen on {self._place}: {why}") from error
         serve = self._server.serve_forever
         threading.Thread(target=serve, args=(POLL_SECONDS,), name="broker-actors-health", daemon=True).start()

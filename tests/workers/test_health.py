@@ -34,7 +34,11 @@ def place() -> Place:
 async def test_a_blocked_loop_is_reported_with_the_turn_that_blocks_it(
     run: Run, system: ActorSystem, place: Place
 ) -> None:
-    settings = {"BROKER_ACTORS_HEALTH": str(place), "BROKER_ACTORS_MAX_LOOP_BLOCK_SECONDS": "0.2"}
+    settings = {
+        "BROKER_ACTORS_HEALTH": str(place),
+        "BROKER_ACTORS_MAX_LOOP_BLOCK_SECONDS": "0.2",
+        "BROKER_ACTORS_END_WHEN_HUNG": "false",
+    }
     async with run(**settings) as worker:
         await worker.line("ready: Sleeper")
         assert await http(place, "/alive") == (200, '{"alive": true, "reasons": []}\n')

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, aclosing
 from typing import Annotated, Final
 
@@ -12,7 +13,7 @@ import typer
 
 from broker_actors.actor.spec import spec_of
 from broker_actors.cli import loading, options, running
-from broker_actors.cli.dev.prompt import lines
+from broker_actors.cli.dev.prompt import is_typed, lines
 from broker_actors.cli.dev.shell import Shell
 from broker_actors.cli.output import ERR
 from broker_actors.cli.signals import on_stop_signals
@@ -49,9 +50,10 @@ async def _run(targets: Sequence[str]) -> None:
     stopping = asyncio.Event()
     with ExitStack() as around:
         async with running.prepare(EMBEDDED, None) as system, Worker(system, *actors) as worker:
-            around.enter_context(on_stop_signals(stopping.set))
+            shell = Shell(system, specs)
+            around.enter_context(on_stop_signals(stopping.set, instead=_interrupts(shell)))
             ERR.print(f"ready: {', '.join(spec.type for spec in specs)}; `help` says what can be typed")
-            prompting = asyncio.create_task(_prompt(Shell(system, specs)))
+            prompting = asyncio.create_task(_prompt(shell))
             prompting.add_done_callback(lambda _task: stopping.set())
             try:
                 await worker.run(stopping)
@@ -60,6 +62,11 @@ async def _run(targets: Sequence[str]) -> None:
                 await asyncio.wait([prompting])
     if not prompting.cancelled():
         prompting.result()
+
+
+def _interrupts(shell: Shell) -> Callable[[signal.Signals], bool]:
+    """Return what Ctrl-C does before it stops everything: for a person, end the call that is under way."""
+    return lambda number: number is signal.SIGINT and is_typed() and shell.give_up()
 
 
 async def _prompt(shell: Shell) -> None:

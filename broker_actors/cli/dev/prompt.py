@@ -19,22 +19,29 @@ _AHEAD_MAX: Final = 100
 LINE_BYTES_MAX: Final = 1_048_576
 
 
+def is_typed() -> bool:
+    """Return whether a person types the lines."""
+    return os.isatty(_STDIN)
+
+
 async def lines(prompt: str) -> AsyncGenerator[str]:
     """Yield the lines of stdin until it ends; *prompt* is shown if a person types them.
 
     A thread reads the descriptor, as the loop cannot wait for a file; not `sys.stdin`, whose lock
     such a thread would hold when the interpreter ends.
     """
-    queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD_MAX)
+    queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+    room = threading.Semaphore(_AHEAD_MAX)
     loop = asyncio.get_running_loop()
-    is_person = os.isatty(_STDIN)
+    is_person = is_typed()
 
     def read() -> None:
         # The loop is closed when nobody wants to read any more.
-        with suppress(RuntimeError, asyncio.CancelledError):
+        with suppress(RuntimeError):
             for line in _lines():
-                asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
-            asyncio.run_coroutine_threadsafe(queue.put(None), loop).result()
+                room.acquire()
+                loop.call_soon_threadsafe(queue.put_nowait, line)
+            loop.call_soon_threadsafe(queue.put_nowait, None)
 
     threading.Thread(target=read, name="broker-actors-prompt", daemon=True).start()
     while True:
@@ -43,6 +50,7 @@ async def lines(prompt: str) -> AsyncGenerator[str]:
         line = await queue.get()
         if line is None:
             return
+        room.release()
         yield line.decode(errors="replace")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import shlex
@@ -21,7 +22,7 @@ ask TYPE ID METHOD [ARG|NAME=ARG]...   call a method and print what it answers
 tell TYPE ID METHOD [ARG|NAME=ARG]...  send the call one way
 stream TYPE ID METHOD [ARG|NAME=ARG]... print what a generator yields, a line each
 help                                   this, and what there is to call
-quit                                   stop (so does Ctrl-D)
+quit                                   stop (so does Ctrl-D; Ctrl-C ends a call that runs, or else stops, too)
 Arguments are JSON, or text if they are not: 5, true, '[1, 2]', hello, sku=tea."""
 
 
@@ -31,9 +32,33 @@ class Shell:
     def __init__(self, system: ActorSystem, specs: Sequence[ActorSpec]) -> None:
         self._system = system
         self._specs = {spec.type: spec for spec in specs}
+        #: The line that is carried out now.
+        self._current: asyncio.Task[bool] | None = None
+        self._was_given_up = False
 
     async def run(self, line: str) -> bool:
         """Carry out *line*; return whether to go on. What is wrong is printed, in one line."""
+        self._was_given_up = False
+        self._current = asyncio.create_task(self._carry_out(line))
+        try:
+            return await self._current
+        except asyncio.CancelledError:
+            if not self._was_given_up:
+                raise
+            _complain("interrupted")
+            return True
+        finally:
+            self._current = None
+
+    def give_up(self) -> bool:
+        """End the call that is under way, and the turn it waits for; return whether there was one."""
+        if self._current is None:
+            return False
+        self._was_given_up = True
+        self._current.cancel()
+        return True
+
+    async def _carry_out(self, line: str) -> bool:
         try:
             match shlex.split(line, comments=True):
                 case ["quit" | "exit"]:
