@@ -131,7 +131,17 @@ class Dispatch:
         try:
             await self._transport.publish(route, message)
         except UnroutableError as error:
-            raise UnroutableError(f"{error}: {_advice(route)}") from error
+            raise _advised(error, route) from error
+
+    async def publish_all(
+        self, messages: Sequence[tuple[Route, WireMessage]]
+    ) -> Sequence[PlatformError | None]:
+        """Publish *messages* together, in order, and return what became of each; see the transport."""
+        answers = await self._transport.publish_all(messages)
+        return [
+            _advised(answer, route) if isinstance(answer, UnroutableError) else answer
+            for (route, _), answer in zip(messages, answers, strict=True)
+        ]
 
     async def cancel(self, entry: Scheduled) -> bool:
         """See to it that the delayed tell *entry* never runs; return whether that is so.
@@ -227,6 +237,10 @@ def _check(layout: Layout, declared: Layout | None) -> None:
             "Changing the layout of a type that has mailboxes is not supported: declare the recorded one"
         )
         raise TopologyMismatchError(text)
+
+
+def _advised(error: UnroutableError, route: Route) -> UnroutableError:
+    return UnroutableError(f"{error}: {_advice(route)}")
 
 
 def _advice(route: Route) -> str:

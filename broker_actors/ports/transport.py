@@ -6,10 +6,11 @@ forget it; an acknowledgement is never evidence of anything, for a broker ignore
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from broker_actors.core.errors import PlatformError
 from broker_actors.core.topology import Declaration, Route
 from broker_actors.core.wire import WireMessage
 
@@ -100,6 +101,16 @@ class Transport(Protocol):
             PayloadTooLargeError: too large for the wire or for the broker.
             UndecodableError: a header or property has no form on the wire.
 
+        """
+        ...
+
+    async def publish_all(
+        self, messages: Sequence[tuple[Route, WireMessage]]
+    ) -> Sequence[PlatformError | None]:
+        """Publish *messages* together, in their order; return what became of each, None for confirmed.
+
+        As many calls of `publish` in one step of the loop, but for what waiting for each by itself
+        costs. What one of them fails with, as `publish` would raise it, is nothing to the others.
         """
         ...
 

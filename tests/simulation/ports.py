@@ -200,6 +200,13 @@ class SimTransport:
         await gate.crash_point("broker.publish", "after")
         await gate.on_the_way_back("broker.publish", fate)
 
+    async def publish_all(
+        self, messages: Sequence[tuple[Route, WireMessage]]
+    ) -> Sequence[PlatformError | None]:
+        """See the port. Each has a fate of its own."""
+        publishing = (self.publish(route, message) for route, message in messages)
+        return [_answer(one) for one in await asyncio.gather(*publishing, return_exceptions=True)]
+
     async def consume(self, mailbox: str, on_delivery: OnDelivery, *, prefetch: int) -> SimConsumer:
         """See the port."""
 
@@ -414,3 +421,9 @@ class SimMembers:
 
     async def close(self) -> None:
         """See the port."""
+
+
+def _answer(answer: BaseException | None) -> PlatformError | None:
+    if answer is None or isinstance(answer, PlatformError):
+        return answer
+    raise answer

@@ -8,7 +8,7 @@ whatever order the event loop takes its tasks in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from broker_actors.adapters.memory.broker import MemoryBroker
 from broker_actors.adapters.memory.checks import check
@@ -52,22 +52,29 @@ class MemoryTransport:
 
     async def publish(self, route: Route, message: WireMessage) -> None:
         """Return when the broker has *message*; see the port."""
-        self._check_open()
-        check(message)
-        publication = _Publication(route, message)
-        self._line.append(publication)
+        (error,) = await self.publish_all([(route, message)])
+        if error is not None:
+            raise error
+
+    async def publish_all(
+        self, messages: Sequence[tuple[Route, WireMessage]]
+    ) -> Sequence[PlatformError | None]:
+        """Return when the broker has *messages*, and what became of each; see the port."""
+        publications = [self._publication(route, message) for route, message in messages]
+        going = [one for one in publications if not one.arrived]
+        self._line.extend(going)
         try:
             await self._broker.clock.sleep(0)
         except BaseException:
-            if not publication.arrived:
-                self._line.remove(publication)
+            for one in going:
+                if not one.arrived:
+                    self._line.remove(one)
             raise
         # Everything called before goes first, even if its own task has not been woken yet.
-        while not publication.arrived:
+        while going and not going[-1].arrived:
             self._arrive(self._line.popleft())
         await self._broker.clock.sleep(0)
-        if publication.error is not None:
-            raise publication.error
+        return [one.error for one in publications]
 
     async def consume(self, mailbox: str, on_delivery: OnDelivery, *, prefetch: int) -> MemoryConsumer:
         """Start to receive from *mailbox*; see the port."""
@@ -99,6 +106,16 @@ class MemoryTransport:
         """End every consumer as the death of this process, or of its connection, would."""
         for consumer in tuple(self._consumers):
             consumer.lose(why)
+
+    def _publication(self, route: Route, message: WireMessage) -> _Publication:
+        """Return *message*, ready to go; or ended already, when it cannot."""
+        publication = _Publication(route, message)
+        try:
+            self._check_open()
+            check(message)
+        except PlatformError as error:
+            publication.arrived, publication.error = True, error
+        return publication
 
     def _arrive(self, publication: _Publication) -> None:
         publication.arrived = True

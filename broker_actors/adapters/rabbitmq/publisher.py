@@ -12,12 +12,14 @@ which it was. Those on the way are then repeated one at a time until it is found
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
 import aiormq
 from aiormq.exceptions import ChannelClosed, ConnectionFrameError
 
+from broker_actors.adapters.rabbitmq.batch import Batch
 from broker_actors.adapters.rabbitmq.channels import (
     close_channel,
     closing_of,
@@ -29,7 +31,7 @@ from broker_actors.adapters.rabbitmq.message_ids import message_ids
 from broker_actors.adapters.rabbitmq.options import LINE_MAX, RabbitOptions
 from broker_actors.adapters.rabbitmq.publication import Publication
 from broker_actors.adapters.rabbitmq.sender import Sender
-from broker_actors.core.errors import BrokerUnavailableError
+from broker_actors.core.errors import BrokerUnavailableError, PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
@@ -47,6 +49,7 @@ class Publisher:
     def __init__(self, connection: Connection, options: RabbitOptions, observer: Observer) -> None:
         self._connection = connection
         self._timeout_seconds = options.publish_timeout_seconds
+        self._in_flight_max = options.in_flight_max
         self._observer = observer
         self._line = Line(options.in_flight_max)
         self._sender: Sender | None = None
@@ -74,13 +77,7 @@ class Publisher:
         """
         loop = asyncio.get_running_loop()
         publication = Publication(route, message, loop.create_future())
-        if self._keeper is None:
-            raise BrokerUnavailableError(f"{self._connection.server}: {self._why_closed}")
-        if self._line.waiting >= LINE_MAX:
-            raise BrokerUnavailableError(f"{LINE_MAX} publications already wait for the broker")
-        self._line.enter(publication)
-        if self._sender is not None:
-            self._sender.pump()
+        self._enter([publication])
         timer = loop.call_later(self._timeout_seconds, publication.fail, TimeoutError())
         try:
             await publication.done
@@ -89,6 +86,28 @@ class Publisher:
         finally:
             timer.cancel()
             self._line.leave(publication)
+
+    async def publish_all(
+        self, messages: Sequence[tuple[Route, WireMessage]]
+    ) -> Sequence[PlatformError | None]:
+        """Return when the broker has answered *messages*, and what; see `ports.transport`."""
+        batch = Batch(messages)
+        try:
+            self._enter(batch.publications)
+            # As many as may be on the way together have the timeout of one.
+            windows = 1 + len(messages) // self._in_flight_max
+            late = await batch.settled(windows * self._timeout_seconds)
+            if late is not None:
+                batch.give_up(BrokerUnavailableError(await self._why_late(late)))
+        except BrokerUnavailableError as error:
+            batch.give_up(error)
+        finally:
+            # Also when the caller was cancelled: then nobody asks for the answers.
+            batch.give_up(BrokerUnavailableError("nobody waits for it any more"))
+            for publication in batch.publications:
+                self._line.leave(publication)
+            answers = batch.answers()
+        return answers
 
     async def close(self) -> None:
         """Stop. What is not confirmed yet fails with BrokerUnavailableError. Idempotent."""
@@ -101,6 +120,17 @@ class Publisher:
         if sender is not None:
             await sender.stop()
         self._fail_all()
+
+    def _enter(self, publications: Sequence[Publication]) -> None:
+        """Put *publications* at the end of the line, and send what may be sent."""
+        if self._keeper is None:
+            raise BrokerUnavailableError(f"{self._connection.server}: {self._why_closed}")
+        if self._line.waiting + len(publications) > LINE_MAX:
+            raise BrokerUnavailableError(f"{self._line.waiting} publications already wait for the broker")
+        for publication in publications:
+            self._line.enter(publication)
+        if self._sender is not None:
+            self._sender.pump()
 
     async def _keep(self) -> None:
         while True:

@@ -8,7 +8,7 @@ so that a full broker could not even be emptied.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from broker_actors.adapters.rabbitmq import topology
 from broker_actors.adapters.rabbitmq.channels import LostError
@@ -18,7 +18,7 @@ from broker_actors.adapters.rabbitmq.depth import Depths
 from broker_actors.adapters.rabbitmq.options import RabbitOptions
 from broker_actors.adapters.rabbitmq.patience import while_it_delivers
 from broker_actors.adapters.rabbitmq.publisher import Publisher
-from broker_actors.core.errors import BrokerUnavailableError
+from broker_actors.core.errors import BrokerUnavailableError, PlatformError
 from broker_actors.core.topology import Declaration, Route
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.observer import Observer
@@ -69,6 +69,12 @@ class RabbitTransport:
     async def publish(self, route: Route, message: WireMessage) -> None:
         """Return when the broker has confirmed *message*; see the port."""
         await self._publisher.publish(route, message)
+
+    async def publish_all(
+        self, messages: Sequence[tuple[Route, WireMessage]]
+    ) -> Sequence[PlatformError | None]:
+        """Return when the broker has answered all *messages*, and what; see the port."""
+        return await self._publisher.publish_all(messages)
 
     async def consume(self, mailbox: str, on_delivery: OnDelivery, *, prefetch: int) -> Consumer:
         """Start to receive from *mailbox*; see the port. Deliveries may arrive before this returns."""

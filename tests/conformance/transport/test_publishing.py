@@ -6,7 +6,12 @@ import asyncio
 
 import pytest
 
-from broker_actors.core.errors import BrokerUnavailableError, MailboxFullError, UnroutableError
+from broker_actors.core.errors import (
+    BrokerUnavailableError,
+    MailboxFullError,
+    PayloadTooLargeError,
+    UnroutableError,
+)
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Transport
@@ -174,3 +179,62 @@ async def test_a_publish_after_closing_raises(transport: Transport) -> None:
 async def test_closing_twice_is_fine(transport: Transport) -> None:
     await transport.close()
     await transport.close()
+
+
+async def test_messages_published_together_are_confirmed_and_arrive_in_order(transport: Transport) -> None:
+    await declare_mailbox(transport)
+    answers = await transport.publish_all([(TO_MAILBOX, message(n)) for n in MANY])
+    assert list(answers) == [None] * len(MANY)
+    assert await read(transport, "box", len(MANY)) == bodies(MANY)
+
+
+async def test_of_messages_published_together_each_has_its_own_end(transport: Transport) -> None:
+    await declare_mailbox(transport)
+    unheard_of = WireMessage(headers={"x" * 300: "too long a name"})
+    answers = await transport.publish_all(
+        [
+            (TO_MAILBOX, message(0)),
+            (Route("main", "nobody"), message(1)),
+            (TO_MAILBOX, unheard_of),
+            (TO_MAILBOX, message(3)),
+        ]
+    )
+    assert [type(answer) for answer in answers] == [
+        type(None), UnroutableError, PayloadTooLargeError, type(None),
+    ]  # fmt: skip
+    assert await read(transport, "box", 2) == bodies([0, 3])
+
+
+async def test_messages_published_together_come_between_what_is_called_before_and_after(
+    transport: Transport,
+) -> None:
+    await declare_mailbox(transport)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(transport.publish(TO_MAILBOX, message(0)))
+        group.create_task(transport.publish_all([(TO_MAILBOX, message(n)) for n in (1, 2, 3)]))
+        group.create_task(transport.publish(TO_MAILBOX, message(4)))
+        group.create_task(transport.publish_all([]))
+    assert await read(transport, "box", 5) == bodies(range(5))
+
+
+async def test_nobody_else_pays_for_messages_whose_publisher_was_cancelled(transport: Transport) -> None:
+    await declare_mailbox(transport)
+    together = asyncio.create_task(transport.publish_all([(TO_MAILBOX, message(n)) for n in MANY]))
+    alone = asyncio.create_task(transport.publish(TO_MAILBOX, message("end")))
+    await asyncio.sleep(0)
+    together.cancel()
+    await alone
+    assert together.cancelled()
+    inbox = Inbox(acks=True)
+    await transport.consume("box", inbox, prefetch=1_000)
+    while b"end" not in inbox.bodies:
+        await inbox.wait_for(len(inbox.bodies) + 1)
+    arrived = [int(body) for body in inbox.bodies[:-1]]
+    assert arrived == sorted(arrived)
+
+
+async def test_messages_published_together_after_closing_fail(transport: Transport) -> None:
+    await declare_mailbox(transport)
+    await transport.close()
+    answers = await transport.publish_all([(TO_MAILBOX, message(n)) for n in range(3)])
+    assert [type(answer) for answer in answers] == [BrokerUnavailableError] * 3
