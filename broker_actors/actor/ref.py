@@ -17,6 +17,7 @@ from broker_actors.actor.handle import RESERVED_NAMES, Handle, Target, new_handl
 from broker_actors.actor.hints import locals_of_caller
 from broker_actors.actor.messages import methods_of
 from broker_actors.actor.method import AnyMethod, Coro, Method
+from broker_actors.actor.remote import Remote
 from broker_actors.actor.spec import ActorSpec, is_actor, spec_of
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import ConfigurationError
@@ -24,6 +25,7 @@ from broker_actors.ports.calling import Caller, CallOptions
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 RefT = TypeVar("RefT", bound="Ref")
 
 #: What a ref keeps of its own when the implementation class has it too.
@@ -96,10 +98,7 @@ class Ref(Handle):
             PlatformError: the call could not be sent or its answer not be read.
 
         """
-        own = self.__contract__.methods.get(method.name)
-        if own is None:
-            raise _missing(self.__contract__, method.name)
-        return cast("R", await own.__get__(self, type(self))(*args, **kwargs))
+        return await remote_of(self, method)(*args, **kwargs)
 
     # Hidden from type checkers: seeing it, they would accept every attribute of every ref.
     if not TYPE_CHECKING:
@@ -115,6 +114,20 @@ class Ref(Handle):
         def __delattr__(self, name: str) -> NoReturn:
             """Refuse."""
             raise _immutable(self, name)
+
+
+def remote_of(ref: Ref, method: Method[Any, P, Any, C]) -> Remote[P, C]:
+    """Return the remote form of *method* on *ref*: of the method of that name which *ref* has.
+
+    Raises:
+        AttributeError: the actor has no such method.
+
+    """
+    contract = ref.__contract__
+    own = contract.methods.get(method.name)
+    if own is None:
+        raise _missing(contract, method.name)
+    return cast("Remote[P, C]", own.__get__(ref, type(ref)))
 
 
 def make_ref(ref_type: type[RefT], actor_id: str, caller: Caller) -> RefT:

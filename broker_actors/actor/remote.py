@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Generic, ParamSpec, TypeVar, cast
 
@@ -39,7 +38,7 @@ class Remote(Generic[P, C_co]):
             PlatformError: the call could not be sent or its answer not be read.
 
         """
-        return cast("C_co", self._ask(self._call(args, kwargs)))
+        return cast("C_co", self._ask(self.as_call(*args, **kwargs)))
 
     async def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Send one way; return when the broker has confirmed, or inside a turn when it is recorded.
@@ -49,7 +48,7 @@ class Remote(Generic[P, C_co]):
             PlatformError: it could not be confirmed.
 
         """
-        await self._target.route().tell(self._call(args, kwargs))
+        await self._target.route().tell(self.as_call(*args, **kwargs))
 
     async def tell_after(self, delay: Duration, /, *args: P.args, **kwargs: P.kwargs) -> ScheduledTell:
         """Send one way, to arrive after *delay*: seconds or a timedelta, at a grain of one second.
@@ -63,7 +62,9 @@ class Remote(Generic[P, C_co]):
             PlatformError: it could not be confirmed.
 
         """
-        return await self._schedule(When(after_seconds=seconds(delay, "delay")), self._call(args, kwargs))
+        return await self._schedule(
+            When(after_seconds=seconds(delay, "delay")), self.as_call(*args, **kwargs)
+        )
 
     async def tell_at(self, when: datetime, /, *args: P.args, **kwargs: P.kwargs) -> ScheduledTell:
         """Send one way, to arrive at *when*, a datetime with a time zone; at once if that is over.
@@ -77,13 +78,19 @@ class Remote(Generic[P, C_co]):
             PlatformError: it could not be confirmed.
 
         """
-        return await self._schedule(When(moment_ms(when)), self._call(args, kwargs))
+        return await self._schedule(When(moment_ms(when)), self.as_call(*args, **kwargs))
 
     def __repr__(self) -> str:
         """Return `Counter/c1.increment`."""
         return f"{self._target.address}.{self._name}"
 
-    def _call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
+    def as_call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
+        """Return what would be sent, for who sends several together.
+
+        Raises:
+            InvalidArgumentsError: the arguments do not fit the signature.
+
+        """
         self._arguments.bind(args, kwargs)
         target = self._target
         return Call(target.address, self._name, args, kwargs, target.options, target.declared, simplify)
@@ -108,7 +115,7 @@ class StreamRemote(Remote[P, C_co]):
             PlatformError: the arguments cannot travel, or the system is closed.
 
         """
-        values = self._target.route().stream(self._call(args, kwargs))
+        values = self._target.route().stream(self.as_call(*args, **kwargs))
         return cast("C_co", ConvertedStream(values, self._arguments.convert_result))
 
     async def tell(self, *_args: P.args, **_kwargs: P.kwargs) -> None:

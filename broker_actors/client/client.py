@@ -9,7 +9,7 @@ returned no call is under way and nothing more is published.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -18,6 +18,7 @@ from broker_actors.client.inbox import Inbox
 from broker_actors.client.pending import Pending
 from broker_actors.client.reading import Reading
 from broker_actors.client.streaming import KEY, Opening, Streaming
+from broker_actors.client.telling import Telling
 from broker_actors.client.under_way import CLOSED, UnderWay
 from broker_actors.core import body, reply
 from broker_actors.core.call_id import CallId
@@ -111,6 +112,7 @@ class Client:
             *(self._incarnation, channels.replies, observer, self._under_way),
             (self._pending.resolve, self._send_again),
         )
+        self._telling = Telling(dispatch, self._under_way, self._tell_of, self._told)
         self._giving_up = GivingUp(channels.members, self.inbox, dispatch, observer)
         self._streaming = Streaming(dispatch, channels.streams, self.inbox, clock, observer)
 
@@ -144,6 +146,10 @@ class Client:
     async def tell(self, call: Call) -> None:
         """Send *call* and return once it is confirmed; see `ports.calling.Caller`."""
         await self._until_closed(self._tell(call))
+
+    async def tell_all(self, calls: Sequence[Call]) -> Sequence[PlatformError | None]:
+        """Send *calls* together and return what became of each; see `ports.calling.Caller`."""
+        return await self._until_closed(self._telling.all(calls))
 
     async def schedule(self, call: Call, when: When) -> Scheduled:
         """Send *call* to arrive later and return once it is confirmed; see `ports.calling.Caller`."""
@@ -231,14 +237,13 @@ class Client:
     async def _tell(self, call: Call) -> None:
         layout = await self._dispatch.layout(call.address.type, call.declared)
         self._under_way.check_open()
-        envelope = self._numbered(call, _deadline_ms(call.options.expires_seconds, self._clock.now_ms()))
+        envelope = self._tell_of(call)
+        confirmed = False
         try:
             await self._dispatch.publish(layout.route_to(call.address), to_wire(envelope))
-        except BaseException:
-            self._unconfirmed += 1
-            raise
+            confirmed = True
         finally:
-            self._settle(envelope)
+            self._told(envelope, confirmed)
 
     async def _ask(self, call: Call, deadline_ms: int) -> Reply:
         if str(call.address) in call.chain:
@@ -363,6 +368,13 @@ class Client:
         except ConfigurationError:
             self._numbering.settle(call.address, seq)
             raise
+
+    def _tell_of(self, call: Call) -> Envelope:
+        return self._numbered(call, _deadline_ms(call.options.expires_seconds, self._clock.now_ms()))
+
+    def _told(self, envelope: Envelope, confirmed: bool) -> None:  # noqa: FBT001 - see `Telling`
+        self._unconfirmed += not confirmed
+        self._settle(envelope)
 
     def _encoded(self, call: Call) -> tuple[str, bytes]:
         content_type = call.options.content_type or self._options.content_type

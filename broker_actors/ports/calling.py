@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.codec import Simplify, refuse
-from broker_actors.core.errors import Plain
+from broker_actors.core.errors import Plain, PlatformError
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.core.topology import Layout
 
@@ -155,6 +155,18 @@ class Caller(Protocol):
 
         Raises:
             PlatformError: the store did not answer; it may be cancelled.
+
+        """
+        ...
+
+    async def tell_all(self, calls: Sequence[Call]) -> Sequence[PlatformError | None]:
+        """Send *calls*, which are tells, together; return what became of each, in order.
+
+        As `tell` of each one after the other, but the broker's confirms are waited for together; inside
+        a turn they are recorded. What one of them fails with is nothing to the others.
+
+        Raises:
+            PlatformError: nothing can be sent from here, or no more since the client was closed.
 
         """
         ...

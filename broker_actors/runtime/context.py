@@ -6,6 +6,7 @@ once and are not undone. A context is used by one run and is finished when the r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from hashlib import blake2b
@@ -14,7 +15,7 @@ from typing import Final, Protocol
 from broker_actors.core import body
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
-from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain
+from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain, PlatformError
 from broker_actors.core.outgoing import OUTBOX_ITEMS_MAX, Destination, Outgoing
 from broker_actors.core.scheduled import Scheduled, listed
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values, When
@@ -172,6 +173,11 @@ class TurnContext:
         self._check_running()
         return await self._services.caller.cancel(entry)
 
+    async def tell_all(self, calls: Sequence[Call]) -> Sequence[PlatformError | None]:
+        """Record *calls* in order; see `ports.calling.Caller`."""
+        self._check_running()
+        return [await self._recorded(call) for call in calls]
+
     def section(self) -> AbstractAsyncContextManager[None]:
         """Return a place where an interleaved turn may write.
 
@@ -259,6 +265,13 @@ class TurnContext:
         if not self._asking and not self.finished:
             self._waiting.waits(-1)
             await self._waiting.go_on()
+
+    async def _recorded(self, call: Call) -> PlatformError | None:
+        try:
+            await self.tell(call)
+        except PlatformError as error:
+            return error
+        return None
 
     def _check_running(self) -> None:
         if self.finished:

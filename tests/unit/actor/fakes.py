@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from broker_actors.core.address import Address
-from broker_actors.core.errors import Plain
+from broker_actors.core.errors import Plain, PlatformError
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.ports.calling import Call, Values, When
 
@@ -65,6 +65,11 @@ class RecordingCaller:
     async def cancel(self, entry: Scheduled) -> bool:
         self.cancelled.append(entry)
         return True
+
+    async def tell_all(self, calls: Sequence[Call]) -> Sequence[PlatformError | None]:
+        for call in calls:
+            await self.tell(call)
+        return [None] * len(calls)
 
 
 @dataclass
