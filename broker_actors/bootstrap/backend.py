@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from broker_actors.adapters.clock import SystemClock
+from broker_actors.adapters.memory.groups import MemoryGroups
 from broker_actors.adapters.memory.members import MemoryMembers
 from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.memory.streams import MemoryStreams
 from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
 from broker_actors.adapters.rabbitmq.transport import RabbitOptions, RabbitTransport
+from broker_actors.adapters.redis.groups import RedisGroups
 from broker_actors.adapters.redis.members import RedisMembers
 from broker_actors.adapters.redis.replies import RedisReplies
 from broker_actors.adapters.redis.settings import RedisSettings
@@ -20,6 +22,7 @@ from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.adapters.redis.streams import RedisStreams
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.groups import Groups
 from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
@@ -42,12 +45,14 @@ class Backend:
     clock: Clock
     observer: Observer
     streams: Streams
+    groups: Groups
 
     async def close(self) -> None:
         """Close what was opened, the broker first so that nothing new arrives. Idempotent."""
         # Each also when the one before raised. The last one pushed is the first closed.
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self.store.close)
+            closing.push_async_callback(self.groups.close)
             closing.push_async_callback(self.streams.close)
             closing.push_async_callback(self.members.close)
             closing.push_async_callback(self.replies.close)
@@ -64,6 +69,7 @@ class Embedded:
     channels: MemoryChannels = field(init=False)
     members: MemoryMembers = field(init=False)
     streams: MemoryStreams = field(init=False)
+    groups: MemoryGroups = field(default_factory=MemoryGroups, init=False)
 
     def __post_init__(self) -> None:
         """Make the parts on one clock."""
@@ -83,6 +89,7 @@ class Embedded:
             self.clock,
             observer,
             self.streams,
+            self.groups,
         )
 
 
@@ -126,5 +133,7 @@ async def _open_real(settings: Settings, observer: Observer) -> Backend:
             max_loop_block_seconds=settings.max_loop_block_seconds,
         )
         opened.pop_all()
-    streams = RedisStreams(RedisSettings(settings.redis_url, store_timeout_seconds), observer)
-    return Backend(transport, store, replies, members, SystemClock(), observer, streams)
+    redis = RedisSettings(settings.redis_url, store_timeout_seconds)
+    # These connect when they are used.
+    streams, groups = RedisStreams(redis, observer), RedisGroups(redis, observer)
+    return Backend(transport, store, replies, members, SystemClock(), observer, streams, groups)

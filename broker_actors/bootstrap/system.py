@@ -16,9 +16,11 @@ from broker_actors.bootstrap.backend import Backend, open_backend
 from broker_actors.client.client import Channels, Client, ClientOptions
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import Plain, PlatformError
+from broker_actors.core.group import GroupName
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.dispatch import Dispatch
 from broker_actors.observability.logs import LoggingObserver
+from broker_actors.patterns.groups import Group
 from broker_actors.ports.observer import Observer
 from broker_actors.settings import Settings
 
@@ -166,6 +168,21 @@ class ActorSystem:
         target = target_of(ref)
         await self.dispatch.spawn(target.address, target.declared)
         return ref
+
+    def group(self, actor: type[RefT], name: str) -> Group[RefT]:
+        """Return a durable named group of actors. Nothing is sent: every group exists.
+
+        Args:
+            actor: a class that inherits `Ref`; groups of different actor types may have the same name.
+            name: as an actor's id.
+
+        Raises:
+            ConfigurationError: the name is not one, or the class is no ref class.
+
+        """
+        # Any id tells which type the class is for.
+        group = GroupName(self.ref(actor, name).address.type, name)
+        return Group(group, lambda actor_id: self.ref(actor, actor_id), self.backend.groups)
 
     @property
     def client(self) -> Client:

@@ -7,6 +7,7 @@ Nothing here knows a broker or a store. Invariant: what one of many does is noth
 """
 
 from broker_actors.patterns.broadcasting import Broadcast, broadcast
+from broker_actors.patterns.groups import Group
 from broker_actors.patterns.outcomes import Failed, Ok, Outcome, Outcomes, TimedOut
 
-__all__ = ["Broadcast", "Failed", "Ok", "Outcome", "Outcomes", "TimedOut", "broadcast"]
+__all__ = ["Broadcast", "Failed", "Group", "Ok", "Outcome", "Outcomes", "TimedOut", "broadcast"]

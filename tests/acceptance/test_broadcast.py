@@ -150,7 +150,7 @@ async def test_a_call_that_fits_none_is_not_sent_to_any(deployment: Deployment) 
     system = await deployment.system()
     refs = listeners(system, "a")
     with pytest.raises(InvalidArgumentsError):
-        await broadcast(refs).ask(Listener.hear, 5)  # type: ignore[arg-type] # which is what is tested
+        await broadcast(refs).ask(Listener.hear, "a", "b")  # type: ignore[call-arg] # which is what is tested
     with pytest.raises(AttributeError, match="no method 'cry'"):
         await broadcast(refs).tell(Crier.cry, [], "", fails=False)
     with pytest.raises(ConfigurationError, match="concurrency=0"):

@@ -12,6 +12,7 @@ from unittest.mock import patch
 from broker_actors import ActorSystem
 from broker_actors.actor.spec import spec_of
 from broker_actors.adapters.memory import store as memory_store
+from broker_actors.adapters.memory.groups import MemoryGroups
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.core import topology
 from broker_actors.core.errors import PlatformError
@@ -151,6 +152,7 @@ class Nodes:
             world.clock(),
             observer,
             world.streams,
+            MemoryGroups(),
         )
         return ActorSystem(self._settings, observer=observer, backend=backend)
 

@@ -26,6 +26,7 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:layout:Counter             hash     generation, partitions
     ba:types                      set      types that have a layout, or are about to: SCAN reads all keys
     ba:spawned:Counter            zset     ids that have a dedicated mailbox
+    ba:group:7:Counter:<name>     zset     ids of the actors in a group (7: bytes of the type)
     ba:reply:<name>               stream   a client's reply channel (expires unless renewed)
     ba:{members}:leases           zset     names of the workers that live, by when their leases end
     ba:{members}:records          hash     name -> what the worker says of itself
@@ -45,6 +46,7 @@ from typing import Final
 from broker_actors.core.address import Address, bucket_number, bucket_of, buckets_of
 from broker_actors.core.call_id import CallId
 from broker_actors.core.errors import ConfigurationError
+from broker_actors.core.group import GroupName
 
 #: Longer identities are hashed, to twice the 64 bytes of a digest.
 _IDENTITY_BYTES_MAX: Final = 100
@@ -183,6 +185,10 @@ class Keys:
     def reply(self, name: str) -> str:
         """Return the key of the reply channel *name*."""
         return f"{self.prefix}:reply:{name}"
+
+    def group(self, group: GroupName) -> str:
+        """Return the key of the members of *group*. The type's length tells where the type ends."""
+        return f"{self.prefix}:group:{len(group.type.encode())}:{group.type}:{group.name}"
 
     def members(self, what: str) -> str:
         """Return the key of one thing about the workers; all have one hash tag, which no actor has."""
