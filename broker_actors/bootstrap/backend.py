@@ -9,6 +9,7 @@ from typing import Final
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.groups import MemoryGroups
 from broker_actors.adapters.memory.members import MemoryMembers
+from broker_actors.adapters.memory.places import MemoryPlaces
 from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.memory.streams import MemoryStreams
@@ -16,6 +17,7 @@ from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTranspor
 from broker_actors.adapters.rabbitmq.transport import RabbitOptions, RabbitTransport
 from broker_actors.adapters.redis.groups import RedisGroups
 from broker_actors.adapters.redis.members import RedisMembers
+from broker_actors.adapters.redis.places import RedisPlaces
 from broker_actors.adapters.redis.replies import RedisReplies
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
@@ -25,6 +27,7 @@ from broker_actors.ports.clock import Clock
 from broker_actors.ports.groups import Groups
 from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
+from broker_actors.ports.places import LimiterPlaces
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Store
 from broker_actors.ports.streams import Streams
@@ -46,12 +49,14 @@ class Backend:
     observer: Observer
     streams: Streams
     groups: Groups
+    places: LimiterPlaces
 
     async def close(self) -> None:
         """Close what was opened, the broker first so that nothing new arrives. Idempotent."""
         # Each also when the one before raised. The last one pushed is the first closed.
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self.store.close)
+            closing.push_async_callback(self.places.close)
             closing.push_async_callback(self.groups.close)
             closing.push_async_callback(self.streams.close)
             closing.push_async_callback(self.members.close)
@@ -70,6 +75,7 @@ class Embedded:
     members: MemoryMembers = field(init=False)
     streams: MemoryStreams = field(init=False)
     groups: MemoryGroups = field(default_factory=MemoryGroups, init=False)
+    places: MemoryPlaces = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the parts on one clock."""
@@ -77,6 +83,7 @@ class Embedded:
         self.store = MemoryStore(self.clock)
         self.channels = MemoryChannels()
         self.members = MemoryMembers(self.clock)
+        self.places = MemoryPlaces(self.clock)
         self.streams = MemoryStreams(self.store, self.clock)
 
     def backend(self, observer: Observer) -> Backend:
@@ -90,6 +97,7 @@ class Embedded:
             observer,
             self.streams,
             self.groups,
+            self.places,
         )
 
 
@@ -135,5 +143,9 @@ async def _open_real(settings: Settings, observer: Observer) -> Backend:
         opened.pop_all()
     redis = RedisSettings(settings.redis_url, store_timeout_seconds)
     # These connect when they are used.
-    streams, groups = RedisStreams(redis, observer), RedisGroups(redis, observer)
-    return Backend(transport, store, replies, members, SystemClock(), observer, streams, groups)
+    return Backend(
+        *(transport, store, replies, members, SystemClock(), observer),
+        streams=RedisStreams(redis, observer),
+        groups=RedisGroups(redis, observer),
+        places=RedisPlaces(redis, observer),
+    )

@@ -14,13 +14,16 @@ from broker_actors.actor.stream import ConvertedStream, Stream
 from broker_actors.actor.untyped import UntypedRef, as_it_came, make_untyped_ref
 from broker_actors.bootstrap.backend import Backend, open_backend
 from broker_actors.client.client import Channels, Client, ClientOptions
+from broker_actors.core.address import check_id
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import Plain, PlatformError
 from broker_actors.core.group import GroupName
+from broker_actors.core.limiting import Terms
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.dispatch import Dispatch
 from broker_actors.observability.logs import LoggingObserver
 from broker_actors.patterns.groups import Group
+from broker_actors.patterns.limiter import Limiter, LimiterPorts
 from broker_actors.ports.observer import Observer
 from broker_actors.settings import Settings
 
@@ -183,6 +186,24 @@ class ActorSystem:
         # Any id tells which type the class is for.
         group = GroupName(self.ref(actor, name).address.type, name)
         return Group(group, lambda actor_id: self.ref(actor, actor_id), self.backend.groups)
+
+    def limiter(self, name: str, places: int, *, lease: Duration = 30.0) -> Limiter:
+        """Return a limiter that all processes share, to enter with `async with`. Nothing is sent.
+
+        Take one for the program and share it: who waits in it is served in order.
+
+        Args:
+            name: which; as an actor's id.
+            places: how many may be inside at a time, in all processes together; at most 1,000.
+            lease: after how long the place of a process that died is free again. It is renewed while held.
+
+        Raises:
+            ConfigurationError: the name is not one, or a number is out of bounds.
+
+        """
+        terms = Terms(places, round(1000 * seconds(lease, "lease")))
+        backend = self.backend
+        return Limiter(check_id(name), terms, LimiterPorts(backend.places, backend.clock, backend.observer))
 
     @property
     def client(self) -> Client:

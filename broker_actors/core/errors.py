@@ -17,6 +17,8 @@
     |   +-- OrderError                   an ask would overtake a pending tell
     |   +-- ReplyGoneError               the recorded reply was already given up
     |   +-- StreamTakenOverError         somebody else reads this stream now
+    |   +-- PlaceLostError               the lease of a limiter's place ran out
+    |   +-- CircuitOpenError             not tried, as it has failed too often
     +-- ActorError                       what an actor answered
     |   +-- BusinessError                expected; never retried; carries code and details
     |   |   +-- InvalidArgumentsError    the arguments do not fit the method
@@ -129,6 +131,14 @@ class ReplyGoneError(PlatformError):
 
 class StreamTakenOverError(PlatformError):
     """Another consumer resumed the stream: one at a time reads it."""
+
+
+class PlaceLostError(PlatformError):
+    """The place of a limiter ended before the work it was taken for: somebody else may have begun."""
+
+
+class CircuitOpenError(PlatformError):
+    """A circuit breaker is open: what it guards has failed too often and was not tried."""
 
 
 # --- what an actor answers --------------------------------------------------
@@ -282,6 +292,8 @@ _PLATFORM: Final[Mapping[str, type[PlatformError]]] = MappingProxyType(
             OrderError,
             ReplyGoneError,
             StreamTakenOverError,
+            PlaceLostError,
+            CircuitOpenError,
         )
     }
 )
@@ -348,6 +360,9 @@ def _sendable(value: object) -> str:
 
 
 #: What waiting may cure, unlike a wrong declaration or a body over its limit.
-_PASSING: Final = (BrokerUnavailableError, StoreUnavailableError, UnroutableError, MailboxFullError)
+_PASSING: Final = (
+    *(BrokerUnavailableError, StoreUnavailableError, UnroutableError, MailboxFullError),
+    *(PlaceLostError, CircuitOpenError),
+)
 #: The classes that may cross the wire under their own name.
 _KINDS: Final = frozenset({*_BUSINESS.values(), *_FAULT.values(), *_PLATFORM.values()})

@@ -8,6 +8,18 @@ Nothing here knows a broker or a store. Invariant: what one of many does is noth
 
 from broker_actors.patterns.broadcasting import Broadcast, broadcast
 from broker_actors.patterns.groups import Group
+from broker_actors.patterns.limiter import Limiter, Place
 from broker_actors.patterns.outcomes import Failed, Ok, Outcome, Outcomes, TimedOut
 
-__all__ = ["Broadcast", "Failed", "Group", "Ok", "Outcome", "Outcomes", "TimedOut", "broadcast"]
+__all__ = [
+    "Broadcast",
+    "Failed",
+    "Group",
+    "Limiter",
+    "Ok",
+    "Outcome",
+    "Outcomes",
+    "Place",
+    "TimedOut",
+    "broadcast",
+]

@@ -13,6 +13,7 @@ from broker_actors import ActorSystem
 from broker_actors.actor.spec import spec_of
 from broker_actors.adapters.memory import store as memory_store
 from broker_actors.adapters.memory.groups import MemoryGroups
+from broker_actors.adapters.memory.places import MemoryPlaces
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.core import topology
 from broker_actors.core.errors import PlatformError
@@ -153,6 +154,7 @@ class Nodes:
             observer,
             world.streams,
             MemoryGroups(),
+            MemoryPlaces(world.clock()),
         )
         return ActorSystem(self._settings, observer=observer, backend=backend)
 

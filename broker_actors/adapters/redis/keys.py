@@ -27,6 +27,7 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:types                      set      types that have a layout, or are about to: SCAN reads all keys
     ba:spawned:Counter            zset     ids that have a dedicated mailbox
     ba:group:7:Counter:<name>     zset     ids of the actors in a group (7: bytes of the type)
+    ba:limiter:<name>             hash     who has a place of a limiter, who waits for one (expires)
     ba:reply:<name>               stream   a client's reply channel (expires unless renewed)
     ba:{members}:leases           zset     names of the workers that live, by when their leases end
     ba:{members}:records          hash     name -> what the worker says of itself
@@ -189,6 +190,10 @@ class Keys:
     def group(self, group: GroupName) -> str:
         """Return the key of the members of *group*. The type's length tells where the type ends."""
         return f"{self.prefix}:group:{len(group.type.encode())}:{group.type}:{group.name}"
+
+    def limiter(self, name: str) -> str:
+        """Return the key of the limiter *name*."""
+        return f"{self.prefix}:limiter:{name}"
 
     def members(self, what: str) -> str:
         """Return the key of one thing about the workers; all have one hash tag, which no actor has."""
