@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Clock(Protocol):
-    """The only source of time and chance outside adapters."""
-
-    def now_ms(self) -> int:
-        """Return the wall clock in Unix milliseconds. It may jump; use it for what crosses processes."""
-        ...
+class Timer(Protocol):
+    """Time that stays in this process, and chance."""
 
     def monotonic_seconds(self) -> float:
         """Return seconds that never go back. Use it for what stays in this process."""
@@ -22,6 +18,14 @@ class Clock(Protocol):
 
     def chance(self) -> float:
         """Return a uniform number in [0, 1), for jitter."""
+        ...
+
+
+class Clock(Timer, Protocol):
+    """The only source of time and chance outside adapters."""
+
+    def now_ms(self) -> int:
+        """Return the wall clock in Unix milliseconds. It may jump; use it for what crosses processes."""
         ...
 
     def token(self) -> str:
