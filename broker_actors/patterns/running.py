@@ -58,14 +58,14 @@ async def run_all(
     runners = [asyncio.create_task(run()) for _ in range(min(concurrency, len(items)))]
     try:
         if runners:
-            await asyncio.wait(runners, timeout=overall_seconds)
+            # An exception of a runner is no outcome of one item, but ends the program: `SystemExit`.
+            await asyncio.wait(runners, timeout=overall_seconds, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         for runner in runners:
             runner.cancel()
         # Not before they are gone: nobody would own them.
         ends = await asyncio.gather(*runners, return_exceptions=True)
     for end in ends:
-        # What is no outcome of one item, such as `SystemExit`.
         if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError):
             raise end
     return Outcomes(tuple(items), tuple(found))
