@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from broker_actors import ActorSystem, Ref, Retry, actor, method, turn
+from broker_actors.patterns import CircuitBreaker, Retrying, broadcast, each
 from tests.typing.good import Cart, Counter, CounterRef
 
 
@@ -19,6 +20,18 @@ async def asks(counter: CounterRef) -> None:
     await counter.ask(Counter.increment, "5")  # E
     await counter.ask(Counter.tokens, "p")  # E
     _: str = await counter.increment(5)  # E
+
+
+async def many(counter: CounterRef, system: ActorSystem) -> None:
+    await broadcast([counter]).ask(Counter.increment, "5")  # E
+    await broadcast([counter]).ask(Counter.tokens, "p")  # E
+    await broadcast([counter]).tell(Counter.increment, m=5)  # E
+    await broadcast(["c1"]).tell(Counter.increment, 5)  # E
+    await system.group(CounterRef, "all").join(system.ref(Cart, "u1"))  # E
+    await each(counter.increment, ["a"])  # E
+    await each(counter.increment, [1], concurrency="3")  # E
+    await CircuitBreaker("c").call(counter.increment, "5")  # E
+    await Retrying().call(counter.increment, m=5)  # E
 
 
 async def tells(counter: CounterRef) -> None:

@@ -13,6 +13,18 @@ from broker_actors.actor.scheduled import ScheduledTell
 from broker_actors.actor.stream import Stream
 from broker_actors.actor.untyped import UntypedRef
 from broker_actors.core.errors import Plain
+from broker_actors.patterns import (
+    CircuitBreaker,
+    Failed,
+    Group,
+    Ok,
+    Outcomes,
+    Place,
+    Retrying,
+    TimedOut,
+    broadcast,
+    each,
+)
 
 
 @actor(
@@ -138,3 +150,34 @@ async def untyped(system: ActorSystem) -> None:
     assert_type(await counter.call("increment", 5), Plain)
     await counter.increment.tell_after(5, n=1)
     assert_type(turn.current().ref("Counter", "c1"), UntypedRef)
+
+
+async def many(system: ActorSystem) -> None:
+    group = system.group(CounterRef, "all")
+    assert_type(group, Group[CounterRef])
+    outcomes = await broadcast(await group.members(), timeout=1, overall=timedelta(minutes=1)).ask(
+        Counter.increment, n=5
+    )
+    assert_type(outcomes, Outcomes[CounterRef, int])
+    assert_type(outcomes.values(), list[int])
+    for ref, outcome in outcomes:
+        assert_type(ref, CounterRef)
+        match outcome:
+            case Ok(value):
+                assert_type(value, int)
+            case Failed(error):
+                assert_type(error, BaseException)
+            case TimedOut():
+                assert_type(outcome, TimedOut)
+    told = await broadcast([system.ref(CounterRef, "c1")]).tell(Counter.increment, 5)
+    assert_type(told, Outcomes[CounterRef, None])
+
+
+async def around(counter: CounterRef, system: ActorSystem) -> None:
+    assert_type(await each(counter.increment, [1, 2], concurrency=2), Outcomes[int, int])
+    limiter = system.limiter("l", 3, lease=timedelta(minutes=1))
+    assert_type(await each(counter.increment, [1], concurrency=limiter), Outcomes[int, int])
+    async with limiter as place:
+        assert_type(place, Place)
+    assert_type(await CircuitBreaker("c").call(counter.increment, n=5), int)
+    assert_type(await Retrying(Retry(attempts=2)).call(counter.increment, 5), int)
