@@ -12,7 +12,7 @@ from typing import Final
 from broker_actors.core import codec, outgoing
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, from_wire, to_wire
-from broker_actors.core.errors import ErrorRecord, UndecodableError
+from broker_actors.core.errors import ErrorRecord, PlatformError, UndecodableError
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.wire import BODY_BYTES_MAX
 
@@ -21,6 +21,9 @@ ACTOR_BYTES_MAX: Final = 64 * 1024 * 1024
 TOTAL_BYTES_MAX: Final = 1024 * 1024 * 1024
 #: Called on an actor whose parking nobody looks after: no method of a class can have this name.
 WAKE: Final = "__wake__"
+_NO_CONTENT_TYPE: Final = "application/octet-stream"
+#: What of an entry that cannot be read fits its dead letter.
+_KEPT_BYTES_MAX: Final = BODY_BYTES_MAX + BODY_BYTES_MAX // 2
 _ENTRY_BYTES_MAX: Final = 3 * BODY_BYTES_MAX
 
 
@@ -35,6 +38,22 @@ class Parked:
     """
 
     envelope: Envelope
+    due_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One entry that is broken, or of a release that writes others.
+
+    Attributes:
+        data: what lies in the parking.
+        why: what is wrong with it.
+        due_ms: at once: nobody can tell.
+
+    """
+
+    data: bytes
+    why: str
     due_ms: int = 0
 
 
@@ -60,6 +79,35 @@ def unpack(data: bytes) -> Parked:
             return Parked(from_wire(message), due_ms)
         case other:
             raise UndecodableError(f"not a parked envelope: {other!r:.80}")
+
+
+def read(data: bytes) -> Parked | Unreadable:
+    """Return the entry in *data*, whatever it is."""
+    try:
+        return unpack(data)
+    except PlatformError as error:
+        return Unreadable(data, str(error))
+
+
+def stand_in(entry: Unreadable, address: Address, token: str) -> Envelope:
+    """Return what leaves the parking of *address* in the place of *entry*: its bytes, and no method to run.
+
+    Args:
+        entry: what nobody can read.
+        address: whose parking it is in.
+        token: two that look alike are still two.
+
+    """
+    return Envelope(address, "", entry.data[:_KEPT_BYTES_MAX], _NO_CONTENT_TYPE, message_id=token)
+
+
+def unreadable(entry: Unreadable, address: Address) -> ErrorRecord:
+    """Return the error of *entry*, which is in the parking of *address*."""
+    text = (
+        f"an entry of the parking of {address} cannot be read ({entry.why}): its bytes are the body of this "
+        "letter. Did a worker of a newer release park it? Else see what damaged the store, and send it again"
+    )
+    return ErrorRecord("UndecodableError", "ParkedUndecodableError", text)
 
 
 def has_room(entry_bytes: int, actor_bytes: int, total_bytes: int) -> bool:

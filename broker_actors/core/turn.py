@@ -5,7 +5,7 @@ it the event that results, until the command is final:
 
     --8<-- [start:diagram]
     Received > LookUp, or Run without a key, or Ack after the deadline or when its caller gave it up
-    Received > Commit                                   (a parked one nobody waits for, or one too many)
+    Received > Commit                       (a parked one nobody waits for, or can read, or one too many)
     Received > Charge                                   (a suspect: its last holder died with it in hand)
     Fresh > Charge
     Fresh > Commit                                      (no room to park it, or its actor is suspended)
@@ -222,6 +222,8 @@ class Turn:
 
     def _received(self, event: Received) -> Command:
         self._received_ms = event.now_ms
+        if self._terms.unreadable is not None:
+            return self._buried(self._terms.unreadable, event.now_ms)
         if self._envelope.expired(event.now_ms):
             return self._over(Settled("expired"))
         if event.given_up:

@@ -51,6 +51,7 @@ class Terms:
         suspension: why the actor must not run; None if it may.
         restarts: how the actor's faults are counted; None if they are not.
         faults_ms: when the actor failed before, as far as that counts.
+        unreadable: why the entry cannot be read for which the envelope stands; None for one that is itself.
 
     """
 
@@ -65,6 +66,7 @@ class Terms:
     suspension: Suspension | None = None
     restarts: Restarts | None = None
     faults_ms: tuple[int, ...] = ()
+    unreadable: ErrorRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ _BURIED: Final[Mapping[str, Reason]] = MappingProxyType(
         "CrashLoopError": Reason.CRASHED,
         "DedupWindowError": Reason.DEDUP_WINDOW,
         "ParkingFullError": Reason.PARKED_FULL,
+        "ParkedUndecodableError": Reason.UNDECODABLE,
     }
 )
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope
+from broker_actors.core.errors import ErrorRecord
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 
@@ -144,6 +145,8 @@ class Arrival:
     subscription: Subscription
     arrived_seconds: float
     is_parked: bool = False
+    #: Why the entry of the parking cannot be read for which the envelope stands; None for any other.
+    unreadable: ErrorRecord | None = None
 
     def ack(self) -> None:
         """Let the broker forget the delivery."""

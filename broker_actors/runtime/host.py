@@ -137,7 +137,8 @@ class Host:
             return
         live = self._directory.get(envelope.address) if envelope.method == WAKE else None
         if live is not None and live.suspension is None:
-            # Whoever has it looks after it.
+            # Its alarm may be one too many; if it is not, nothing is done twice.
+            self._parker.follow(live, subscription)
             subscription.ack(delivery)
             return
         now_seconds = self._services.clock.monotonic_seconds()

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from broker_actors.core.address import Address
-from broker_actors.core.envelope import to_wire
-from broker_actors.core.errors import PlatformError
-from broker_actors.core.events import Trouble
+from broker_actors.core.envelope import Envelope, to_wire
+from broker_actors.core.errors import ErrorRecord, PlatformError
+from broker_actors.core.events import Trouble, Undecodable
 from broker_actors.core.lanes import Lanes
-from broker_actors.core.parking import WAKE
+from broker_actors.core.parking import WAKE, Parked, Unreadable, stand_in, unreadable
 from broker_actors.core.turn import Fenced, Fresh
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, ParkedDelivery, Subscription
@@ -105,7 +105,7 @@ class Parker:
         try:
             parked = await activation.ledger.park([arrival.envelope for arrival in wanted])
             if isinstance(parked, Fenced):
-                _give_back(wanted)
+                _give_back(wanted, first)
                 return True
             are_parked = {id(envelope) for envelope in parked}
             under_way.gone |= {arrival for arrival in wanted if id(arrival.envelope) in are_parked}
@@ -114,10 +114,10 @@ class Parker:
                 arrival.ack()
         except PlatformError as error:
             self._services.observer.observe(Trouble(f"parking of {address}", str(error)))
-            _give_back(wanted)
+            _give_back(wanted, first)
             return True
         except BaseException:
-            _give_back(wanted)
+            _give_back(wanted, first)
             raise
         finally:
             del self._under_way[address]
@@ -138,7 +138,7 @@ class Parker:
             return False
 
     async def head(self, activation: Activation, subscription: Subscription) -> Arrival | None:
-        """Return the head of the parking; None if there is none that is due, or it cannot be read."""
+        """Return the head of the parking; None if there is none that is due, or the store does not say."""
         parking, clock = activation.parking, self._services.clock
         if parking is None or parking.suspension is not None:
             return None
@@ -148,12 +148,16 @@ class Parker:
             self._services.observer.observe(Trouble(f"parking of {activation.address}", str(error)))
             subscription.abandon()
             return None
+        if parked is None and parking.entries:
+            # Not what this activation knows: whoever takes the actor up anew sees what there is.
+            subscription.abandon()
         if parked is None or parked.due_ms > clock.now_ms():
             return None
-        message = replace(to_wire(parked.envelope), message_id=parked.envelope.message_id)
+        envelope, why = self._read(parked, activation.address, subscription.mailbox)
+        message = replace(to_wire(envelope), message_id=envelope.message_id)
         delivery = ParkedDelivery(message, subscription.mailbox, parking.is_suspect)
-        now_seconds = clock.monotonic_seconds()
-        return Arrival(parked.envelope, delivery, subscription, now_seconds, is_parked=True)
+        known = (envelope, delivery, subscription, clock.monotonic_seconds())
+        return Arrival(*known, is_parked=True, unreadable=why)
 
     def take(self, unpark: Unpark) -> None:
         """Take note that the head has its turn."""
@@ -181,6 +185,16 @@ class Parker:
             alarm.cancel()
         await asyncio.gather(*alarms, return_exceptions=True)
 
+    def _read(
+        self, parked: Parked | Unreadable, address: Address, mailbox: str
+    ) -> tuple[Envelope, ErrorRecord | None]:
+        """Return the envelope of the head; for one that cannot be read what stands for it, and why."""
+        if isinstance(parked, Parked):
+            return parked.envelope, None
+        error = unreadable(parked, address)
+        self._services.observer.observe(Undecodable(mailbox, error.message))
+        return stand_in(parked, address, self._services.clock.token()), error
+
     async def _ring(self, address: Address, subscription: Subscription, seconds: float) -> None:
         await self._services.clock.sleep(seconds)
         self._alarms.pop(address, None)
@@ -200,6 +214,7 @@ def _may_be_parked(arrival: Arrival, now_ms: int) -> bool:
     return is_here and envelope.method != WAKE and not envelope.expired(now_ms)
 
 
-def _give_back(arrivals: list[Arrival]) -> None:
-    for arrival in arrivals:
+def _give_back(arrivals: list[Arrival], first: Arrival | None) -> None:
+    # Also one that was not to be parked: nobody else looks after it.
+    for arrival in arrivals if first is None else [first, *arrivals]:
         arrival.subscription.abandon()

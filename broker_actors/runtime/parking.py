@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from broker_actors.core.address import Address
-from broker_actors.core.parking import Parked, has_room, pack, unpack
+from broker_actors.core.parking import Parked, Unreadable, has_room, pack, read
 from broker_actors.core.suspending import due_ms
 from broker_actors.core.suspension import Suspension
 from broker_actors.ports.parking import NEVER_MS, PARKED_READ_MAX, ParkingChange, Parkings, ParkingSize
@@ -68,7 +68,7 @@ class Parking:
         self.entries = size.entries
         self.bytes = size.bytes
         #: The first entries as they were read, with their sizes; never more than one read.
-        self._ahead: deque[tuple[Parked, int]] = deque()
+        self._ahead: deque[tuple[Parked | Unreadable, int]] = deque()
         #: When the head may run; 0 for at once, and as long as nobody has read it.
         self.due_ms = 0
         #: Whether whoever had the actor before may have died of the head.
@@ -110,20 +110,20 @@ class Parking:
             return due_ms(self.suspension, now_ms, NEVER_MS)
         return max(self.due_ms, now_ms)
 
-    async def head(self) -> Parked | None:
-        """Return the first entry; None if nothing is parked.
+    async def head(self) -> Parked | Unreadable | None:
+        """Return the first entry; None if there is none.
 
         Raises:
-            PlatformError: the store does not answer, or holds what cannot be read.
+            StoreUnavailableError: no answer within the deadline.
 
         """
         if not self.entries:
             return None
         if not self._ahead:
             for data in await self._store.parking(self.address, limit=PARKED_READ_MAX):
-                self._ahead.append((unpack(data), len(data)))
+                self._ahead.append((read(data), len(data)))
             if not self._ahead:
-                # Somebody else has it: whatever is committed next will be fenced.
+                # Somebody else has it, or the store has gone back: what is committed next will be fenced.
                 return None
         head, _ = self._ahead[0]
         self.due_ms = head.due_ms
@@ -171,7 +171,7 @@ class Parking:
             self.due_ms = 0
         elif change.head is not None and self.entries:
             self.bytes += len(change.head) - self._leave()
-            self._ahead.appendleft((unpack(change.head), len(change.head)))
+            self._ahead.appendleft((read(change.head), len(change.head)))
             self.due_ms = change.due_ms
         if not self.entries and appended:
             self.due_ms = appended[0].due_ms

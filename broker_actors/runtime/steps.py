@@ -89,6 +89,7 @@ class Steps:
             suspension=activation.suspension,
             restarts=None if activation.parking is None else spec.options.restarts,
             faults_ms=activation.faults_ms,
+            unreadable=arrival.unreadable,
         )
         #: How long the actor rests after the turn, and when it failed, the turn included.
         self.rest = Restart(0.0, activation.faults_ms)

@@ -321,6 +321,7 @@ class Worker:
             self._relayed.check()
             self._host.passivate_idle()
             self._host.relieve()
+            self._holding.note_again()
             try:
                 await self._share_dedicated()
             except PlatformError as error:

@@ -10,19 +10,27 @@ from hypothesis import strategies as st
 
 from broker_actors.core import codec
 from broker_actors.core.address import Address
+from broker_actors.core.dead import Reason, of_envelope, redriven
+from broker_actors.core.dead import read as read_letter
 from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import UndecodableError
 from broker_actors.core.outgoing import Destination
+from broker_actors.core.outgoing import pack as pack_outgoing
 from broker_actors.core.parking import (
     ACTOR_BYTES_MAX,
     TOTAL_BYTES_MAX,
     WAKE,
     Parked,
+    Unreadable,
     has_room,
     pack,
+    read,
+    stand_in,
     unpack,
+    unreadable,
     wake_of,
 )
+from broker_actors.core.wire import BODY_BYTES_MAX
 from tests.unit.core.strategies import envelopes
 
 NOW_MS = 1_700_000_000_000
@@ -49,6 +57,34 @@ def test_whatever_else_is_no_entry(data: bytes) -> None:
 def test_other_fields_are_no_entry(value: object) -> None:
     with pytest.raises(UndecodableError):
         unpack(codec.encode(value))
+
+
+@given(st.binary(max_size=200))
+def test_what_nobody_can_read_is_kept_as_it_is(data: bytes) -> None:
+    entry = read(data)
+    assert isinstance(entry, Unreadable)
+    assert entry.data == data
+    error = unreadable(entry, Address("Counter", "c1"))
+    assert "Counter/c1" in error.message
+    assert entry.why in error.message
+
+
+def test_what_stands_for_an_entry_nobody_can_read_fits_a_dead_letter_and_cannot_be_redriven() -> None:
+    address, data = Address("Counter", "c1"), b"\xc1" * 3 * BODY_BYTES_MAX
+    entry = Unreadable(data, "broken")
+    envelope = stand_in(entry, address, "token")
+    letter = of_envelope(envelope, Reason.UNDECODABLE, unreadable(entry, address), origin="m", now_ms=NOW_MS)
+    assert pack_outgoing(letter)
+    found = read_letter(letter.message)
+    assert found.message.body == data[: len(found.message.body)]
+    assert len(found.message.body) > BODY_BYTES_MAX
+    with pytest.raises(UndecodableError):
+        redriven(found)
+
+
+@given(envelopes)
+def test_an_entry_is_read_as_what_was_parked(envelope: Envelope) -> None:
+    assert read(pack(Parked(envelope))) == unpack(pack(Parked(envelope)))
 
 
 @given(sizes, sizes, sizes)

@@ -9,7 +9,7 @@ import pytest
 from broker_actors.core import dead, history
 from broker_actors.core import turn as t
 from broker_actors.core.errors import PayloadTooLargeError, describe
-from broker_actors.core.parking import Parked
+from broker_actors.core.parking import Parked, Unreadable, stand_in, unreadable
 from broker_actors.core.verdict import Terms
 from tests.unit.core.test_turn import (
     ASK,
@@ -141,3 +141,16 @@ def test_what_finds_no_room_is_kept_answered_and_not_run() -> None:
 def test_a_result_of_what_is_parked_is_committed_like_any_other() -> None:
     _, steps = walked(ASK, PARKED, (t.Received(NOW_MS), t.Returned(RESULT)))
     assert steps[-1][1] == t.Commit(keep=True, reply=None, answer=RESULT)
+
+
+def test_what_nobody_can_read_leaves_its_parking_as_a_dead_letter_and_does_not_run() -> None:
+    address, entry = TELL.address, Unreadable(b"\xc1", "broken")
+    terms = replace(PARKED, unreadable=unreadable(entry, address))
+    _, steps = walked(stand_in(entry, address, "token"), terms, (t.Received(NOW_MS), t.Committed(), t.Sent()))
+    commit = steps[0][1]
+    assert isinstance(commit, t.Commit)
+    assert (commit.keep, commit.head) == (False, None)
+    [item] = commit.outgoing
+    letter = dead.read(item.message)
+    assert (letter.reason, letter.message.body) == (dead.Reason.UNDECODABLE, b"\xc1")
+    assert steps[-1][1] == t.Ack("dead_lettered")
