@@ -25,6 +25,8 @@ class Destination(StrEnum):
     MAILBOX = "mailbox"
     DELAY = "delay"
     DEAD = "dead"
+    #: The channel of a caller, in the store; see `core.unanswered`.
+    REPLY = "reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Outgoing:
     """One message on its way.
 
     Attributes:
-        destination: its target's mailbox, the delay levels, or the dead letters.
+        destination: its target's mailbox, the delay levels, the dead letters, or who asked.
         message: what to publish; its headers name the actor.
         due_ms: for delays, the Unix milliseconds at which it is to arrive.
 
@@ -96,7 +98,7 @@ class Outgoing:
             now_ms: Unix milliseconds.
 
         Raises:
-            UndecodableError: a mailbox is meant and *layout* is missing.
+            UndecodableError: a mailbox is meant and *layout* is missing, or it is a reply.
 
         """
         match self.destination:
@@ -108,6 +110,8 @@ class Outgoing:
                 if layout is None:
                     raise UndecodableError(f"no layout for actor type {self.actor_type}")
                 return Route(topology.ACTORS, layout.key_of(text(self.message.headers, "ba-id")))
+            case Destination.REPLY:
+                raise UndecodableError(f"a reply to {self.message.reply_to} is not for the broker")
 
 
 def mark(incarnation: str, seq: int) -> bytes:

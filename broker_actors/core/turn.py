@@ -237,7 +237,9 @@ class Turn:
     def _over(self, settled: Settled) -> Command:
         """End what there is nothing to run of: what is parked leaves its parking by a commit."""
         self._settled = settled
-        return Commit(keep=False, reply=None) if self._terms.parked else self._answer()
+        if not self._terms.parked:
+            return self._answer()
+        return Commit(keep=False, reply=None, answer=settled.reply if self._envelope.is_ask else None)
 
     def _begin(self) -> Command:
         if self._terms.overflows:

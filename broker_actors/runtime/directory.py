@@ -19,9 +19,10 @@ from broker_actors.core.events import StoreRolledBack, Trouble
 from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Claim
 from broker_actors.runtime.activation import Activation
-from broker_actors.runtime.ledger import Ledger, NoLedger, StoreLedger
+from broker_actors.runtime.ledger import Ledger, StoreLedger
 from broker_actors.runtime.leftovers import send_leftovers
 from broker_actors.runtime.lifting import lifted
+from broker_actors.runtime.no_ledger import NoLedger
 from broker_actors.runtime.outbox import StoreOutbox
 from broker_actors.runtime.parking import ParkedBytes
 from broker_actors.runtime.services import Services

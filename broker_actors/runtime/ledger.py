@@ -1,4 +1,4 @@
-"""Where the turns of one activation become durable: a claim in the store, or nowhere.
+"""Where the turns of one activation become durable: a claim in the store, or nowhere (`no_ledger`).
 
 Invariant: after `commit` returned `Committed`, the ledger's claim is at the version the
 store holds; after anything else the ledger must not be used again.
@@ -20,14 +20,14 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.suspending import due_ms
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
-from broker_actors.dispatch import Dispatch
+from broker_actors.core.unanswered import to_send
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.sections import SectionMark
-from broker_actors.ports.store import Claim, Commit, KeyedRecord
+from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.suspensions import SuspensionChange
 from broker_actors.runtime.numbers import Numbers
-from broker_actors.runtime.outbox import DirectOutbox, Outbox, StoreOutbox
+from broker_actors.runtime.outbox import Outbox, StoreOutbox
 from broker_actors.runtime.parking import ParkedBytes, Parking
 from broker_actors.runtime.services import Services
 
@@ -119,6 +119,10 @@ class Ledger(Protocol):
         """Make a turn durable."""
         ...
 
+    async def answered(self) -> None:
+        """Take note that whoever asked for the last turn of the lane has its reply."""
+        ...
+
     async def sections(self, turn: str) -> int:
         """Return how many sections of *turn*, which is not over, are durable."""
         ...
@@ -137,7 +141,17 @@ class Ledger(Protocol):
 class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
-    __slots__ = ("_claim", "_clock", "_numbers", "_observer", "_store", "outbox", "parking", "rolled_back")
+    __slots__ = (
+        "_claim",
+        "_clock",
+        "_numbers",
+        "_observer",
+        "_store",
+        "_unanswered",
+        "outbox",
+        "parking",
+        "rolled_back",
+    )
 
     def __init__(self, services: Services, claim: Claim, outbox: StoreOutbox, in_all: ParkedBytes) -> None:
         self._store = services.store
@@ -152,6 +166,8 @@ class StoreLedger:
         #: What this activation has parked.
         self.parking = Parking(services.store, claim.address, claim.parked, in_all)
         self.parking.suspension = claim.suspension
+        #: Where the reply of the last turn of what was parked lies in the outbox.
+        self._unanswered: OutboxKey | None = None
 
     @property
     def epoch(self) -> int:
@@ -200,6 +216,8 @@ class StoreLedger:
         now_ms = self._clock.now_ms()
         parking = self.parking.settled(outcome.head, now_ms) if outcome.in_lane else None
         suspension = outcome.suspension
+        replies = self._replies(outcome)
+        targets = [*outcome.targets, *("" for _ in replies)]
         if suspension is not None:
             parking = replace(parking or ParkingChange(), due_ms=due_ms(suspension, now_ms, NEVER_MS))
         commit = Commit(
@@ -207,19 +225,35 @@ class StoreLedger:
             self._clock.token(),
             outcome.state,
             record,
-            outcome.outbox,
+            [*outcome.outbox, *replies],
             await self._numbers.acceptance(envelope, answer, retention_seconds, now_ms),
             suspension=None if suspension is None else SuspensionChange(suspension),
             section=outcome.section,
-            numbers=self._outbox_numbers(outcome.targets) if any(outcome.targets) else None,
+            numbers=self._outbox_numbers(targets) if any(targets) else None,
             parking=parking,
         )
         result = await self._written(commit)
+        if replies and isinstance(result, Committed):
+            self._unanswered = OutboxKey(self.version, len(outcome.outbox))
+            result = replace(result, marks=result.marks[: len(outcome.outbox)])
         if suspension is not None and isinstance(result, Committed):
             self.parking.suspension = suspension
         if parking is not None and isinstance(result, Committed):
             self.parking.committed(parking, [outcome.head] if parking.appended and outcome.head else [])
         return result
+
+    def _replies(self, outcome: Outcome) -> list[bytes]:
+        """Return what is to be committed so that who asked is answered, whoever dies."""
+        if outcome.answer is None or not (outcome.in_lane and self.parking.runs_head):
+            # Of what is not parked the broker has the delivery, and brings it again.
+            return []
+        return [pack(to_send(outcome.envelope, outcome.answer))]
+
+    async def answered(self) -> None:
+        """Clear the last reply from the outbox, if it is there; raises `StoreUnavailableError`."""
+        unanswered, self._unanswered = self._unanswered, None
+        if unanswered is not None:
+            await self._store.dispatched(self._claim.address, [unanswered])
 
     async def sections(self, turn: str) -> int:
         """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
@@ -318,50 +352,6 @@ class StoreLedger:
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run."""
         self._numbers.close(envelope)
-
-
-class NoLedger:
-    """`at_least_once`: no store round trip, no durable state, no dedup."""
-
-    __slots__ = ("outbox",)
-
-    epoch = 0
-    nonce = ""
-    version = 0
-    rolled_back = False
-    parking = None
-
-    def __init__(self, dispatch: Dispatch) -> None:
-        #: Where what a turn sends goes.
-        self.outbox = DirectOutbox(dispatch)
-
-    async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:  # noqa: ARG002 - the protocol's shape
-        """Return nothing: there is nowhere to park."""
-        return []
-
-    async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape
-        """Return `Fresh`: nothing is remembered."""
-        return Fresh()
-
-    async def commit(self, outcome: Outcome) -> Committed | Fenced:  # noqa: ARG002 - the protocol's shape
-        """Return `Committed`: nothing is written."""
-        return Committed()
-
-    async def sections(self, turn: str) -> int:  # noqa: ARG002 - the protocol's shape
-        """Return 0: nothing is remembered."""
-        return 0
-
-    async def commit_section(
-        self,
-        mark: SectionMark,  # noqa: ARG002 - the protocol's shape
-        state: bytes | None,  # noqa: ARG002 - the protocol's shape
-        tells: Sequence[Outgoing],  # noqa: ARG002 - the protocol's shape
-    ) -> Committed | Fenced:
-        """Return `Committed`: nothing is written."""
-        return Committed()
-
-    def close(self, envelope: Envelope) -> None:
-        """Do nothing: nothing is remembered."""
 
 
 def _record_of(outcome: Outcome) -> KeyedRecord | None:

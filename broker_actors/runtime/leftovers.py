@@ -14,7 +14,8 @@ from typing import Final
 from broker_actors.core.address import Address
 from broker_actors.core.errors import PlatformError, UndecodableError
 from broker_actors.core.events import Trouble
-from broker_actors.core.outgoing import Outgoing, unpack
+from broker_actors.core.outgoing import Destination, Outgoing, unpack
+from broker_actors.core.unanswered import reply_of
 from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import OutboxKey
 from broker_actors.runtime.services import Services
@@ -81,11 +82,20 @@ def _read(
     return backlog, [*lines.values(), *alone]
 
 
+async def _send(services: Services, backlog: Backlog, item: Outgoing) -> None:
+    if item.destination is Destination.REPLY:
+        # Whoever is gone needs none.
+        message = item.message
+        await services.replies.send(message.reply_to, message.correlation_id, reply_of(item))
+        return
+    await services.dispatch.send(item.with_low(backlog.low(item)) if item.seq else item)
+
+
 async def _send_line(services: Services, address: Address, backlog: Backlog, line: _Line) -> int:
     """Send *line* up to the first refusal; return how many of it left."""
     for sent, (key, item) in enumerate(line):
         try:
-            await services.dispatch.send(item.with_low(backlog.low(item)) if item.seq else item)
+            await _send(services, backlog, item)
             backlog.confirm([(key.version, key.index)])
             await services.store.dispatched(address, [key])
         except (PlatformError, UndecodableError) as error:

@@ -85,6 +85,10 @@ class SharedLedger:
                 return parked
             return self._fenced
 
+    async def answered(self) -> None:
+        """Take note that whoever asked has its reply; raises `StoreUnavailableError`."""
+        await self._inner.answered()
+
     async def sections(self, turn: str) -> int:
         """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
         return await self._inner.sections(turn)

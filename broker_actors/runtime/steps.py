@@ -224,10 +224,21 @@ class Steps:
         except PlatformError as error:
             self._services.observer.observe(ReplyUndelivered(envelope.address, str(error)))
             return t.Answered()
+        await self._told()
         if reached:
             return t.Answered()
         self._services.observer.observe(ReplyUndelivered(envelope.address, "the caller is gone"))
         return await self._bury_untold(reply)
+
+    async def _told(self) -> None:
+        """See to it that nobody else gives the caller its reply once more."""
+        if self._activation.parking is None:
+            # It runs beside the lane.
+            return
+        try:
+            await self._activation.ledger.answered()
+        except PlatformError as error:
+            self._services.observer.observe(Trouble(f"reply of {self._activation.address}", str(error)))
 
     async def _bury_untold(self, reply: Reply) -> t.Event:
         """Keep a failure whose caller is gone, for otherwise nobody would ever know of it."""

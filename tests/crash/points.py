@@ -184,8 +184,18 @@ POINTS: Final = (
         Scene.BLOCK,
     ),
     Point("what blocks, in its second attempt", (COMMITTED, METHOD), Scene.BLOCK),
-    # Whoever asked is not told any more: its ask ends by its deadline.
-    Point("what blocked, out of the parking", (at("store.commit Front", "after", 3),), Scene.BLOCK, ONE_WAY),
+    Point(
+        "what blocked, out of the parking",
+        (at("store.commit Front", "after", 3),),
+        Scene.BLOCK,
+        (Form.ASK, *ONE_WAY, Form.CHAIN),
+    ),
+    Point(
+        "what blocked, answered, before its reply is cleared",
+        (at("store.dispatched Front", "before"),),
+        Scene.BLOCK,
+        (Form.ASK,),
+    ),
     Point("what waited behind it, before its commit", (at("store.commit Front", "before", 4),), Scene.BLOCK),
     Point("a retry, before its commit", (at("store.commit Front", "before"),), Scene.RETRY),
     Point("a retry, committed, before its dispatch", (COMMITTED,), Scene.RETRY),

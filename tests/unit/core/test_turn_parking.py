@@ -64,7 +64,7 @@ def test_a_parked_duplicate_is_answered_once_it_has_left() -> None:
     )
     assert [command for _, command in steps] == [
         t.LookUp(),
-        t.Commit(keep=False, reply=None),
+        t.Commit(keep=False, reply=None, answer=RECORDED),
         t.Dispatch(),
         t.Answer(RECORDED),
         t.Ack("duplicate"),
