@@ -21,6 +21,8 @@ ACTOR_BYTES_MAX: Final = 64 * 1024 * 1024
 TOTAL_BYTES_MAX: Final = 1024 * 1024 * 1024
 #: Called on an actor whose parking nobody looks after: no method of a class can have this name.
 WAKE: Final = "__wake__"
+#: In the place of the method of an entry that nobody can read.
+UNREADABLE: Final = "__unreadable__"
 _NO_CONTENT_TYPE: Final = "application/octet-stream"
 #: What of an entry that cannot be read fits its dead letter.
 _KEPT_BYTES_MAX: Final = BODY_BYTES_MAX + BODY_BYTES_MAX // 2
@@ -98,7 +100,7 @@ def stand_in(entry: Unreadable, address: Address, token: str) -> Envelope:
         token: two that look alike are still two.
 
     """
-    return Envelope(address, "", entry.data[:_KEPT_BYTES_MAX], _NO_CONTENT_TYPE, message_id=token)
+    return Envelope(address, UNREADABLE, entry.data[:_KEPT_BYTES_MAX], _NO_CONTENT_TYPE, message_id=token)
 
 
 def unreadable(entry: Unreadable, address: Address) -> ErrorRecord:

@@ -199,6 +199,9 @@ def buried(failure: Failure, terms: Terms) -> Settled:
     letter = dead.of_envelope(
         failure.envelope, reason, failure.error, origin=terms.mailbox, now_ms=failure.now_ms
     )
+    if terms.unreadable is not None:
+        # It calls no method, so nobody can redrive it: it is kept to be looked at.
+        letter = replace(letter, message=replace(letter.message, type=""))
     return replace(settled, outgoing=(letter,))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
 from broker_actors import Ref, actor, method
+
+LINGERS = b"lingers\n"
 
 
 @actor(partitions=1)
@@ -22,6 +25,12 @@ class Crasher:
     @method
     def crash(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+    @method
+    async def linger(self) -> None:
+        # Read by whoever started the process.
+        os.write(1, LINGERS)
+        await asyncio.get_running_loop().create_future()
 
 
 class CrasherRef(Crasher, Ref):

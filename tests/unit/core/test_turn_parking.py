@@ -8,7 +8,7 @@ import pytest
 
 from broker_actors.core import dead, history
 from broker_actors.core import turn as t
-from broker_actors.core.errors import PayloadTooLargeError, describe
+from broker_actors.core.errors import PayloadTooLargeError, UndecodableError, describe
 from broker_actors.core.parking import Parked, Unreadable, stand_in, unreadable
 from broker_actors.core.verdict import Terms
 from tests.unit.core.test_turn import (
@@ -153,4 +153,6 @@ def test_what_nobody_can_read_leaves_its_parking_as_a_dead_letter_and_does_not_r
     [item] = commit.outgoing
     letter = dead.read(item.message)
     assert (letter.reason, letter.message.body) == (dead.Reason.UNDECODABLE, b"\xc1")
+    with pytest.raises(UndecodableError):
+        dead.redriven(letter)
     assert steps[-1][1] == t.Ack("dead_lettered")

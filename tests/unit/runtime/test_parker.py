@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from broker_actors.core.events import Trouble, Undecodable
-from broker_actors.core.parking import Parked, pack
+from broker_actors.core.parking import UNREADABLE, Parked, pack
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.runtime import parker, parking
 from broker_actors.runtime.parker import Unpark
@@ -159,7 +159,7 @@ async def test_a_head_nobody_can_read_is_one_that_is_buried_and_holds_up_nobody(
     head = await room.parker.head(await room.activation(), room.subscription)
     assert head is not None
     assert head.unreadable is not None
-    assert (head.envelope.address, head.envelope.method) == (ACTOR, "")
+    assert (head.envelope.address, head.envelope.method) == (ACTOR, UNREADABLE)
     assert head.envelope.body == b"\xc1 broken"
     assert [type(event) for event in room.events.seen] == [Undecodable]
     assert not room.subscription.is_lost()

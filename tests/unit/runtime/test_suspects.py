@@ -150,6 +150,20 @@ async def test_only_crashes_alone_bring_a_suspect_to_its_end() -> None:
     assert await court.counted() == (100, ALONE_MAX)
 
 
+async def test_what_is_killed_later_than_it_is_alone_never_comes_to_its_end() -> None:
+    court = Court()
+    for _ in range(2 * CRASHES_MAX):
+        trial = court.trial()
+        assert await trial.charge() < CRASHES_MAX
+        await trial.start()
+        court.clock.wake()
+        await settled()
+        # The process is killed, whoever did it; the next one knows nothing of it.
+        court.suspects = Suspects(court.suspects.services, court.suspects.waits)
+    _, alone = await court.counted()
+    assert alone == 0
+
+
 async def test_who_is_alone_waits_for_those_that_run_and_nobody_begins_beside_it() -> None:
     court = Court()
     await court.crash(BESIDE_OTHERS_MAX)
