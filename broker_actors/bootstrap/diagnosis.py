@@ -18,6 +18,8 @@ from broker_actors.adapters.rabbitmq.options import RabbitOptions
 from broker_actors.adapters.redis import doctor as store_doctor
 from broker_actors.adapters.redis.doctor import Examined, NoStore
 from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.bootstrap.standstill import standing_still
 from broker_actors.core.diagnosis.broker import BrokerFacts, judge_broker, missing_bindings
 from broker_actors.core.diagnosis.declared import judge_layouts, judge_settings
 from broker_actors.core.diagnosis.nodes import judge_alarms, judge_consumer_timeout
@@ -25,7 +27,9 @@ from broker_actors.core.diagnosis.policies import judge_policies
 from broker_actors.core.diagnosis.reach import NoBroker, judge_clock, judge_latency, judge_no_broker
 from broker_actors.core.diagnosis.releases import judge_release
 from broker_actors.core.diagnosis.standing import expected, is_leftover, judge_bindings
+from broker_actors.core.diagnosis.standstill import SUSPENDED, judge_standstill
 from broker_actors.core.diagnosis.store import judge_no_store, judge_store
+from broker_actors.core.errors import PlatformError
 from broker_actors.core.finding import Finding, Severity, in_order
 from broker_actors.core.topology import Binding, Declaration, Exchange, Layout, Queue
 from broker_actors.observability.logs import LoggingObserver
@@ -60,15 +64,41 @@ async def diagnose(
     standing = [one for one in exists if not isinstance(one, Binding)]
     wanted = examining.Wanted(standing, layouts, _leftover(told, layouts, standing))
     broker = await examining.examine(url, wanted, settings.connect_timeout_seconds)
+    still = await _standing_still(settings, recorded) if isinstance(store, Examined) else []
     return in_order(
         [
             *_of_broker(broker, layouts, recorded),
             *_of_management(told, exists, broker),
             *_of_timeouts(told, layouts, settings.ask_timeout_seconds, broker),
             *_of_store(store, declared),
+            *still,
             *judge_settings(settings.prefetch),
         ]
     )
+
+
+async def _standing_still(settings: Settings, types: Collection[str]) -> list[Finding]:
+    """Return what there is to know about actors whose messages wait in the store."""
+    found: list[Finding] = []
+    try:
+        store = await RedisStore.connect(
+            settings.redis_url, LoggingObserver(), timeout_seconds=settings.store_timeout_seconds
+        )
+        try:
+            for actor_type in types:
+                found += judge_standstill(await standing_still(store, actor_type))
+        finally:
+            await store.close()
+    except PlatformError as error:
+        text = f"whether actors are suspended or held up could not be seen: {error}"
+        return [
+            Finding(SUSPENDED, Severity.NOTE, text, "mend what else is wrong with the store, then look again")
+        ]
+    if types and not found:
+        found.append(
+            Finding(SUSPENDED, Severity.OK, "no actor is suspended or held up, and none has messages parked")
+        )
+    return found
 
 
 async def _told(url: URL, management_url: str) -> Overview | ManagementError | None:

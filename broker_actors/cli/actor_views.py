@@ -130,6 +130,7 @@ def full_document(snapshot: Snapshot, places: Places) -> dict[str, object]:
         "state_version": state_version_of(snapshot),
         "state": state_of(snapshot),
         "outbox": [_item(key, data) for key, data in snapshot.outbox.items()],
+        "parked": snapshot.parked.entries,
         **_place(snapshot.address.id, places),
     }
 

@@ -9,7 +9,8 @@ from typing import Annotated, Final
 import typer
 
 from broker_actors.bootstrap.backend import Backend
-from broker_actors.cli import options, running
+from broker_actors.bootstrap.standstill import read_parked
+from broker_actors.cli import options, parking_views, running
 from broker_actors.cli.actor_views import (
     OUTBOX_COLUMNS,
     Places,
@@ -20,9 +21,11 @@ from broker_actors.cli.actor_views import (
     state_text,
     table,
 )
+from broker_actors.cli.declared import layout_of
 from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
 from broker_actors.core.address import Address, check_id, check_type
-from broker_actors.core.errors import PlatformError, UnknownActorTypeError
+from broker_actors.core.errors import PlatformError
+from broker_actors.core.parking import Parked
 from broker_actors.ports.listing import PAGE_MAX, Summary
 from broker_actors.ports.store import Snapshot
 
@@ -89,20 +92,21 @@ def show(
     amqp: options.Amqp = None,
     redis: options.Redis = None,
 ) -> None:
-    """Show one actor: its last committed state, where it is, and what it has still to send."""
+    """Show one actor: its last committed state, where it is, what it has to send, and what it has parked."""
 
-    async def find() -> tuple[Snapshot, Places, int]:
+    async def find() -> tuple[Snapshot, list[Parked | None], Places, int]:
         address = Address(check_type(actor_type), check_id(actor_id))
         async with running.connect(amqp, redis) as system:
             backend = system.backend
             snapshot = await backend.store.peek(address)
             if snapshot is None:
                 raise PlatformError(f"no actor {address}: nobody has called it yet")
-            return snapshot, await _places(backend, actor_type), backend.clock.now_ms()
+            parked = read_parked(await backend.store.parking(address))
+            return snapshot, parked, await _places(backend, actor_type), backend.clock.now_ms()
 
-    snapshot, places, now_ms = running.run(find(), as_json=as_json)
+    snapshot, parked, places, now_ms = running.run(find(), as_json=as_json)
     if as_json:
-        show_json(full_document(snapshot, places))
+        show_json({**full_document(snapshot, places), "parking": parking_views.documents(parked)})
         return
     for name, value in fields(snapshot, places, now_ms).items():
         OUT.print(f"{name:<12}{printable(value)}")
@@ -112,12 +116,17 @@ def show(
     if snapshot.outbox:
         OUT.print()
         show_table(OUTBOX_COLUMNS, [outbox_row(key, item) for key, item in snapshot.outbox.items()])
+    if parked:
+        OUT.print()
+        show_table(
+            parking_views.COLUMNS, [parking_views.row(n, one) for n, one in enumerate(parked, start=1)]
+        )
+    if (more := snapshot.parked.entries - len(parked)) > 0:
+        ERR.print(f"and {more} parked behind these")
 
 
 async def _places(backend: Backend, actor_type: str) -> Places:
-    layout = await backend.store.recorded_layout(actor_type)
-    if layout is None:
-        raise UnknownActorTypeError(f"nobody has declared actor type {actor_type!r}: start its worker once")
+    layout = await layout_of(backend.store, actor_type)
     return Places(layout, [member for member, _ in await backend.members.everyone()])
 
 

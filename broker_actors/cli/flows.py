@@ -9,6 +9,7 @@ import typer
 
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.cli import arguments, options, running
+from broker_actors.cli.declared import layout_of
 from broker_actors.cli.flow_views import (
     COLUMNS,
     TRAIL_COLUMNS,
@@ -57,6 +58,7 @@ def list_(
     async def collect() -> tuple[list[tuple[Address, Run]], int]:
         check_type(actor_type)
         async with running.connect(amqp, redis) as system:
+            await layout_of(system.backend.store, actor_type)
             found = await _flows(system.backend, actor_type, status, limit)
             return found, system.backend.clock.now_ms()
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from broker_actors.bootstrap.backend import Backend
+from broker_actors.cli.declared import layout_of
 from broker_actors.cli.letters import LETTERS_MAX
 from broker_actors.core import dead, topology
 from broker_actors.core.address import check_type
-from broker_actors.core.errors import UnknownActorTypeError, UnroutableError
+from broker_actors.core.errors import UnroutableError
 from broker_actors.core.member import Held, Member, Report
 from broker_actors.core.sharing import ranking
 from broker_actors.core.wire import WireMessage
@@ -151,9 +152,7 @@ async def peek(transport: Transport, place: Place) -> int:
 
 
 async def _places_of(backend: Backend, actor_type: str, prefetch: int) -> list[Place]:
-    layout = await backend.store.recorded_layout(actor_type)
-    if layout is None:
-        raise UnknownActorTypeError(f"nobody has declared actor type {actor_type!r}: start its worker once")
+    layout = await layout_of(backend.store, actor_type)
     names = layout.mailboxes()
     if layout.dedicated:
         names = [layout.mailbox_of(actor_id) for actor_id in await backend.store.spawned(actor_type)]

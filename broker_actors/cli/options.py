@@ -12,6 +12,14 @@ from broker_actors.observability.daemon import LogFormat
 #: A parent has the endpoint; its children must not see the variable.
 HEALTH_VARIABLE: Final = "BROKER_ACTORS_HEALTH"
 
+
+def _given(key: str | None) -> str | None:
+    """Refuse an empty key, as of a variable that is not set: the call would run each time it is sent."""
+    if key == "":
+        raise typer.BadParameter("it is empty: leave it out if the call may run more than once")
+    return key
+
+
 Amqp: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -31,7 +39,10 @@ AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON 
 Key: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--key", metavar="KEY", help="Idempotency key: calls of this actor with the same key run once."
+        "--key",
+        metavar="KEY",
+        callback=_given,
+        help="Idempotency key: calls of this actor with the same key run once.",
     ),
 ]
 ActorType: TypeAlias = Annotated[str, typer.Argument(metavar="TYPE", help="The actor type, as in `Counter`.")]

@@ -9,8 +9,8 @@ import typer
 
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.cli import options, running, schedule_views
+from broker_actors.cli.declared import layout_of
 from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
-from broker_actors.core.address import check_type
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.ports.schedules import SCHEDULED_LISTED_MAX
@@ -49,7 +49,9 @@ def list_(
     async def collect() -> tuple[Sequence[Scheduled], int]:
         async with running.connect(amqp, redis) as system:
             backend = system.backend
-            types = [check_type(actor_type)] if actor_type else await backend.store.types()
+            if actor_type is not None:
+                await layout_of(backend.store, actor_type)
+            types = await backend.store.types() if actor_type is None else [actor_type]
             return await _of_types(backend, types, limit), backend.clock.now_ms()
 
     found, now_ms = running.run(collect(), as_json=as_json)

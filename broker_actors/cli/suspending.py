@@ -10,6 +10,7 @@ import typer
 
 from broker_actors.cli import options, running
 from broker_actors.cli.actor_views import SUSPENDED_COLUMNS, suspended_row, suspension_document
+from broker_actors.cli.declared import layout_of
 from broker_actors.cli.output import ERR, OUT, printable, show_json, show_table
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import PlatformError
@@ -42,6 +43,7 @@ def suspend(
         address = Address(check_type(actor_type), check_id(actor_id))
         async with running.connect(amqp, redis) as system:
             backend = system.backend
+            await layout_of(backend.store, actor_type)
             return await suspend_actor(backend.store, backend.clock, address, reason)
 
     suspension = running.run(act(), as_json=as_json)
@@ -97,7 +99,8 @@ def suspended(
 
     async def collect() -> Sequence[tuple[Address, Suspension]]:
         async with running.connect(amqp, redis) as system:
-            return await system.backend.store.suspended(check_type(actor_type))
+            await layout_of(system.backend.store, actor_type)
+            return await system.backend.store.suspended(actor_type)
 
     found = running.run(collect(), as_json=as_json)
     if as_json:

@@ -45,13 +45,17 @@ class Daemon:
             await asyncio.wait((self._reading, self._printing))
             return await self.process.wait()
 
+    async def printed(self) -> str:
+        """Return what it has printed once it has ended."""
+        await self.ended()
+        return self._printing.result().decode()
+
     async def type(self, text: str) -> str:
         """Type *text* and end stdin; return what it has printed once it has ended."""
         assert self.process.stdin is not None
         self.process.stdin.write(text.encode())
         self.process.stdin.close()
-        await self.ended()
-        return self._printing.result().decode()
+        return await self.printed()
 
     async def _read(self) -> None:
         assert self.process.stderr is not None

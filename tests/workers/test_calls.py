@@ -18,6 +18,9 @@ from workers.orders import Inventory, Notifier, Order, Payment
 
 Shell: TypeAlias = Callable[..., Awaitable[tuple[int, str, str]]]
 
+#: Commands that have commands.
+GROUPS = frozenset({"actors", "dead", "flows", "schedules"})
+
 
 @pytest.fixture
 async def shell(amqp_url: str, redis_url: str) -> Shell:
@@ -25,7 +28,7 @@ async def shell(amqp_url: str, redis_url: str) -> Shell:
 
     async def run(*words: str) -> tuple[int, str, str]:
         command = [*words[:1], "--amqp", amqp_url, "--redis", redis_url, *words[1:]]
-        if words[0] == "dead":
+        if words[0] in GROUPS:
             command = [*words[:2], *command[1:5], *words[2:]]
         # In a thread, as a command runs a loop of its own.
         result = await asyncio.to_thread(CliRunner().invoke, app, command)
@@ -129,12 +132,27 @@ async def test_without_the_store_it_is_one_line_and_2(
     assert "secret" not in result.stderr
 
 
-async def test_a_type_nobody_declared_is_2(shell: Shell) -> None:
-    for words in (("ask", "Ghost", "g1", "boo"), ("tell", "Ghost", "g1", "boo"), ("dead", "list", "Ghost")):
-        code, out, err = await shell(*words)
-        assert (code, out) == (2, "")
-        assert "Ghost" in err
-        assert "nobody has declared" in err
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ask", "Ghost", "g1", "boo"),
+        ("tell", "Ghost", "g1", "boo"),
+        ("stream", "Ghost", "g1", "boo"),
+        ("mailboxes", "Ghost"),
+        ("dead", "list", "Ghost"),
+        ("actors", "list", "Ghost"),
+        ("actors", "suspended", "Ghost"),
+        ("actors", "suspend", "Ghost", "g1"),
+        ("flows", "list", "Ghost"),
+        ("schedules", "list", "Ghost"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+async def test_a_type_nobody_declared_is_2(words: tuple[str, ...], shell: Shell) -> None:
+    code, out, err = await shell(*words)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "Ghost" in err
+    assert "nobody has declared" in err
 
 
 async def poison(shell: Shell) -> dict[str, Any]:

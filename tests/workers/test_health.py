@@ -114,6 +114,13 @@ async def test_an_address_that_is_taken_is_one_line_and_2(run: Run, place: Place
         assert worker.lines[-1] == f"error: cannot listen on {place}: Address already in use"
 
 
+async def test_an_address_of_no_host_is_one_line_and_2(run: Run) -> None:
+    async with run("--health", "nowhere.invalid:80") as worker:
+        assert await worker.ended() == 2
+        assert worker.lines[-1].startswith("error: cannot listen on nowhere.invalid:80: ")
+        assert "Unknown error" not in worker.lines[-1]
+
+
 async def test_a_lost_broker_is_said_once_and_seen_by_those_who_ask(
     run: Run, rabbit_server: RabbitServer, place: Place
 ) -> None:

@@ -98,12 +98,13 @@ async def test_a_mailbox_nobody_consumes_shows_what_waits_and_since_when(
         "worker": None,
         "worker_trouble": None,
         "held": None,
+        "parked": 0,
     }
     code, out, err = await show()
     header, first, *_ = out.splitlines()
     assert (code, err) == (0, "")
-    assert header.split() == ["mailbox", "ready", "consumers", "held", "oldest", "worker"]
-    assert first.split()[:4] == ["actors.Clerk.g1.0", "3", "0", "-"]
+    assert header.split() == ["mailbox", "ready", "consumers", "held", "parked", "oldest", "worker"]
+    assert first.split()[:5] == ["actors.Clerk.g1.0", "3", "0", "-", "0"]
 
 
 async def test_every_queue_there_is_has_a_row(system: ActorSystem, show: Show) -> None:

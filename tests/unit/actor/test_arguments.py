@@ -185,7 +185,10 @@ TYPED = compiled("T.typed", _typed, {}).arguments
 
 class TestWhatACallerChecks:
     def test_binding_accepts_any_types_and_leaves_them_to_the_worker(self) -> None:
-        arguments("increment").bind(["not a number"], {})
+        increment = arguments("increment")
+        increment.bind(["not a number"], {})
+        with pytest.raises(InvalidArgumentsError, match="n: Input should be a valid integer"):
+            increment.validate(["not a number"], {})
 
     @pytest.mark.parametrize(("args", "kwargs"), [([1, 2], {}), ([], {"m": 1}), ([1], {"n": 1})])
     def test_what_the_signature_does_not_take_is_refused(

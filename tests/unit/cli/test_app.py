@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import signal
 import sys
 from types import ModuleType
 
@@ -56,6 +57,7 @@ def test_every_command_has_a_help(words: tuple[str, ...]) -> None:
         ("dead", "list", "T", "--limit", "0"),
         ("dead", "list", "T", "--reason", "bad luck"),
         ("dead", "list", "T", "--older-than", "yesterday"),
+        ("ask", "Counter", "c1", "get", "--key", ""),
         ("dead", "redrive", "T"),
         ("dead", "redrive", "T", "--all", "--rate", "0"),
         ("dead", "purge", "T", "--all"),
@@ -97,6 +99,8 @@ def test_a_worker_without_a_broker_is_told_so() -> None:
     [
         (("worker", "nowhere"), "no module 'nowhere'"),
         (("worker", "json"), "no actors in json"),
+        (("worker", ""), "no module is named"),
+        (("worker", "workers.orders.Order"), "a class stands behind a colon (workers.orders:Order)"),
         (("worker", "workers.orders:Ordre"), "Inventory, Notifier, Order, Payment"),
         (("ask", "Counter", "c1", "get", "a=1", "2"), "put it before a="),
         (("ask", "not a type", "c1", "get", *CLOSED), "actor type"),
@@ -154,6 +158,16 @@ def test_errors_are_json_too_where_a_machine_reads() -> None:
     result = invoke("ask", "Counter", "c1", "get", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"]["kind"] == "ConfigurationError"
+
+
+def test_who_interrupts_the_start_sees_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object, **_kwargs: object) -> ModuleType:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 128 + signal.SIGINT
 
 
 def test_a_missing_extra_is_answered_with_what_to_install(

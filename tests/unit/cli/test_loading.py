@@ -84,13 +84,14 @@ def test_a_file_is_answered_with_its_module(target: str) -> None:
         ("import cli_gone", "cli_bad.py:1", "ModuleNotFoundError: No module named 'cli_gone'"),
         ("\n1 / 0", "cli_bad.py:2", "ZeroDivisionError: division by zero"),
         ("\n\ndef :", "cli_bad.py:3", "SyntaxError"),
+        ("import sys\nsys.exit(0)", "cli_bad.py:2", "SystemExit: 0"),
         (
             ACTORS.replace("First:", "First:\n    things: list[int] = []"),
             ":",
             "ConfigurationError: First.things",
         ),
     ],
-    ids=["missing import", "raises", "syntax", "refused declaration"],
+    ids=["missing import", "raises", "syntax", "ends itself", "refused declaration"],
 )
 def test_a_module_that_cannot_be_imported_says_where_and_why(
     here: Path, source: str, where: str, error: str

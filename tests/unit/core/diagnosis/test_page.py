@@ -16,7 +16,7 @@ _OF_BOTH = {f"{server}.{name}" for server in ("broker", "store") for name in ("c
 
 def test_every_check_is_in_the_table() -> None:
     sources = "".join(path.read_text() for path in _SOURCES)
-    checks = set(re.findall(r'"((?:broker|store|settings)\.[a-z_]+)"', sources)) | _OF_BOTH
+    checks = set(re.findall(r'"((?:broker|store|settings|actors)\.[a-z_]+)"', sources)) | _OF_BOTH
     page = (_ROOT / "docs" / "how-to" / "checking-a-deployment.md").read_text()
     table = page.partition("## What is checked")[2].partition("\n## ")[0]
-    assert set(re.findall(r"`((?:broker|store|settings)\.[a-z_]+)`", table)) == checks
+    assert set(re.findall(r"`((?:broker|store|settings|actors)\.[a-z_]+)`", table)) == checks
