@@ -20,7 +20,15 @@ Run: TypeAlias = Callable[..., Awaitable[tuple[int, str, str]]]
 MAILBOX = "actors.Book.g1.0"
 
 
-@actor(partitions=1, on_failure="block", retry=Retry(attempts=5, min_backoff=600, max_backoff=600))
+#: The wait is drawn below it: so long that nobody sees the end of it.
+BACKOFF_SECONDS = 2_000_000
+
+
+@actor(
+    partitions=1,
+    on_failure="block",
+    retry=Retry(attempts=5, min_backoff=BACKOFF_SECONDS, max_backoff=BACKOFF_SECONDS),
+)
 class Book:
     """Takes notes, in order, as long as there is ink."""
 
