@@ -168,6 +168,11 @@ class Lanes(Generic[T]):
         of_lane = address in self._running or address in self._waiting
         return not (of_lane or address in self._abreast or address in self._beside)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing runs and nothing is ready to."""
+        return not (self._ready or self.running)
+
     def items(self) -> Iterator[T]:
         """Yield what waits, lane by lane."""
         for waiting in self._waiting.values():

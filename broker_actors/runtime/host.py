@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from broker_actors.actor.spec import ActorSpec
@@ -17,7 +17,7 @@ from broker_actors.core.address import Address
 from broker_actors.core.codec import BODY_BYTES_MAX
 from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import UndecodableError
-from broker_actors.core.lanes import RUNNING_MAX, Admitted, Lanes
+from broker_actors.core.lanes import Admitted, Lanes
 from broker_actors.core.member import Held
 from broker_actors.core.parking import WAKE
 from broker_actors.core.supervision import Restart
@@ -31,10 +31,10 @@ from broker_actors.runtime.order import Order
 from broker_actors.runtime.parker import Item, Parker, Unpark
 from broker_actors.runtime.relief import Parts, Relief
 from broker_actors.runtime.resting import Rests
+from broker_actors.runtime.running import Capacity, Running
 from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
-from broker_actors.runtime.steps import Steps
 from broker_actors.runtime.strays import Strays
 from broker_actors.runtime.streaming import steps_of
 from broker_actors.runtime.suspects import Suspects
@@ -44,44 +44,6 @@ from broker_actors.runtime.turn import run_turn
 BURST_MAX: Final = 50
 #: How long a method may take to end once it is cancelled; then it is left behind.
 CANCEL_SECONDS_MAX: Final = 5.0
-RESIDENTS_MAX: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """What one worker takes on.
-
-    Attributes:
-        running_max: turns that run at a time; those that wait in an ask do not count.
-        residents_max: live actors; beyond it the least recently used leave memory as soon as they are idle.
-
-    """
-
-    running_max: int = RUNNING_MAX
-    residents_max: int = RESIDENTS_MAX
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A turn that runs now.
-
-    Attributes:
-        arrival: what it runs.
-        task: the task it runs in.
-        since_seconds: monotonic time at which it began.
-        steps: what it does.
-
-    """
-
-    arrival: Arrival
-    task: asyncio.Task[None]
-    since_seconds: float
-    steps: Steps
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for another actor."""
-        return self.steps.is_waiting
 
 
 class Host:
@@ -209,6 +171,11 @@ class Host:
         await self._strays.close()
         await self._parker.close()
         await self._directory.close()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing runs, and nothing is about to."""
+        return self._lanes.is_at_rest
 
     @property
     def residents(self) -> int:

@@ -13,6 +13,7 @@ from broker_actors.testing.factory import Actors
 from broker_actors.testing.kit import ActorKit, actor_test
 from broker_actors.testing.outstanding import NotSettledError
 from broker_actors.testing.recording import EventMissingError
+from broker_actors.testing.virtual import VirtualClock
 
 __all__ = [
     "ActorKit",
@@ -23,5 +24,6 @@ __all__ = [
     "PromptClock",
     "Reason",
     "TurnEnded",
+    "VirtualClock",
     "actor_test",
 ]

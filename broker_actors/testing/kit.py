@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self, TypeVar, overload
 
+from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.ref import Ref
 from broker_actors.actor.spec import spec_of
 from broker_actors.actor.untyped import UntypedRef
@@ -16,6 +17,7 @@ from broker_actors.bootstrap.system import ActorSystem
 from broker_actors.core import dead, topology
 from broker_actors.core.address import Address
 from broker_actors.core.dead import DeadLetter
+from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.events import Event, TurnEnded
 from broker_actors.core.parking import wake_of
 from broker_actors.observability.fan_out import FanOut
@@ -26,6 +28,7 @@ from broker_actors.settings import Settings
 from broker_actors.testing.clock import PromptClock
 from broker_actors.testing.outstanding import NotSettledError, Outlook, Outstanding
 from broker_actors.testing.recording import Recording
+from broker_actors.testing.virtual import VirtualClock, travel
 from broker_actors.worker.worker import Worker
 
 E = TypeVar("E")
@@ -130,6 +133,31 @@ class ActorKit:
             await self._check_worker()
         if left := await self._outstanding.left(delayed=delayed):
             raise NotSettledError(self._outstanding.explain(left, clock.now_ms()))
+
+    async def advance(self, by: Duration) -> None:
+        """Set the clock forward; return when all that was due until then has been done.
+
+        Time stops at every moment for which something waits: a delayed tell, a reminder, a timer, the
+        next attempt of what failed.
+
+        Args:
+            by: seconds, or a timedelta.
+
+        Raises:
+            ConfigurationError: the kit has no `VirtualClock`: pass `clock=VirtualClock()`.
+            NotSettledError: see `settled`, or something plans more for ever.
+
+        """
+        clock = self._embedded.clock
+        if not isinstance(clock, VirtualClock):
+            text = "only a clock of the test's own can be set forward: pass clock=VirtualClock()"
+            raise ConfigurationError(text)
+        await travel(clock, seconds(by, "by"), self._at_rest)
+
+    async def _at_rest(self) -> bool:
+        """Settle what is not delayed; return whether nothing runs then."""
+        await self.settled(delayed=False)
+        return self._worker is None or self._worker.is_at_rest
 
     async def dead_letters(self, of: type | str) -> list[DeadLetter]:
         """Return the dead letters of an actor type, oldest first, once everything has settled.

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final, Protocol, TypeVar
 
 from broker_actors.core.address import Address
-from broker_actors.runtime.host import Running
+from broker_actors.runtime.running import Running
 from broker_actors.worker.pulse import Pulse
 from broker_actors.worker.stacks import as_lines, awaited_frames, outermost_frame, thread_frames
 from broker_actors.worker.status import Status

@@ -23,12 +23,13 @@ from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
 from broker_actors.runtime.cancels import Cancels
 from broker_actors.runtime.holding import Holding
-from broker_actors.runtime.host import Capacity, Host, Running
+from broker_actors.runtime.host import Host
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
 from broker_actors.runtime.offloaded import check_importable
 from broker_actors.runtime.processes import Processes
 from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
+from broker_actors.runtime.running import Capacity, Running
 from broker_actors.runtime.services import Offload, Services
 from broker_actors.runtime.sharing import Sharing
 from broker_actors.runtime.slowness import Slowness
@@ -37,6 +38,8 @@ from broker_actors.runtime.threads import Threads
 from broker_actors.runtime.watchdog import PROBE_SECONDS, Watchdog
 from broker_actors.worker.status import Status
 
+#: What the tasks are called that only look around every few seconds: no message waits for any of it.
+ROUTINE: Final = "worker routine"
 #: How often idle actors and newly spawned dedicated mailboxes are looked for.
 TICK_SECONDS: Final = 1.0
 #: How long a worker that stops tries to tell the others.
@@ -218,6 +221,11 @@ class Worker:
         return self._services.slowness.counts
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing runs in this worker, and nothing is about to."""
+        return self._host.is_at_rest
+
+    @property
     def residents(self) -> int:
         """How many actors are live in this worker."""
         return self._host.residents
@@ -280,12 +288,16 @@ class Worker:
     async def _run_background(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._tick())
-                tasks.create_task(self._sweep())
+                routines = (
+                    self._tick(),
+                    self._sweep(),
+                    self._share(),
+                    self._probe(),
+                    self._look_for_stalls(),
+                )
+                for routine in routines:
+                    tasks.create_task(routine, name=ROUTINE)
                 tasks.create_task(self._watch())
-                tasks.create_task(self._share())
-                tasks.create_task(self._probe())
-                tasks.create_task(self._look_for_stalls())
         except Exception as error:
             # A worker that is half dead must not look alive: its mailboxes go to others.
             self._failure = error

@@ -9,7 +9,7 @@ import pytest
 
 from broker_actors import ActorSystem, Worker, actor, method
 from broker_actors.core.address import Address
-from broker_actors.runtime.host import Running
+from broker_actors.runtime.running import Running
 from broker_actors.worker.dump import dump, snapshot
 from broker_actors.worker.probe import WorkerProbe
 from broker_actors.worker.pulse import Pulse

@@ -1,0 +1,50 @@
+"""What a worker takes on, and what of it runs now."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from broker_actors.core.lanes import RUNNING_MAX
+from broker_actors.runtime.arrival import Arrival
+from broker_actors.runtime.steps import Steps
+
+RESIDENTS_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What one worker takes on.
+
+    Attributes:
+        running_max: turns that run at a time; those that wait in an ask do not count.
+        residents_max: live actors; beyond it the least recently used leave memory as soon as they are idle.
+
+    """
+
+    running_max: int = RUNNING_MAX
+    residents_max: int = RESIDENTS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A turn that runs now.
+
+    Attributes:
+        arrival: what it runs.
+        task: the task it runs in.
+        since_seconds: monotonic time at which it began.
+        steps: what it does.
+
+    """
+
+    arrival: Arrival
+    task: asyncio.Task[None]
+    since_seconds: float
+    steps: Steps
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for another actor."""
+        return self.steps.is_waiting
