@@ -146,12 +146,11 @@ class TestTheClock:
         began = clock.monotonic_seconds()
         sleeping = asyncio.create_task(clock.sleep(3600))
         await asyncio.sleep(0)
-        assert clock.next_seconds is not None
-        assert 3599 < clock.next_seconds - began < 3601
+        assert 3599 < (clock.next_seconds or 0) - began < 3601
         clock.jump_to(began + 1800)
         await asyncio.sleep(0)
         assert (sleeping.done(), clock.wakes) == (False, False)
-        clock.jump_to(clock.next_seconds)
+        clock.jump_to(clock.next_seconds or 0)
         assert clock.wakes
         await sleeping
         assert not clock.wakes
