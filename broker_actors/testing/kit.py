@@ -155,9 +155,14 @@ class ActorKit:
         await travel(clock, seconds(by, "by"), self._at_rest)
 
     async def _at_rest(self) -> bool:
-        """Settle what is not delayed; return whether nothing runs then."""
+        """Return whether nothing runs and nothing waits but for its time."""
+        await self._check_worker()
+        is_busy = self._outstanding.outlook(delayed=False, latest_ms=0) is Outlook.BUSY
+        if is_busy or (self._worker is not None and not self._worker.is_at_rest):
+            return False
+        # At once: what is left now ends by nobody.
         await self.settled(delayed=False)
-        return self._worker is None or self._worker.is_at_rest
+        return True
 
     async def dead_letters(self, of: type | str) -> list[DeadLetter]:
         """Return the dead letters of an actor type, oldest first, once everything has settled.

@@ -8,14 +8,15 @@ few seconds does not count; it is done once for each stop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from typing import Final
 
 from broker_actors.actor.scheduled import moment_ms
-from broker_actors.testing.clock import PromptClock
+from broker_actors.adapters.clock import SystemClock
+from broker_actors.core.verdict import WAIT_HERE_SECONDS_MAX
 from broker_actors.testing.outstanding import NotSettledError
 from broker_actors.worker.worker import ROUTINE
 
@@ -27,7 +28,7 @@ PATIENCE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.001
 
 
-class VirtualClock(PromptClock):
+class VirtualClock(SystemClock):
     """Implements `ports.clock.Clock`: the machine's time, ahead by what a test has added to it.
 
     Between those steps it goes on by itself, so that short waits end.
@@ -45,7 +46,10 @@ class VirtualClock(PromptClock):
         """
         super().__init__()
         self._ahead_seconds = 0.0
-        self._offset_ms = 0 if start is None else moment_ms(start) - super().now_ms()
+        #: Where it stands still; None while it goes on.
+        self._stands_seconds: float | None = None
+        self._begun_seconds = super().monotonic_seconds()
+        self._begun_ms = super().now_ms() if start is None else moment_ms(start)
         self._moved = asyncio.Event()
         #: Until when who sleeps wants to, on the monotonic clock; routine is not in it.
         self._sleepers: dict[int, float] = {}
@@ -53,11 +57,27 @@ class VirtualClock(PromptClock):
 
     def now_ms(self) -> int:
         """Return the wall clock in Unix milliseconds."""
-        return super().now_ms() + self._offset_ms + round(self._ahead_seconds * 1000)
+        return self._begun_ms + round((self.monotonic_seconds() - self._begun_seconds) * 1000)
 
     def monotonic_seconds(self) -> float:
         """Return seconds that never go back."""
+        if self._stands_seconds is not None:
+            return self._stands_seconds
         return super().monotonic_seconds() + self._ahead_seconds
+
+    @contextmanager
+    def standing(self) -> Generator[None]:
+        """Let it stand still meanwhile, but for `jump_to`: what is due at a moment happens at it."""
+        self._stands_seconds = self.monotonic_seconds()
+        try:
+            yield
+        finally:
+            self._ahead_seconds = self._stands_seconds - super().monotonic_seconds()
+            self._stands_seconds = None
+
+    def chance(self) -> float:
+        """Return 0: retries do not wait; see `PromptClock`."""
+        return 0.0
 
     async def sleep(self, seconds: float) -> None:
         """Return after *seconds*, or as soon as the clock was set forward so far."""
@@ -89,7 +109,11 @@ class VirtualClock(PromptClock):
 
     def jump_to(self, moment_seconds: float) -> None:
         """Set the clock forward to a moment of the monotonic clock; nothing if that is over."""
-        self._ahead_seconds += max(0.0, moment_seconds - self.monotonic_seconds())
+        ahead_seconds = max(0.0, moment_seconds - self.monotonic_seconds())
+        if self._stands_seconds is None:
+            self._ahead_seconds += ahead_seconds
+        else:
+            self._stands_seconds += ahead_seconds
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
@@ -101,26 +125,29 @@ async def travel(clock: VirtualClock, seconds: float, at_rest: Callable[[], Awai
         NotSettledError: something plans more for ever.
 
     """
-    end_seconds = clock.monotonic_seconds() + seconds
-    for _ in range(STOPS_MAX):
-        await _quiet(clock, at_rest)
-        stop_seconds = clock.next_seconds
-        if stop_seconds is None or stop_seconds > end_seconds:
-            break
-        clock.jump_to(stop_seconds)
-    else:
-        text = f"more than {STOPS_MAX:,} things were due: set the clock forward in smaller steps"
-        raise NotSettledError(text)
-    clock.jump_to(end_seconds)
-    await _quiet(clock, at_rest)
+    with clock.standing():
+        end_seconds = clock.monotonic_seconds() + seconds
+        for _ in range(STOPS_MAX):
+            await _quiet(clock, at_rest, end_seconds)
+            stop_seconds = clock.next_seconds
+            if stop_seconds is None or stop_seconds > end_seconds:
+                clock.jump_to(end_seconds)
+                await _quiet(clock, at_rest, end_seconds)
+                return
+            clock.jump_to(stop_seconds)
+    raise NotSettledError(f"more than {STOPS_MAX:,} things were due: set the clock forward in smaller steps")
 
 
-async def _quiet(clock: VirtualClock, at_rest: Callable[[], Awaitable[bool]]) -> None:
+async def _quiet(clock: VirtualClock, at_rest: Callable[[], Awaitable[bool]], end_seconds: float) -> None:
     """Return when nobody has overslept and nothing runs."""
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while clock.wakes or not await at_rest():  # noqa: ASYNC110 - the end of a turn tells nobody
-                await asyncio.sleep(LOOK_SECONDS if not clock.wakes else 0)
+            while clock.wakes or not await at_rest():
+                # A turn may itself wait, in its lane, which is never for long.
+                latest_seconds = min(end_seconds, clock.monotonic_seconds() + WAIT_HERE_SECONDS_MAX)
+                if not clock.wakes and (clock.next_seconds or latest_seconds + 1) <= latest_seconds:
+                    clock.jump_to(clock.next_seconds or 0)
+                await asyncio.sleep(0 if clock.wakes else LOOK_SECONDS)
             return
     text = f"a turn runs for more than {PATIENCE_SECONDS:g} s, or a message leads to others for ever"
     raise NotSettledError(text)

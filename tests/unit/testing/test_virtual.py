@@ -56,6 +56,24 @@ class DiaryRef(Diary, Ref):
     """Typed handle."""
 
 
+@actor(retry=Retry(attempts=3, min_backoff=0.4, max_backoff=0.5))
+class Hasty:
+    """Tries again at once."""
+
+    done: int = 0
+
+    @method
+    def stumble(self) -> None:
+        if turn.current().attempt < 3:
+            text = f"attempt {turn.current().attempt}"
+            raise RuntimeError(text)
+        self.done += 1
+
+    @method
+    def count(self) -> int:
+        return self.done
+
+
 class LongWaits(VirtualClock):
     """Draws the longest backoffs."""
 
@@ -118,6 +136,14 @@ async def test_time_begins_when_the_test_says() -> None:
         assert timedelta(days=1, minutes=1) <= days < timedelta(days=1, minutes=2)
 
 
+async def test_attempts_that_wait_in_place_are_waited_for() -> None:
+    async with actor_test(Hasty, clock=LongWaits()) as kit:
+        await kit.ref("Hasty", "h1").call("count")
+        await kit.ref("Hasty", "h1").stumble.tell()
+        await kit.advance(2)
+        assert await kit.ref("Hasty", "h1").call("count") == 1
+
+
 async def test_an_actor_that_is_idle_leaves_memory() -> None:
     async with actor_test(Diary, clock=VirtualClock()) as kit:
         diary = kit.ref(DiaryRef, "d1")
@@ -154,6 +180,16 @@ class TestTheClock:
         assert clock.wakes
         await sleeping
         assert clock.next_seconds is None
+
+    async def test_it_stands_still_while_it_is_set_forward(self) -> None:
+        clock = VirtualClock(START)
+        with clock.standing():
+            began = (clock.monotonic_seconds(), clock.now_ms())
+            await asyncio.sleep(0.002)
+            assert (clock.monotonic_seconds(), clock.now_ms()) == began
+            clock.jump_to(began[0] + 10)
+            assert clock.now_ms() == began[1] + 10_000
+        assert clock.now_ms() >= began[1] + 10_000
 
     async def test_a_short_sleep_ends_by_itself(self) -> None:
         await VirtualClock().sleep(0.001)
