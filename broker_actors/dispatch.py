@@ -21,6 +21,7 @@ from broker_actors.core.errors import (
     UnroutableError,
 )
 from broker_actors.core.outgoing import Destination, Outgoing
+from broker_actors.core.reminders import name_in
 from broker_actors.core.scheduled import Scheduled, entry_of
 from broker_actors.core.topology import Layout, Route
 from broker_actors.core.wire import WireMessage
@@ -144,12 +145,14 @@ class Dispatch:
         ]
 
     async def cancel(self, entry: Scheduled) -> bool:
-        """See to it that the delayed tell *entry* never runs; return whether that is so.
+        """See to it that the delayed tell, or the reminder, *entry* never runs; return whether that is so.
 
         Raises:
             StoreUnavailableError: no answer within the deadline; it may have happened.
 
         """
+        if name := name_in(entry.key):
+            return await self._store.forget_reminder(entry.address, name)
         return await self._store.cancel(entry)
 
     async def _bury(self, item: Outgoing) -> None:

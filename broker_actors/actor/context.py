@@ -7,14 +7,40 @@ commit and an ask carries the deadline and the chain of callers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.errors import OutOfTurnError
-from broker_actors.ports.calling import Caller
+from broker_actors.core.reminders import Reminder
+from broker_actors.core.rhythm import Plan
+from broker_actors.ports.calling import Call, Caller
+
+
+class Reminding(Protocol):
+    """Reminders and timers of the actor whose turn runs; what is asked for becomes so with its commit."""
+
+    async def remind(self, name: str, plan: Plan, call: Call) -> None:
+        """Have *call*, to the actor itself, made by *plan*."""
+        ...
+
+    async def forget(self, name: str) -> bool:
+        """Remove a reminder; return whether there was one."""
+        ...
+
+    async def reminders(self) -> Sequence[Reminder]:
+        """Return those there are, due first first."""
+        ...
+
+    def start_timer(self, name: str, period_seconds: float, call: Call) -> None:
+        """Have *call* made regularly, as long as the actor stays in memory."""
+        ...
+
+    def stop_timer(self, name: str) -> None:
+        """Stop a timer; nothing if there is none."""
+        ...
 
 
 class TurnScope(Caller, Protocol):
@@ -63,6 +89,11 @@ class TurnScope(Caller, Protocol):
     @property
     def chain(self) -> tuple[str, ...]:
         """The actors that wait for this turn, outermost first, itself last."""
+        ...
+
+    @property
+    def clockwork(self) -> Reminding:
+        """The reminders of the actor."""
         ...
 
     def section(self) -> AbstractAsyncContextManager[None]:

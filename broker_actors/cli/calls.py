@@ -72,15 +72,15 @@ def tell(  # noqa: PLR0913 - each parameter is an argument or option of the comm
     Example: broker-actors tell Counter c1 increment 5 --delay 60
     """
 
-    async def call() -> None:
+    async def call() -> str:
         positional, named = _checked(actor_type, actor_id, args or ())
         async with running.connect(amqp, redis) as system:
             ref = system.ref(actor_type, actor_id).with_options(idempotency_key=key)
-            await _tell(ref, method, delay, positional, named)
+            return await _tell(ref, method, delay, positional, named)
 
-    running.run(call(), as_json=as_json)
+    schedule_id = running.run(call(), as_json=as_json)
     if as_json:
-        show_json({"ok": True})
+        show_json({"ok": True, **({"id": schedule_id} if schedule_id else {})})
 
 
 def stream(  # noqa: PLR0913 - each parameter is an argument or option of the command
@@ -132,10 +132,11 @@ def _checked(actor_type: str, actor_id: str, words: Sequence[str]) -> tuple[list
 
 async def _tell(
     ref: UntypedRef, method: str, delay: float, args: Sequence[Plain], kwargs: dict[str, Plain]
-) -> None:
+) -> str:
+    """Send it; return by which id it can be cancelled, empty if it cannot."""
     # Not `getattr(ref, method)`: the actor may well have a method called `address`.
     remote = UntypedRemote(method, target_of(ref))
     if delay:
-        await remote.tell_after(delay, *args, **kwargs)
-    else:
-        await remote.tell(*args, **kwargs)
+        return (await remote.tell_after(delay, *args, **kwargs)).id
+    await remote.tell(*args, **kwargs)
+    return ""

@@ -1,4 +1,4 @@
-"""What is printed of a delayed tell."""
+"""What is printed of something that is planned."""
 
 from __future__ import annotations
 
@@ -7,28 +7,33 @@ from typing import Final
 
 from broker_actors.cli import ages
 from broker_actors.cli.actor_views import moment
-from broker_actors.core.scheduled import Scheduled
+from broker_actors.cli.planned import Planned
 
-COLUMNS: Final = ("due", "in", "actor", "method", "id")
-
-
-def row(entry: Scheduled, now_ms: int) -> tuple[str, ...]:
-    """Return *entry* as a line of a table of `COLUMNS`."""
-    return (moment(entry.due_ms), _in(entry, now_ms), str(entry.address), entry.method, entry.id)
+COLUMNS: Final = ("due", "in", "actor", "method", "repeats", "id")
 
 
-def fields(entry: Scheduled, now_ms: int) -> Mapping[str, str]:
-    """Return what there is to know of *entry*, by name, for a person."""
-    return {
+def row(one: Planned, now_ms: int) -> tuple[str, ...]:
+    """Return *one* as a line of a table of `COLUMNS`."""
+    entry = one.entry
+    when = (moment(entry.due_ms), _in(one, now_ms))
+    return (*when, str(entry.address), entry.method, one.rhythm or "-", entry.id)
+
+
+def fields(one: Planned, now_ms: int) -> Mapping[str, str]:
+    """Return what there is to know of *one*, by name, for a person."""
+    entry = one.entry
+    known = {
         "id": entry.id,
         "actor": str(entry.address),
         "method": entry.method,
-        "due": f"{moment(entry.due_ms)} ({_in(entry, now_ms)})",
+        "due": f"{moment(entry.due_ms)} ({_in(one, now_ms)})",
     }
+    return known if not one.rhythm else {**known, "repeats": one.rhythm, "missed": one.missed}
 
 
-def document(entry: Scheduled, now_ms: int) -> dict[str, object]:
-    """Return *entry* for a machine."""
+def document(one: Planned, now_ms: int) -> dict[str, object]:
+    """Return *one* for a machine."""
+    entry = one.entry
     return {
         "id": entry.id,
         "type": entry.address.type,
@@ -36,9 +41,11 @@ def document(entry: Scheduled, now_ms: int) -> dict[str, object]:
         "method": entry.method,
         "due_ms": entry.due_ms,
         "in_seconds": (entry.due_ms - now_ms) / 1000,
+        "repeats": one.rhythm or None,
+        "missed": one.missed or None,
     }
 
 
-def _in(entry: Scheduled, now_ms: int) -> str:
-    left_seconds = (entry.due_ms - now_ms) / 1000
+def _in(one: Planned, now_ms: int) -> str:
+    left_seconds = (one.entry.due_ms - now_ms) / 1000
     return ages.shown(left_seconds) if left_seconds >= 0 else f"{ages.shown(-left_seconds)} late"

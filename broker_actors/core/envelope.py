@@ -62,6 +62,7 @@ class Envelope:
         history: what earlier attempts failed with, oldest first, as JSON text; empty for none.
         message_id: of the publish that brought it; all a foreign envelope may have for a name.
         stream: whether its caller reads a chunk stream, and no single reply.
+        reminder: the name of the reminder whose tick it is; empty for none.
 
     """
 
@@ -84,6 +85,7 @@ class Envelope:
     history: str = ""
     message_id: str = ""
     stream: bool = False
+    reminder: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what the reader of a mailbox would refuse.
@@ -161,7 +163,8 @@ class Envelope:
         succeeds every envelope with that key is the same call.
         """
         key = self.key or f"r:{self.identity}:{attempt}"
-        return replace(self, attempt=attempt, key=key, sender="", seq=0, low=0, history=history)
+        # A tick is the reminder's only once.
+        return replace(self, attempt=attempt, key=key, sender="", seq=0, low=0, history=history, reminder="")
 
 
 def to_wire(envelope: Envelope) -> WireMessage:
@@ -185,12 +188,13 @@ def to_wire(envelope: Envelope) -> WireMessage:
         headers["ba-chain"] = " ".join(_quoted(caller) for caller in envelope.chain)
     if envelope.stream:
         headers["ba-stream"] = 1
-    if envelope.traceparent:
-        headers["traceparent"] = envelope.traceparent
-    if envelope.tracestate:
-        headers["tracestate"] = envelope.tracestate
-    if envelope.history:
-        headers["ba-history"] = envelope.history
+    texts = {
+        "ba-reminder": envelope.reminder,
+        "traceparent": envelope.traceparent,
+        "tracestate": envelope.tracestate,
+        "ba-history": envelope.history,
+    }
+    headers |= {name: value for name, value in texts.items() if value}
     return WireMessage(
         headers,
         envelope.body,
@@ -238,6 +242,7 @@ def from_wire(message: WireMessage) -> Envelope:
             text(headers, "ba-history"),
             message.message_id,
             stream=whole(headers, "ba-stream", 0) == 1,
+            reminder=text(headers, "ba-reminder", bytes_max=KEY_BYTES_MAX),
         )
     except ConfigurationError as error:
         raise UndecodableError(f"not an envelope: {error}") from error

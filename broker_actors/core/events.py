@@ -17,7 +17,7 @@ class TurnEnded:
         method: the method called.
         message_id: what tells the envelope from all others of the actor.
         outcome: ok, business_error, retried, blocked, dead_lettered, fault, cancelled, suspended, duplicate,
-            conflict, expired or abandoned.
+            missed, conflict, expired or abandoned.
         attempt: which run it was, from 1.
         error: the error in one line; empty for none.
         seconds: from delivery to acknowledgement.

@@ -21,6 +21,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import ParkingChange, Parkings, ParkingSize
+from broker_actors.ports.reminders import ReminderChange, Reminders
 from broker_actors.ports.schedules import Schedules
 from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.suspensions import SuspensionChange, Suspensions
@@ -133,6 +134,7 @@ class Commit:
         suspension: whether the actor is suspended from now on; None for no change.
         section: how far an interleaved turn is; None for no news of that.
         numbers: how outbox items are numbered; None if none is.
+        reminders: what becomes of the actor's reminders.
 
     """
 
@@ -146,12 +148,13 @@ class Commit:
     suspension: SuspensionChange | None = None
     section: SectionMark | None = None
     numbers: OutboxNumbers | None = None
+    reminders: Sequence[ReminderChange] = ()
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; it is a fence check otherwise."""
         parts = (self.state, self.record, self.acceptance, self.parking, self.suspension, self.section)
-        return bool(self.outbox) or any(part is not None for part in (*parts, self.numbers))
+        return bool(self.outbox or self.reminders) or any(part is not None for part in (*parts, self.numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,7 @@ def too_many_spawned(address: Address, bound: int) -> str:
     return f"{address}: more than {bound:,} dedicated actors of one type: use shared mailboxes"
 
 
-class Store(Parkings, Suspensions, Schedules, Protocol):
+class Store(Parkings, Suspensions, Schedules, Reminders, Protocol):
     """The durable memory of the actors."""
 
     async def layout(self, wanted: Layout) -> Layout:

@@ -88,6 +88,11 @@ class Subscription:
         """Return whether the broker has, or is about to have, its messages back."""
         return self._is_lost
 
+    @property
+    def is_finishing(self) -> bool:
+        """Whether nothing new begins here."""
+        return self._is_finishing
+
     def lose(self) -> None:
         """Take note that the broker has its messages back. Idempotent."""
         self._is_lost = True

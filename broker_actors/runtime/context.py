@@ -20,6 +20,7 @@ from broker_actors.core.outgoing import OUTBOX_ITEMS_MAX, Destination, Outgoing
 from broker_actors.core.scheduled import Scheduled, listed
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values, When
 from broker_actors.runtime.awaiting import AwaitedValues
+from broker_actors.runtime.clockwork import Clockwork
 from broker_actors.runtime.ledger import Ledger
 from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
@@ -75,6 +76,10 @@ class TurnContext:
         self.epoch = ledger.epoch
         #: How many values of a resumable generator an earlier run has written.
         self.resume_from = 0
+        #: What is to happen later, beside delayed tells.
+        self.clockwork = Clockwork(
+            envelope.address, services.store, services.clock, is_durable=ledger.outbox.numbers
+        )
         #: Whether the run is over; nothing can be recorded after that.
         self.finished = False
 

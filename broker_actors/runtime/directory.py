@@ -7,7 +7,7 @@ activation whose commit was fenced, or whose mailbox was lost, leaves it at once
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -65,7 +65,15 @@ class _Known:
 class Directory:
     """Activations by address."""
 
-    def __init__(self, services: Services, specs: Mapping[str, ActorSpec], residents_max: int) -> None:
+    def __init__(
+        self,
+        services: Services,
+        specs: Mapping[str, ActorSpec],
+        residents_max: int,
+        left: Callable[[Activation], None] = lambda _activation: None,
+    ) -> None:
+        #: Told of each activation that leaves.
+        self._left = left
         self._services = services
         self._specs = specs
         self._residents_max = residents_max
@@ -190,6 +198,7 @@ class Directory:
         self._known.pop(claim.address, None)
 
     def _remember(self, activation: Activation) -> None:
+        self._left(activation)
         ledger = activation.ledger
         if not ledger.version:
             return

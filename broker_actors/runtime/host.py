@@ -25,6 +25,7 @@ from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
+from broker_actors.runtime.clockwork import TimerPlan
 from broker_actors.runtime.directory import Directory, Passivate
 from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.order import Order
@@ -38,6 +39,7 @@ from broker_actors.runtime.snapshot import Snapshot
 from broker_actors.runtime.strays import Strays
 from broker_actors.runtime.streaming import steps_of
 from broker_actors.runtime.suspects import Suspects
+from broker_actors.runtime.timers import Tick, Timers
 from broker_actors.runtime.turn import run_turn
 
 #: Turns a runner takes without suspending before it lets the loop read and write.
@@ -64,9 +66,10 @@ class Host:
         self._suspects = Suspects(services, self.waits)
         self._lanes: Lanes[Item] = Lanes(capacity.running_max)
         self._rests = Rests(services.clock, self._lanes, self._start_runner)
-        self._directory = Directory(services, specs, capacity.residents_max)
+        self._directory = Directory(services, specs, capacity.residents_max, self._left)
         self._strays = Strays(services)
         self._runners: set[asyncio.Task[None]] = set()
+        self._timers = Timers(services, self._directory, self._rang, self._turn, self._start_background)
         self._turns: dict[Arrival, Running] = {}
         #: Those of them that run in the lane of their actor.
         self._in_lane: dict[Address, tuple[Arrival, Running]] = {}
@@ -254,6 +257,8 @@ class Host:
                 await self._directory.passivate(item.address, if_idle=item.if_idle)
             case Entry() as item:
                 await item.hold()
+            case Tick() as item:
+                await self._timers.run(item, is_beside=bool(admitted.beside), draining=self._draining)
             case Unpark() as item:
                 await self._order.unpark(item, draining=self._draining)
             case Arrival() as item:
@@ -323,6 +328,21 @@ class Host:
         """Put a section at the end of its actor's lane."""
         self._lanes.arrive(entry.address, entry)
         self._start_runner()
+
+    def wind(
+        self, address: Address, plans: Mapping[str, TimerPlan | None], subscription: Subscription
+    ) -> None:
+        """Start or stop timers of *address*, as a turn that has committed wants it."""
+        self._timers.wind(address, plans, subscription)
+
+    def _rang(self, tick: Tick) -> None:
+        address, method = tick.timer.activation.address, tick.timer.plan.method
+        spec = tick.timer.activation.spec
+        self._lanes.arrive(address, tick, beside=f"timer {id(tick)}" if spec.is_interleaved(method) else "")
+        self._start_runner()
+
+    def _left(self, activation: Activation) -> None:
+        self._timers.end(activation)
 
     def relieve(self) -> None:
         """Look at the prefetch windows: what waits in them may keep away what it waits for."""

@@ -23,6 +23,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 from broker_actors.core.unanswered import to_send
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
+from broker_actors.ports.reminders import ReminderChange
 from broker_actors.ports.sections import SectionMark
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.suspensions import SuspensionChange
@@ -53,6 +54,7 @@ class Outcome:
         in_lane: whether the turn is that of the lane, and not beside it: then it may be that of the parking.
         head: what is to run again, before everything else; None if nothing is.
         suspension: why the actor must not run from now on; None for no change.
+        reminders: what becomes of the actor's reminders.
 
     """
 
@@ -67,6 +69,7 @@ class Outcome:
     in_lane: bool = False
     head: Parked | None = None
     suspension: Suspension | None = None
+    reminders: Sequence[ReminderChange] = ()
 
 
 class Ledger(Protocol):
@@ -231,6 +234,7 @@ class StoreLedger:
             section=outcome.section,
             numbers=self._outbox_numbers(targets) if any(targets) else None,
             parking=parking,
+            reminders=outcome.reminders,
         )
         result = await self._written(commit)
         if replies and isinstance(result, Committed):

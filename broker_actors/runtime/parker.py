@@ -25,6 +25,7 @@ from broker_actors.runtime.arrival import Arrival, ParkedDelivery, Subscription
 from broker_actors.runtime.directory import Passivate
 from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.timers import Tick
 
 #: Alarms one worker sets; of more than these the relay sees that their heads are due.
 ALARMS_MAX: Final = 10_000
@@ -38,7 +39,7 @@ class Unpark:
     subscription: Subscription
 
 
-Item = Arrival | Passivate | Unpark | Entry
+Item = Arrival | Passivate | Unpark | Entry | Tick
 
 
 @dataclass(slots=True, eq=False)

@@ -6,12 +6,14 @@ runtime, or the cancellation of the worker, leaves it as an exception.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from broker_actors.actor.context import entered
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import turn as t
+from broker_actors.core.address import Address
 from broker_actors.core.dead import Reason, of_envelope
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import (
@@ -31,7 +33,8 @@ from broker_actors.core.verdict import BUSINESS_KINDS, Terms
 from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.answers import failure_of
-from broker_actors.runtime.arrival import Arrival
+from broker_actors.runtime.arrival import Arrival, Subscription
+from broker_actors.runtime.clockwork import TimerPlan, Wound
 from broker_actors.runtime.context import TurnContext, Waiting
 from broker_actors.runtime.interruption import TurnInterruptedError
 from broker_actors.runtime.invoke import invoke
@@ -48,6 +51,12 @@ class TurnHost(Lane, Protocol):
 
     def ends_with(self, error: BaseException) -> bool:
         """Return whether *error* ends the worker, and is not the fault of the code that ran."""
+        ...
+
+    def wind(
+        self, address: Address, plans: Mapping[str, TimerPlan | None], subscription: Subscription
+    ) -> None:
+        """Start or stop timers of *address*, as a turn that has committed wants it."""
         ...
 
 
@@ -174,6 +183,8 @@ class Steps:
             self._activation.roll_back()
             self._state = None
         own = self._context.outgoing if self._context is not None and commit.keep else []
+        wound = self._wound(commit)
+        own = [*own, *wound.ticks]
         outgoing = [*own, *commit.outgoing]
         spec, ledger = self._activation.spec, self._activation.ledger
         outbox = [pack(item) for item in outgoing] if spec.durable else ()
@@ -187,6 +198,7 @@ class Steps:
             in_lane=self._activation.parking is not None,
             head=commit.head,
             suspension=commit.suspension,
+            reminders=wound.changes,
         )
         try:
             result = await ledger.commit(outcome)
@@ -197,6 +209,8 @@ class Steps:
             self._version = ledger.version
             self._activation.committed(self._state)
             self._outgoing = numbered(outgoing, result.marks)
+            if self._context is not None and commit.keep and (plans := self._context.clockwork.timers):
+                self._host.wind(self._activation.address, plans, self._arrival.subscription)
             if (why := commit.suspension) is not None:
                 event = ActorSuspended(self._activation.address, why.cause, why.error)
                 self._services.observer.observe(event)
@@ -268,6 +282,10 @@ class Steps:
         """End: somebody else owns the actor, or nothing is known. Give the mailbox back."""
         self._arrival.subscription.abandon()
         self._observe("abandoned", turn)
+
+    def _wound(self, commit: t.Commit) -> Wound:
+        """Return what becomes of the actor's reminders with *commit*."""
+        return self._context.clockwork.wound() if self._context is not None and commit.keep else Wound()
 
     def _sections_of(self, envelope: Envelope) -> Sections | None:
         subject = self._activation

@@ -30,6 +30,9 @@ from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.steps import Steps, TurnHost
 from broker_actors.runtime.suspects import Trial, Uncounted
+from broker_actors.runtime.ticking import ReminderSteps
+from broker_actors.runtime.timed import TimerSteps
+from broker_actors.runtime.timers import TimerDelivery
 
 #: What a consumer has seen cannot be taken back: only a crash runs a generator again.
 ONCE: Final = Retry(attempts=1)
@@ -125,7 +128,10 @@ def steps_of(
     """Return the steps of the turn of *trial*'s envelope; with *overflows* there is no room to park it."""
     if trial.arrival.envelope.stream:
         return StreamSteps(trial, activation, services, host)
-    return Steps(trial, activation, services, host, overflows=overflows)
+    if isinstance(trial.arrival.delivery, TimerDelivery):
+        return TimerSteps(trial, activation, services, host)
+    steps = ReminderSteps if trial.arrival.envelope.reminder and activation.spec.durable else Steps
+    return steps(trial, activation, services, host, overflows=overflows)
 
 
 def _chunk(value: object, envelope: Envelope) -> Chunk:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from broker_actors import BusinessError, Ref, Retry, SystemFaultError, actor, method, turn
+from broker_actors.schedules import at, remind
 from tests.crash.fuse import FOLDER, Fuse, mark
 
 #: So long that a retry waits in the broker, whatever the jitter of the worker under test makes of it.
@@ -75,6 +78,12 @@ class Front:
         if "reject" in plan:
             raise BusinessError("rejected", str(number))
         return f"{number} is {len(self.taken)}"
+
+    @method
+    async def plan(self, number: int, plan: str) -> None:
+        """Have *number* taken in a second, by a reminder."""
+        soon = datetime.fromtimestamp(time.time() + 1, UTC)
+        await remind("take", at(soon), self.take, number, plan)
 
     @method
     def read(self) -> list[int]:

@@ -40,6 +40,8 @@ class Scene(StrEnum):
     GIVEN_UP = "the caller is gone"
     BLOCK = "a turn that fails once and holds up the next one"
     SUSPENDED = "the actor is suspended before, and resumed after"
+    DELAYED = "a delayed tell is due"
+    REMINDED = "a turn sets a reminder, and its tick is due"
 
 
 ALL: Final = (Form.CHAIN, Form.TELL, Form.ASK, Form.NESTED)
@@ -212,6 +214,32 @@ POINTS: Final = (
         "a retry, forwarded, before that is acknowledged",
         (at("broker.ack actors.due", "before"),),
         Scene.RETRY,
+    ),
+    Point(
+        "a delayed tell, due, before it leaves the list",
+        (at("store.arrived", "before"),),
+        Scene.DELAYED,
+        ONE_WAY,
+    ),
+    Point(
+        "a delayed tell, off the list, before the relay forwards it",
+        (at("store.arrived", "after"),),
+        Scene.DELAYED,
+        ONE_WAY,
+    ),
+    Point("a reminder, committed, before its tick is sent", (COMMITTED,), Scene.REMINDED, ONE_WAY),
+    Point(
+        "a tick, before its reminder is read",
+        (at("store.reminder Front", "before"),),
+        Scene.REMINDED,
+        ONE_WAY,
+    ),
+    Point("a tick, before its commit", (at("store.commit Front", "before", 3),), Scene.REMINDED, ONE_WAY),
+    Point(
+        "a tick, committed, before the acknowledgement",
+        (at("store.commit Front", "after", 3),),
+        Scene.REMINDED,
+        ONE_WAY,
     ),
     Point("a dead letter, before its commit", (at("store.commit Front", "before"),), Scene.DEAD, TELLS),
     Point("a dead letter, committed, before its dispatch", (COMMITTED,), Scene.DEAD, TELLS),

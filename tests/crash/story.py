@@ -30,6 +30,8 @@ _BURIED: Final = {
     Scene.BROKEN: "failed: SystemFaultError: 1",
     Scene.WORN: "failed: SystemFaultError: 1",
 }
+#: What the first message is about comes after the second one.
+_LATE: Final = frozenset({Scene.RETRY, Scene.DELAYED, Scene.REMINDED})
 _FAILS_ONCE: Final = frozenset({Scene.RETRY, Scene.BLOCK})
 _PREFETCH: Final = 100
 #: Delay levels a retry of `Front` may come by: of 1, 2 and 4 seconds.
@@ -59,6 +61,10 @@ class Story:
         if self.is_asked:
             self.asks[number] = asyncio.ensure_future(front.take(number, plan))
             await asyncio.sleep(0)
+        elif number == 1 and scene is Scene.DELAYED:
+            await front.take.tell_after(1, number, plan)
+        elif number == 1 and scene is Scene.REMINDED:
+            await front.plan.tell(number, plan)
         else:
             await front.take.tell(number, plan)
 
@@ -88,8 +94,8 @@ class Story:
             await asyncio.sleep(LOOK_SECONDS)
         await _rest(system.backend.transport)
         taken, notes = await front.read(), await back.read()
-        if self.point.scene is Scene.RETRY:
-            # What waits for its retry lets others pass.
+        if self.point.scene in _LATE:
+            # What waits lets others pass.
             assert (sorted(taken), sorted(notes)) == (self.taken, self.notes)
             assert [note for note in notes if note[0] == "1"] == [
                 note for note in self.notes if note[0] == "1"
@@ -105,6 +111,7 @@ class Story:
             assert (await transport.depth(f"actors.{actor_type}.g1.0")).ready == 0
             found = await store.peek(Address(actor_type, ACTOR))
             assert found is None or not (found.outbox or found.parked.entries or found.suspension)
+        assert not [*await store.schedules("Front"), *await store.all_reminders("Front")]
         assert (await transport.depth(topology.dead_queue("Back"))).ready == 0
         assert (await transport.depth(topology.DEAD)).ready == 0
         letters = await _letters(transport)

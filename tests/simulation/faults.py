@@ -56,6 +56,8 @@ POSSIBLE: Final[Mapping[str, frozenset[Fate]]] = MappingProxyType(
         "store.outbox": _OPENING,
         "store.parking": _OPENING,
         "store.parked": _OPENING,
+        "store.reminder": _OPENING,
+        "store.reminders": _OPENING,
         "store.schedule": _WRITE | {Fate.TWICE},
         "store.arrived": _WRITE | {Fate.TWICE},
         "store.cancel": _WRITE | {Fate.TWICE},

@@ -343,6 +343,24 @@ class SimStorePort:
         """See the port."""
         return await self._inner.schedules(actor_type, limit=limit)
 
+    async def reminder(self, address: Address, name: str) -> bytes | None:
+        """See the port."""
+        return await self._gate.through("store.reminder", lambda: self._inner.reminder(address, name))
+
+    async def reminders(self, address: Address) -> Mapping[str, bytes]:
+        """See the port."""
+        return await self._gate.through("store.reminders", lambda: self._inner.reminders(address))
+
+    async def forget_reminder(self, address: Address, name: str) -> bool:
+        """See the port."""
+        return await self._inner.forget_reminder(address, name)
+
+    async def all_reminders(
+        self, actor_type: str, *, limit: int = 1_000
+    ) -> Sequence[tuple[Address, str, bytes]]:
+        """See the port."""
+        return await self._inner.all_reminders(actor_type, limit=limit)
+
     async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """See the port."""
         return await self._gate.through(

@@ -18,6 +18,7 @@ from broker_actors.core.scheduled import CANCELLED
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed
 from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
+from broker_actors.ports.reminders import ReminderChange
 from broker_actors.ports.store import Acceptance, Commit, OutboxKey
 
 
@@ -55,6 +56,8 @@ class MemoryActor:
     incarnation: str = ""
     #: The last number given to an item for each target.
     targets: dict[str, int] = field(default_factory=dict[str, int])
+    #: By name; what they are now, and when they are due.
+    reminders: dict[str, ReminderChange] = field(default_factory=dict[str, ReminderChange])
 
     def marks(self, numbers: OutboxNumbers) -> list[bytes]:
         """Number the items of a commit; return the mark of each, empty for one that is not numbered."""
@@ -113,11 +116,22 @@ class MemoryActor:
         if commit.parking is not None:
             self.senders.update(commit.parking.accepted)
             self.parking.change(commit.parking)
+        for change in commit.reminders:
+            self.wind(change)
         if commit.outbox and not self.outbox:
             self.dirty_since_ms = now_ms
         marks = [b""] * len(commit.outbox) if commit.numbers is None else self.marks(commit.numbers)
         for index, item in enumerate(commit.outbox):
             self.outbox[OutboxKey(self.version, index)] = marks[index] + item
+
+    def wind(self, change: ReminderChange) -> None:
+        """Change a reminder, if it is what it must be for that."""
+        known = self.reminders.get(change.name)
+        if change.instead_of is not None and (known is None or known.reminder != change.instead_of):
+            return
+        self.reminders.pop(change.name, None)
+        if change.reminder is not None:
+            self.reminders[change.name] = change
 
     def answer(self, commit: Commit) -> Committed:
         """Return the answer to *commit*, which was written, or has nothing to write."""

@@ -287,6 +287,44 @@ class MemoryStore:
         await self._step()
         return found
 
+    async def reminder(self, address: Address, name: str) -> bytes | None:
+        """Return the reminder *name* of *address*."""
+        await self._step()
+        found = self._actors[address].reminders.get(name)
+        await self._step()
+        return None if found is None else found.reminder
+
+    async def reminders(self, address: Address) -> Mapping[str, bytes]:
+        """Return the reminders of *address*, by name."""
+        await self._step()
+        known = self._actors[address].reminders
+        found = {name: one.reminder for name, one in known.items() if one.reminder is not None}
+        await self._step()
+        return found
+
+    async def forget_reminder(self, address: Address, name: str) -> bool:
+        """Forget the reminder *name* of *address*; return whether there was one."""
+        await self._step()
+        found = self._actors[address].reminders.pop(name, None)
+        await self._step()
+        return found is not None
+
+    async def all_reminders(
+        self, actor_type: str, *, limit: int = 1_000
+    ) -> Sequence[tuple[Address, str, bytes]]:
+        """Return actors with a reminder, its name and itself, those due first first."""
+        check_listed(limit)
+        await self._step()
+        of_type = [(one, actor.reminders) for one, actor in self._actors.items() if one.type == actor_type]
+        found = sorted(
+            (one.due_ms, address, one.name, one.reminder)
+            for address, known in of_type
+            for one in known.values()
+            if one.reminder is not None
+        )
+        await self._step()
+        return [(address, name, one) for _, address, name, one in found[:limit]]
+
     async def close(self) -> None:
         """Do nothing: others may share this store."""
         await self._step()

@@ -5,7 +5,7 @@
 --         then those of the parts that follow: the keyed record; the sender's replies hash;
 --         the parking, the index of parkings, the bytes parked in the bucket;
 --         the index of suspended actors; the sections hash
---         the numbers by target
+--         the numbers by target; the reminders, the index of reminders
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
 --         then the parts, each '0' if it is not there, else '1' and what is in it:
 --         state       its bytes
@@ -21,6 +21,8 @@
 --         section     interleaved turn, number of its section or '0' if it is over, retention in ms
 --         numbers     what a new sender is called, '1' if it must become one, how many targets
 --                     it may remember, targets of the items ('' for an item without a number): how many, they
+--         reminders   how many fields, six for each: name, member in the index, what it is from now on or
+--                     '' for none, due in ms, '1' if it must be something for that, what
 --         then the outbox items, how many and they
 -- Answer  {-1, how many items the outbox holds, mark of each item if any is numbered ('' for one that
 --         is not, nil for one that has left), ...} for committed; {the version the store holds} for fenced
@@ -90,6 +92,8 @@ local numbers = take() == '1' and {
   targets = take_list(),
 }
 
+local reminders = take() == '1' and {key = take_key(), index = take_key(), fields = take_list()}
+
 local items = take_list()
 
 if args_taken ~= #ARGV or keys_taken ~= #KEYS then
@@ -130,7 +134,7 @@ if record and redis.call('HGET', record.key, 'digest') == 'cancelled' then
   return {tonumber(held[3] or '0')}
 end
 local has_items = items.first <= items.last
-if not (state or record or acceptance or parking or suspension or section or numbers or has_items) then
+if not (state or record or acceptance or parking or suspension or section or numbers or reminders or has_items) then
   return committed()
 end
 
@@ -151,6 +155,10 @@ if parking then
 end
 if suspension then
   redis.call('ZCARD', suspension.index)
+end
+if reminders then
+  redis.call('HLEN', reminders.key)
+  redis.call('ZCARD', reminders.index)
 end
 
 local function park()
@@ -180,6 +188,21 @@ local function park()
     redis.call('ZREM', parking.index, id)
   else
     redis.call('ZADD', parking.index, parking.due_ms, id)
+  end
+end
+
+local function wind(n)
+  local name, member, reminder, due_ms = ARGV[n], ARGV[n + 1], ARGV[n + 2], ARGV[n + 3]
+  local must_be, instead_of = ARGV[n + 4] == '1', ARGV[n + 5]
+  if must_be and redis.call('HGET', reminders.key, name) ~= instead_of then
+    return
+  end
+  if reminder == '' then
+    redis.call('HDEL', reminders.key, name)
+    redis.call('ZREM', reminders.index, member)
+  else
+    redis.call('HSET', reminders.key, name, reminder)
+    redis.call('ZADD', reminders.index, due_ms, member)
   end
 end
 
@@ -248,5 +271,10 @@ if section and section.number == '0' then
 elseif section then
   redis.call('HSET', section.key, section.turn, section.number)
   redis.call('PEXPIRE', section.key, section.kept_ms)
+end
+if reminders then
+  for n = reminders.fields.first, reminders.fields.last, 6 do
+    wind(n)
+  end
 end
 return committed()

@@ -22,6 +22,8 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
     ba:{Counter:17}:suspended     zset     ids of suspended actors, by since when
     ba:{Counter:17}:scheduled     zset     delayed tells of the bucket, `2:c1:<key>`, by when they are due
     ba:{Counter:17}:methods       hash     what they call
+    ba:{Counter:17}:m:c1          hash     reminders of Counter/c1 by name
+    ba:{Counter:17}:reminders     zset     reminders of the bucket, `2:c1:<name>`, by when they are due
     ba:{Counter:17}:dirty         zset     ids of actors with a non-empty outbox, by when it became so
     ba:layout:Counter             hash     generation, partitions
     ba:types                      set      types that have a layout, or are about to: SCAN reads all keys
@@ -142,6 +144,18 @@ class Keys:
             (f"{self.prefix}:{bucket}:{names[0]}", f"{self.prefix}:{bucket}:{names[1]}")
             for bucket in buckets_of(actor_type)
         ]
+
+    def reminders(self, address: Address) -> str:
+        """Return the key of the actor's reminders."""
+        return f"{self.prefix}:{bucket_of(address)}:m:{address.id}"
+
+    def reminded(self, address: Address) -> str:
+        """Return the key of the index of reminders in the actor's bucket."""
+        return f"{self.prefix}:{bucket_of(address)}:reminders"
+
+    def all_reminded(self, actor_type: str) -> list[str]:
+        """Return the keys of the indexes of reminders of all buckets of *actor_type*."""
+        return [f"{self.prefix}:{bucket}:reminders" for bucket in buckets_of(actor_type)]
 
     def dirty(self, address: Address) -> str:
         """Return the key of the index of non-empty outboxes in the actor's bucket."""

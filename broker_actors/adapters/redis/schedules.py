@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_optional, to_pairs
 from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.members_of import member_of, split
 from broker_actors.adapters.redis.script import Script
 from broker_actors.core.address import Address
 from broker_actors.core.scheduled import CANCELLED, CANCELLED_KEPT_SECONDS, CANCELLED_REPLY, Scheduled
@@ -72,12 +73,9 @@ class RedisSchedules:
 
 
 def _member(entry: Scheduled) -> str:
-    # The id's length tells where the id ends.
-    return f"{len(entry.address.id.encode())}:{entry.address.id}:{entry.key}"
+    return member_of(entry.address.id, entry.key)
 
 
 def _entry(actor_type: str, member: bytes, method: bytes, due_ms: int) -> Scheduled:
-    size, _, rest = member.partition(b":")
-    end = int(size)
-    address = Address(actor_type, rest[:end].decode())
-    return Scheduled(address, rest[end + 1 :].decode(), method.decode(), due_ms)
+    actor_id, key = split(member)
+    return Scheduled(Address(actor_type, actor_id), key, method.decode(), due_ms)

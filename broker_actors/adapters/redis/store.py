@@ -12,6 +12,7 @@ from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.looking import Looking
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.parkings import RedisParkings
+from broker_actors.adapters.redis.reminders import RedisReminders
 from broker_actors.adapters.redis.schedules import RedisSchedules
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
@@ -60,6 +61,7 @@ class RedisStore:
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
         self._layout = Script.named("layout")
+        self._reminders = RedisReminders(self._batcher, self._keys)
         self._schedules = RedisSchedules(self._batcher, self._keys)
         self._spawn = Script.named("spawn")
 
@@ -258,3 +260,24 @@ class RedisStore:
         """Return the tells that wait, those due first first."""
         check_listed(limit)
         return await self._schedules.schedules(actor_type, limit)
+
+    # --- reminders ------------------------------------------------------------------
+
+    async def reminder(self, address: Address, name: str) -> bytes | None:
+        """Return the reminder *name* of *address*."""
+        return await self._reminders.reminder(address, name)
+
+    async def reminders(self, address: Address) -> Mapping[str, bytes]:
+        """Return the reminders of *address*, by name."""
+        return await self._reminders.reminders(address)
+
+    async def forget_reminder(self, address: Address, name: str) -> bool:
+        """Forget the reminder *name* of *address*; return whether there was one."""
+        return await self._reminders.forget(address, name)
+
+    async def all_reminders(
+        self, actor_type: str, *, limit: int = 1_000
+    ) -> Sequence[tuple[Address, str, bytes]]:
+        """Return actors with a reminder, its name and itself, those due first first."""
+        check_listed(limit)
+        return await self._reminders.all_reminders(actor_type, limit)

@@ -10,6 +10,7 @@ from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_o
 from broker_actors.adapters.redis.connection import Answer, Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.outboxes import read_outbox
+from broker_actors.adapters.redis.reminders import args_of_reminders
 from broker_actors.adapters.redis.suspensions import read_suspension
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
@@ -41,6 +42,8 @@ def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
         touched.append(keys.sections(address))
     if commit.numbers is not None:
         touched.append(keys.targets(address))
+    if commit.reminders:
+        touched += [keys.reminders(address), keys.reminded(address)]
     return tuple(touched)
 
 
@@ -60,6 +63,7 @@ def args_of(commit: Commit) -> tuple[Arg, ...]:
         *((0,) if commit.suspension is None else (1, *_suspension(commit.suspension))),
         *((0,) if commit.section is None else (1, *_section(commit.section))),
         *((0,) if commit.numbers is None else (1, *_numbers(commit.numbers))),
+        *((0,) if not commit.reminders else (1, *args_of_reminders(commit.reminders, claim.address.id))),
         *_list(commit.outbox),
     )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from broker_actors.core.address import Address
 from broker_actors.core.errors import Plain, PlatformError
+from broker_actors.core.reminders import Reminder
+from broker_actors.core.rhythm import Plan
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.ports.calling import Call, Values, When
 
@@ -73,6 +75,32 @@ class RecordingCaller:
 
 
 @dataclass
+class RecordingClockwork:
+    """Keeps what it is asked for."""
+
+    wound: list[tuple[str, Plan, Call]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    known: list[Reminder] = field(default_factory=list)
+    timers: dict[str, tuple[float, Call]] = field(default_factory=dict)
+
+    async def remind(self, name: str, plan: Plan, call: Call) -> None:
+        self.wound.append((name, plan, call))
+
+    async def forget(self, name: str) -> bool:
+        self.forgotten.append(name)
+        return True
+
+    async def reminders(self) -> Sequence[Reminder]:
+        return self.known
+
+    def start_timer(self, name: str, period_seconds: float, call: Call) -> None:
+        self.timers[name] = (period_seconds, call)
+
+    def stop_timer(self, name: str) -> None:
+        del self.timers[name]
+
+
+@dataclass
 class RecordingTurn(RecordingCaller):
     """A turn of `Teller/t1`, run by nobody."""
 
@@ -87,6 +115,7 @@ class RecordingTurn(RecordingCaller):
     chain: tuple[str, ...] = ("Teller/t1",)
     finished: bool = False
     sections: list[str] = field(default_factory=list)
+    clockwork: RecordingClockwork = field(default_factory=RecordingClockwork)
 
     @asynccontextmanager
     async def section(self) -> AsyncGenerator[None]:
