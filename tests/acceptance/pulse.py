@@ -94,18 +94,18 @@ class PulseRef(Pulse, Ref):
 class Sensor:
     """Polls as soon as it is in memory, and keeps nothing."""
 
-    polled: int = 0
+    _polled: int = 0
 
     def activate(self) -> None:
         start_timer("poll", 10, self.poll)
 
     @method
     def poll(self) -> None:
-        self.polled += 1
+        self._polled += 1
 
     @method
     def read(self) -> int:
-        return self.polled
+        return self._polled
 
 
 class SensorRef(Sensor, Ref):

@@ -337,7 +337,7 @@ class SimStorePort:
 
     async def cancel(self, entry: Scheduled) -> bool:
         """See the port."""
-        return await self._gate.through("store.cancel", lambda: self._inner.cancel(entry))
+        return await self._inner.cancel(entry)
 
     async def schedules(self, actor_type: str, *, limit: int = 1_000) -> Sequence[Scheduled]:
         """See the port."""
@@ -345,11 +345,11 @@ class SimStorePort:
 
     async def reminder(self, address: Address, name: str) -> bytes | None:
         """See the port."""
-        return await self._gate.through("store.reminder", lambda: self._inner.reminder(address, name))
+        return await self._inner.reminder(address, name)
 
     async def reminders(self, address: Address) -> Mapping[str, bytes]:
         """See the port."""
-        return await self._gate.through("store.reminders", lambda: self._inner.reminders(address))
+        return await self._inner.reminders(address)
 
     async def forget_reminder(self, address: Address, name: str) -> bool:
         """See the port."""

@@ -152,6 +152,8 @@ PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "store.parking": _BLOCKED,
         "store.parked": _BLOCKED,
         "store.recorded_layout": {},
+        "store.schedule": {},
+        "store.arrived": {},
         "broker.depth": {},
     }
 )
