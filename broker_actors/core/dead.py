@@ -139,7 +139,8 @@ def redriven(letter: DeadLetter) -> Envelope:
     )
     if letter.reason == Reason.GIVEN_UP:
         return envelope
-    return replace(envelope, key=f"redrive:{letter.id}", sender="", seq=0, low=0)
+    # Of a tick, too: its reminder has gone on.
+    return replace(envelope, key=f"redrive:{letter.id}", sender="", seq=0, low=0, reminder="")
 
 
 _LETTER_HEADERS: Final = frozenset(

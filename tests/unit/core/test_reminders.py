@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker_actors.core import codec
+from broker_actors.core import codec, dead
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import from_wire
-from broker_actors.core.errors import ConfigurationError, PayloadTooLargeError, UndecodableError
+from broker_actors.core.errors import ConfigurationError, PayloadTooLargeError, UndecodableError, describe
 from broker_actors.core.outgoing import Destination
 from broker_actors.core.reminders import (
     BODY_BYTES_MAX,
@@ -145,6 +145,14 @@ def test_a_tick_is_an_envelope_with_the_name_and_the_time_for_a_key() -> None:
 def test_the_next_attempt_of_a_tick_is_no_tick() -> None:
     tick = from_wire(DAILY.tick(ADDRESS, NOW_MS).message)
     assert (tick.again(2, "").reminder, tick.again(2, "").key) == ("", tick.key)
+
+
+def test_a_tick_that_is_redriven_runs_whatever_its_reminder_waits_for() -> None:
+    tick = from_wire(DAILY.tick(ADDRESS, NOW_MS).message)
+    error = describe(ValueError("no"))
+    letter = dead.of_envelope(tick, dead.Reason.FAILED, error, origin="actors.Shop.g1.0", now_ms=NOW_MS)
+    redriven = dead.redriven(dead.read(letter.message))
+    assert (redriven.reminder, redriven.method, redriven.key[:8]) == ("", "report", "redrive:")
 
 
 def test_the_same_words_are_the_same_reminder() -> None:
