@@ -109,9 +109,10 @@ class Parker:
                 _give_back(wanted, first)
                 return True
             are_parked = {id(envelope) for envelope in parked}
-            under_way.gone |= {arrival for arrival in wanted if id(arrival.envelope) in are_parked}
+            gone = [arrival for arrival in wanted if id(arrival.envelope) in are_parked]
+            under_way.gone.update(gone)
             self._lanes.remove(address, under_way.gone)
-            for arrival in under_way.gone:
+            for arrival in gone:
                 arrival.ack()
         except PlatformError as error:
             self._services.observer.observe(Trouble(f"parking of {address}", str(error)))

@@ -82,7 +82,9 @@ async def test_a_killed_worker_costs_no_value_and_doubles_none(real: Deployment)
 @pytest.mark.verify
 async def test_a_killed_consumer_stops_its_generator(real: Deployment, tmp_path: Path) -> None:
     mark = tmp_path / "cleaned"
+    one = (await real.system()).ref(MortalRef, "m1").with_options(timeout=HANG_SECONDS)
     async with asyncio.timeout(HANG_SECONDS), process(real, "worker", "tests.acceptance.mortal"):
+        await one.read()  # the command line knows only what a worker has declared
         async with process(real, "stream", "Mortal", "m1", "endless", str(mark)) as consumer:
             assert consumer.stdout is not None
             assert await consumer.stdout.readline() == b"1\n"

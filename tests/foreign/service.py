@@ -61,7 +61,7 @@ class Service:
             "PATH": os.defpath,
             "PYTHONPATH": sysconfig.get_path("purelib"),
         }
-        for program in (path for path in PROGRAMS.iterdir() if path.name != ACTORS):
+        for program in (path for path in PROGRAMS.iterdir() if path.is_file() and path.name != ACTORS):
             shutil.copy(program, folder)
         (folder / "node_modules").symlink_to(NODE_MODULES)
 
