@@ -16,6 +16,7 @@ from yarl import URL
 
 from broker_actors.adapters.rabbitmq.admission import Amqp, refusal_of
 from broker_actors.adapters.rabbitmq.channels import LostError, closing_of, describe, ended, lost_when_gone
+from broker_actors.adapters.rabbitmq.direct.passages import Passages
 from broker_actors.adapters.rabbitmq.guard import is_undecodable
 from broker_actors.adapters.rabbitmq.options import (
     CLOSE_SECONDS,
@@ -37,6 +38,14 @@ _BACKOFF: Final = wait_random_exponential(multiplier=0.1, max=RECONNECT_BACKOFF_
 
 class _Amqp(Amqp):
     FRAME_BUFFER_SIZE = FRAME_BUFFER
+    #: What of it may go past the library.
+    passages: Passages | None = None
+
+
+def passages_of(channel: aiormq.Channel) -> Passages | None:
+    """Return what of the connection of *channel* may go past the library; None if nothing may."""
+    connection = channel.connection
+    return connection.passages if isinstance(connection, _Amqp) else None
 
 
 class Connection:
@@ -180,6 +189,7 @@ class Connection:
     async def _connect(self) -> _Amqp:
         sockets = Sockets(guarded=self._guarded)
         amqp = _Amqp(self._url, transport_factory=sockets, client_properties={"connection_name": self._name})
+        amqp.passages = sockets.passages
         try:
             async with asyncio.timeout(CONNECT_ATTEMPT_SECONDS):
                 await amqp.connect()  # pyright: ignore[reportUnknownMemberType]

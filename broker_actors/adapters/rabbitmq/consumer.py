@@ -24,12 +24,13 @@ from broker_actors.adapters.rabbitmq.channels import (
     lost_when_gone,
     reason_of,
 )
-from broker_actors.adapters.rabbitmq.connection import Connection
+from broker_actors.adapters.rabbitmq.connection import Connection, passages_of
 from broker_actors.adapters.rabbitmq.delivery import RabbitDelivery
+from broker_actors.adapters.rabbitmq.direct.deliveries import Deliveries
 from broker_actors.adapters.rabbitmq.options import CLOSE_SECONDS
 from broker_actors.core.acks import AckWindow
 from broker_actors.core.errors import BrokerUnavailableError, UnroutableError
-from broker_actors.ports.transport import OnDelivery
+from broker_actors.ports.transport import Delivery, OnDelivery
 
 _CLOSED_HERE: Final = "closed by this side"
 #: RabbitMQ passes this many acknowledgements of a channel on to a quorum queue before it waits for the queue;
@@ -52,6 +53,13 @@ class RabbitConsumer:
         self._due = asyncio.Event()
         self._frames_lately = 0
         self._flushed_seconds = 0.0
+        passages = passages_of(channel)
+        #: What comes past the library; None if everything comes by it.
+        self._direct = (
+            None
+            if passages is None
+            else Deliveries(channel.number, passages, mailbox, self._receive, self._acked)
+        )
         channel.on_consumer_cancel_callbacks.add(self._cancelled)
         closing_of(channel).add_done_callback(self._channel_ended)
         self._runner = loop.create_task(self._run(), name=f"acknowledge {mailbox}")
@@ -74,10 +82,13 @@ class RabbitConsumer:
 
     async def receive(self, delivered: DeliveredMessage) -> None:
         """Hand one delivery on. A coroutine because the library wants one; it never suspends."""
+        self._receive(RabbitDelivery(delivered, self._mailbox, self._acked))
+
+    def _receive(self, delivery: Delivery) -> None:
         if self._why.done():
             return
         try:
-            self._on_delivery(RabbitDelivery(delivered, self._mailbox, self._acked))
+            self._on_delivery(delivery)
         except Exception as error:
             # Left alone, the message would stay here unseen until the broker's consumer timeout.
             self._end(f"the receiver failed: {error!r}")
@@ -111,6 +122,9 @@ class RabbitConsumer:
             self._frames_lately = 0
         self._flushed_seconds = now_seconds
         self._frames_lately += len(plan.singles) + bool(plan.up_to)
+        if self._direct is not None:
+            self._direct.acknowledge(plan)
+            return
         if plan.up_to:
             await self._channel.basic_ack(plan.up_to, multiple=True, wait=False)
         for tag in plan.singles:

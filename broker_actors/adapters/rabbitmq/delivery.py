@@ -43,11 +43,15 @@ class RabbitDelivery:
 
 def from_amqp(delivered: DeliveredMessage) -> WireMessage:
     """Return a delivered message in the broker-neutral form."""
-    properties = delivered.header.properties
+    return wire_message(delivered.header.properties, delivered.body)
+
+
+def wire_message(properties: Basic.Properties, body: bytes) -> WireMessage:
+    """Return a message with *properties* in the broker-neutral form."""
     timestamp = properties.timestamp
     return WireMessage(
         headers=properties.headers or {},
-        body=delivered.body,
+        body=body,
         content_type=properties.content_type or "",
         type=properties.message_type or "",
         correlation_id=properties.correlation_id or "",
@@ -66,17 +70,24 @@ def to_properties(message: WireMessage) -> Basic.Properties:
 
     """
     return Basic.Properties(
-        content_type=_short("content_type", message.content_type),
+        content_type=short("content_type", message.content_type),
         headers=to_table(message.headers) if message.headers else None,
         delivery_mode=PERSISTENT,
-        correlation_id=_short("correlation_id", message.correlation_id),
-        reply_to=_short("reply_to", message.reply_to),
+        correlation_id=short("correlation_id", message.correlation_id),
+        reply_to=short("reply_to", message.reply_to),
         timestamp=_timestamp(message.timestamp_seconds),
-        message_type=_short("type", message.type),
+        message_type=short("type", message.type),
     )
 
 
-def _short(name: str, value: str) -> str:
+def short(name: str, value: str) -> str:
+    """Return *value* if it fits into a short string.
+
+    Raises:
+        UndecodableError: it cannot be written.
+        PayloadTooLargeError: it is longer than 255 bytes.
+
+    """
     if len(value) > SHORT_STRING_BYTES_MAX or not value.isascii():
         try:
             size_bytes = len(value.encode())

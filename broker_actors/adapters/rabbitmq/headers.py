@@ -20,8 +20,8 @@ from broker_actors.core.wire import Headers
 HEADERS_BYTES_MAX: Final = 120_000
 #: Longer names would be cut by the library, and two cut names could become one.
 NAME_BYTES_MAX: Final = 128
-_INTEGER_MIN: Final = -(2**63)
-_INTEGER_MAX: Final = 2**63 - 1
+INTEGER_MIN: Final = -(2**63)
+INTEGER_MAX: Final = 2**63 - 1
 #: Encoded beside each name and value: lengths and the type.
 _FIELD_BYTES: Final = 16
 #: No character is longer in UTF-8.
@@ -46,7 +46,7 @@ def to_table(headers: Headers) -> FieldTable:
             bytes_max += _CHARACTER_BYTES_MAX * len(value) + _FIELD_BYTES + NAME_BYTES_MAX
             plain = plain and value.isascii()
             table[name] = value
-        elif type(value) is int and _INTEGER_MIN <= value <= _INTEGER_MAX:
+        elif type(value) is int and INTEGER_MIN <= value <= INTEGER_MAX:
             bytes_max += _FIELD_BYTES + NAME_BYTES_MAX
             table[name] = value
         else:
@@ -55,6 +55,11 @@ def to_table(headers: Headers) -> FieldTable:
     if not plain or bytes_max > HEADERS_BYTES_MAX:
         _check_encoded(table)
     return table
+
+
+def too_large(size_bytes: int) -> PayloadTooLargeError:
+    """Return what a table of *size_bytes* is refused with."""
+    return PayloadTooLargeError(f"headers are {size_bytes} bytes, the limit is {HEADERS_BYTES_MAX}")
 
 
 def _check_name(name: str) -> None:
@@ -72,7 +77,7 @@ def _check_encoded(table: FieldTable) -> None:
     except (TypeError, ValueError, OverflowError, RecursionError, struct.error) as error:
         raise UndecodableError(f"headers cannot be written as an AMQP table: {error}") from error
     if size_bytes > HEADERS_BYTES_MAX:
-        raise PayloadTooLargeError(f"headers are {size_bytes} bytes, the limit is {HEADERS_BYTES_MAX}")
+        raise too_large(size_bytes)
 
 
 def _to_field(value: object) -> FieldValue | FieldTable | FieldArray:

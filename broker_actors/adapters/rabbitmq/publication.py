@@ -10,10 +10,9 @@ from aiormq.exceptions import (
     DeliveryError,
     PublishError,
 )
-from pamqp.commands import Basic
 
 from broker_actors.adapters.rabbitmq.channels import describe
-from broker_actors.adapters.rabbitmq.delivery import to_properties
+from broker_actors.adapters.rabbitmq.encoding import Properties, method_of
 from broker_actors.core.errors import MailboxFullError, PayloadTooLargeError, PlatformError, UnroutableError
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
@@ -23,18 +22,21 @@ class Publication:
     """A message that somebody waits for.
 
     Attributes:
+        message: what is published.
         done: resolved by the confirm, or with what the caller shall see.
         sent_seconds: loop time of the last sending; 0 before the first.
 
     """
 
-    __slots__ = ("body", "done", "exchange", "key", "properties", "sent_seconds")
+    __slots__ = ("done", "exchange", "key", "message", "method", "properties", "sent_seconds")
 
     def __init__(self, route: Route, message: WireMessage, done: asyncio.Future[None]) -> None:
         self.exchange = route.exchange
         self.key = route.key
-        self.properties: Basic.Properties = to_properties(message)
-        self.body = message.body
+        self.message = message
+        # Encoded here, so that what cannot be is refused in its caller's hands.
+        self.method = method_of(route.exchange, route.key)
+        self.properties = Properties(message)
         self.done = done
         self.sent_seconds = 0.0
 
@@ -50,10 +52,19 @@ class Publication:
 
     def refusal(self, error: DeliveryError) -> PlatformError:
         """Return what the broker's refusal means."""
-        target = f"exchange {self.exchange!r}, routing key {self.key!r}"
-        if isinstance(error, PublishError):
-            return UnroutableError(f"no queue is bound to {target}")
-        return MailboxFullError(f"a queue refused the message ({target})")
+        return self.unroutable() if isinstance(error, PublishError) else self.refused()
+
+    def unroutable(self) -> PlatformError:
+        """Return what it means that the broker returned this message."""
+        return UnroutableError(f"no queue is bound to {self._target}")
+
+    def refused(self) -> PlatformError:
+        """Return what it means that the broker refused this message."""
+        return MailboxFullError(f"a queue refused the message ({self._target})")
+
+    @property
+    def _target(self) -> str:
+        return f"exchange {self.exchange!r}, routing key {self.key!r}"
 
     def blame(self, reason: BaseException | None) -> PlatformError:
         """Return what it means that the broker ended the channel over this message."""

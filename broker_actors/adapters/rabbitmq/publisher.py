@@ -25,7 +25,8 @@ from broker_actors.adapters.rabbitmq.channels import (
     closing_of,
     reason_of,
 )
-from broker_actors.adapters.rabbitmq.connection import Connection
+from broker_actors.adapters.rabbitmq.connection import Connection, passages_of
+from broker_actors.adapters.rabbitmq.direct.sender import DirectSender
 from broker_actors.adapters.rabbitmq.line import Line
 from broker_actors.adapters.rabbitmq.message_ids import message_ids
 from broker_actors.adapters.rabbitmq.options import LINE_MAX, RabbitOptions
@@ -52,7 +53,7 @@ class Publisher:
         self._in_flight_max = options.in_flight_max
         self._observer = observer
         self._line = Line(options.in_flight_max)
-        self._sender: Sender | None = None
+        self._sender: Sender | DirectSender | None = None
         self._message_ids = message_ids(uuid4().hex)
         self._keeper: asyncio.Task[None] | None = None
         self._why_closed = "not started"
@@ -135,7 +136,7 @@ class Publisher:
     async def _keep(self) -> None:
         while True:
             channel = await self._connection.channel(confirms=True)
-            sender = self._sender = Sender(channel, self._line, self._message_ids)
+            sender = self._sender = self._sender_on(channel)
             sender.pump()
             reason = await self._until_lost(channel)
             self._sender = None
@@ -143,6 +144,12 @@ class Publisher:
             culprit = self._line.restore(poisoned=isinstance(reason, _POISONED))
             if culprit is not None:
                 culprit.fail(culprit.blame(reason))
+
+    def _sender_on(self, channel: aiormq.Channel) -> Sender | DirectSender:
+        passages = passages_of(channel)
+        if passages is None:
+            return Sender(channel, self._line, self._message_ids)
+        return DirectSender(channel, passages, self._line, self._message_ids)
 
     async def _until_lost(self, channel: aiormq.Channel) -> BaseException | None:
         loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ import aiormq
 from aiormq.exceptions import DeliveryError
 
 from broker_actors.adapters.rabbitmq.channels import LostError, lost_when_gone
+from broker_actors.adapters.rabbitmq.delivery import to_properties
 from broker_actors.adapters.rabbitmq.line import Line
 from broker_actors.adapters.rabbitmq.publication import Publication
 
@@ -53,16 +54,17 @@ class Sender:
 
     async def _send(self, publication: Publication) -> bool:
         """Publish; return whether the broker has answered."""
-        publication.properties.message_id = next(self._message_ids)
+        body, properties = publication.message.body, to_properties(publication.message)
+        properties.message_id = next(self._message_ids)
         try:
             with lost_when_gone():
                 await self._channel.basic_publish(
-                    publication.body,
+                    body,
                     exchange=publication.exchange,
                     routing_key=publication.key,
-                    properties=publication.properties,
+                    properties=properties,
                     mandatory=True,
-                    wait=len(publication.body) > _BUFFERED_BYTES_MAX,
+                    wait=len(body) > _BUFFERED_BYTES_MAX,
                 )
         except LostError as error:
             refused = error.__cause__

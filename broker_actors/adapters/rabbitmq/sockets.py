@@ -12,6 +12,9 @@ from typing import Any, Final
 from aiormq.connection import TransportFactory
 from yarl import URL
 
+from broker_actors.adapters.rabbitmq.direct.passages import Passages
+from broker_actors.adapters.rabbitmq.direct.reader import PeelingReader
+from broker_actors.adapters.rabbitmq.direct.releases import is_known
 from broker_actors.adapters.rabbitmq.guard import GuardedReader
 
 #: Written at once when this much is waiting, so that a burst does not double its memory.
@@ -26,7 +29,9 @@ class GatheringWriter(asyncio.StreamWriter):
         transport: asyncio.WriteTransport,
         protocol: asyncio.StreamReaderProtocol,
         reader: asyncio.StreamReader,
+        passages: Passages | None = None,
     ) -> None:
+        self._passages = passages
         self._pass = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -34,6 +39,8 @@ class GatheringWriter(asyncio.StreamWriter):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take *data*; it leaves at the end of this loop pass."""
+        if self._passages is not None:
+            self._passages.written(data)
         if not self._waiting:
             self._pass.call_soon(self._flush)
         self._waiting.append(bytes(data))
@@ -72,17 +79,29 @@ class Sockets(TransportFactory):
 
     def __init__(self, *, guarded: bool) -> None:
         self._guarded = guarded
+        #: What may go past the library; None if everything goes by it.
+        self.passages = Passages() if is_known() and not guarded else None
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:  # noqa: ANN401 - the library's signature
         """Connect to *url*."""
         provider = kwargs.pop("ssl_context_provider")
         context = await provider.get_context() if url.scheme == "amqps" else None
         loop = asyncio.get_running_loop()
-        reader = GuardedReader() if self._guarded else asyncio.StreamReader(loop=loop)
+        reader = self._reader()
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         assert url.host is not None
         assert url.port is not None
         transport, _ = await loop.create_connection(
             lambda: protocol, url.host, url.port, ssl=context, **kwargs
         )
-        return reader, GatheringWriter(transport, protocol, reader)
+        writer = GatheringWriter(transport, protocol, reader, self.passages)
+        if self.passages is not None:
+            self.passages.opened(writer)
+        return reader, writer
+
+    def _reader(self) -> asyncio.StreamReader:
+        if self._guarded:
+            return GuardedReader()
+        if self.passages is not None:
+            return PeelingReader(self.passages)
+        return asyncio.StreamReader(loop=asyncio.get_running_loop())

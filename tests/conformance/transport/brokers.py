@@ -7,15 +7,23 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
+import pytest
+
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
+from broker_actors.adapters.rabbitmq import sockets
 from broker_actors.adapters.rabbitmq.transport import RabbitTransport
 from broker_actors.core.events import Event
 from broker_actors.core.topology import DELIVERY_LIMIT, Argument, Binding, Exchange, Queue, Route
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery, Transport
 
-ADAPTERS = ("memory", "rabbitmq")
+ADAPTERS = (
+    "memory",
+    "rabbitmq",
+    # As with a release of the client library that is not known: then nothing goes past it.
+    pytest.param("rabbitmq by the library", marks=pytest.mark.verify),
+)
 #: A guard against hanging, not a measurement.
 HANG_SECONDS = 50.0
 #: The in-process broker's clock runs so many times faster: its waits need not be real.
@@ -80,6 +88,11 @@ class Inbox:
             while len(self.deliveries) < deliveries:
                 self._arrived.clear()
                 await self._arrived.wait()
+
+
+def go_by_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections be as with a release of the client library that is not known."""
+    monkeypatch.setattr(sockets, "is_known", lambda: False)
 
 
 @asynccontextmanager

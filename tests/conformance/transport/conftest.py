@@ -7,12 +7,21 @@ from collections.abc import AsyncIterator
 import pytest
 
 from broker_actors.ports.transport import Transport
-from tests.conformance.transport.brokers import ADAPTERS, Connect, memory_broker, rabbit_broker, transports
+from tests.conformance.transport.brokers import (
+    ADAPTERS,
+    Connect,
+    go_by_the_library,
+    memory_broker,
+    rabbit_broker,
+    transports,
+)
 
 
 @pytest.fixture(params=ADAPTERS)
-async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
+async def connect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
     """Connect to one empty broker, as often as asked."""
+    if request.param == "rabbitmq by the library":
+        go_by_the_library(monkeypatch)
     if request.param == "memory":
         open_one = memory_broker()
     else:

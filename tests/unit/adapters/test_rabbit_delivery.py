@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
-
 import pamqp.frame
 import pytest
 from hypothesis import given
@@ -17,25 +14,15 @@ from broker_actors.adapters.rabbitmq.delivery import RabbitDelivery, from_amqp, 
 from broker_actors.adapters.rabbitmq.headers import HEADERS_BYTES_MAX, NAME_BYTES_MAX, to_table
 from broker_actors.core.errors import PayloadTooLargeError, UndecodableError
 from broker_actors.core.wire import INTEGER_MAX, WireMessage
-from tests.unit.adapters.amqp import delivered
-
-texts = st.text(st.characters(exclude_categories=["Cs"]))
-short_texts = texts.filter(lambda text: len(text.encode()) <= 255)
-names = texts.filter(lambda text: len(text.encode()) <= NAME_BYTES_MAX)
-integers = st.integers(-(2**63), 2**63 - 1)
-plain_headers = st.dictionaries(names, texts | integers, max_size=8)
-timestamps = st.integers(0, 2**32 - 1).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
-field_values = st.recursive(
-    texts
-    | integers
-    | st.booleans()
-    | st.none()
-    | timestamps
-    | st.binary().map(bytearray)
-    | st.floats(width=32, allow_nan=False)
-    | st.integers(0, 2**31 - 1).map(lambda n: Decimal(n).scaleb(-2)),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
-    max_leaves=8,
+from tests.unit.adapters.amqp import (
+    delivered,
+    field_values,
+    integers,
+    names,
+    plain_headers,
+    short_texts,
+    texts,
+    timestamps,
 )
 
 

@@ -1,0 +1,137 @@
+"""Content headers as they come from a broker, read into the broker-neutral form.
+
+Usual ones are read here, all others by the library. Invariant: whatever anybody has published comes
+out as a message. Properties that cannot be decoded are left out altogether: core finds no address in
+the message then, and buries it.
+"""
+
+from __future__ import annotations
+
+import struct
+from types import MappingProxyType
+from typing import Final
+
+from pamqp.header import ContentHeader
+
+from broker_actors.adapters.rabbitmq.delivery import wire_message
+from broker_actors.adapters.rabbitmq.frames import CONTENT
+from broker_actors.core.wire import Headers, WireMessage
+
+_CONTENT_TYPE: Final = 0x8000
+_HEADERS: Final = 0x2000
+_DELIVERY_MODE: Final = 0x1000
+_PRIORITY: Final = 0x0800
+_CORRELATION_ID: Final = 0x0400
+_REPLY_TO: Final = 0x0200
+_MESSAGE_ID: Final = 0x0080
+_TIMESTAMP: Final = 0x0040
+_TYPE: Final = 0x0020
+_USUAL: Final = (
+    _CONTENT_TYPE
+    | _HEADERS
+    | _DELIVERY_MODE
+    | _PRIORITY
+    | _CORRELATION_ID
+    | _REPLY_TO
+    | _MESSAGE_ID
+    | _TIMESTAMP
+    | _TYPE
+)
+_FLAGS_BYTES: Final = 2
+_NO_HEADERS: Final[Headers] = MappingProxyType({})
+
+_SIZE: Final = struct.Struct(">I")
+_SECONDS: Final = struct.Struct(">Q")
+#: A greater timestamp is taken for milliseconds by the library.
+_SECONDS_MAX: Final = 0xFFFFFFFF
+_TEXT: Final = ord("S")
+#: Numbers in tables, by what their bytes begin with.
+_NUMBERS: Final = {
+    ord(kind): struct.Struct(form)
+    for kind, form in {"b": ">b", "B": ">B", "s": ">h", "u": ">H", "I": ">i", "i": ">I", "l": ">q"}.items()
+}
+
+
+class _UnusualError(Exception):
+    """Something that is left to the library."""
+
+
+def message_of(header: bytes, body: bytes) -> WireMessage:
+    """Return the message whose content header has the payload *header*."""
+    try:
+        return _usual(header, body)
+    except (_UnusualError, struct.error, IndexError, ValueError):
+        return _any(header, body)
+
+
+def _any(header: bytes, body: bytes) -> WireMessage:
+    content = ContentHeader()
+    try:
+        content.unmarshal(header)
+        return wire_message(content.properties, body)
+    except Exception:  # noqa: BLE001 - whatever it is: tables nested too deep end in a RecursionError
+        return WireMessage(body=body)
+
+
+def _usual(header: bytes, body: bytes) -> WireMessage:
+    flags = header[CONTENT.size] << 8 | header[CONTENT.size + 1]
+    if flags & ~_USUAL:
+        raise _UnusualError
+    offset = CONTENT.size + _FLAGS_BYTES
+    headers, content_type, correlation_id, reply_to, message_id, method, sent_seconds = (
+        *(_NO_HEADERS, "", "", "", "", ""),
+        0,
+    )
+    if flags & _CONTENT_TYPE:
+        content_type, offset = _short(header, offset)
+    if flags & _HEADERS:
+        headers, offset = _table(header, offset)
+    offset += bool(flags & _DELIVERY_MODE) + bool(flags & _PRIORITY)
+    if flags & _CORRELATION_ID:
+        correlation_id, offset = _short(header, offset)
+    if flags & _REPLY_TO:
+        reply_to, offset = _short(header, offset)
+    if flags & _MESSAGE_ID:
+        message_id, offset = _short(header, offset)
+    if flags & _TIMESTAMP:
+        (sent_seconds,) = _SECONDS.unpack_from(header, offset)
+        offset += _SECONDS.size
+    if flags & _TYPE:
+        method, offset = _short(header, offset)
+    if offset > len(header) or sent_seconds > _SECONDS_MAX:
+        raise _UnusualError
+    return WireMessage(
+        headers, body, content_type, method, correlation_id, reply_to, sent_seconds, message_id
+    )
+
+
+def _short(data: bytes, offset: int) -> tuple[str, int]:
+    begin = offset + 1
+    end = begin + data[offset]
+    return data[begin:end].decode(), end
+
+
+def _table(data: bytes, offset: int) -> tuple[dict[str, object], int]:
+    (size_bytes,) = _SIZE.unpack_from(data, offset)
+    offset += _SIZE.size
+    last = offset + size_bytes
+    if last > len(data):
+        raise _UnusualError
+    table: dict[str, object] = {}
+    while offset < last:
+        name, offset = _short(data, offset)
+        kind = data[offset]
+        offset += 1
+        if kind == _TEXT:
+            (size_bytes,) = _SIZE.unpack_from(data, offset)
+            begin = offset + _SIZE.size
+            offset = begin + size_bytes
+            table[name] = data[begin:offset].decode()
+        elif (number := _NUMBERS.get(kind)) is not None:
+            (table[name],) = number.unpack_from(data, offset)
+            offset += number.size
+        else:
+            raise _UnusualError
+    if offset != last:
+        raise _UnusualError
+    return table, offset

@@ -1,0 +1,155 @@
+"""The channels of one connection that go past the library, and what is to become of their frames."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from broker_actors.adapters.rabbitmq.channels import LostError
+from broker_actors.adapters.rabbitmq.frames import (
+    CLOSES,
+    CONTENT,
+    HEAD,
+    HEADER,
+    METHOD,
+    METHOD_BYTES,
+)
+
+#: Told the payload of a method frame.
+OnMethod: TypeAlias = Callable[[bytes], None]
+#: Told the payloads of a method frame, of the content header after it, and the body.
+OnContent: TypeAlias = Callable[[bytes, bytes, bytes], None]
+
+
+class Passage:
+    """One channel.
+
+    Args:
+        channel: its number.
+        passages: those of its connection.
+        on_method: what to tell whom, by class and method.
+        on_content: the same for methods that carry a message.
+
+    """
+
+    def __init__(
+        self,
+        channel: int,
+        passages: Passages,
+        on_method: Mapping[bytes, OnMethod],
+        on_content: Mapping[bytes, OnContent],
+    ) -> None:
+        self.channel = channel
+        self._has_closed = False
+        self._writer = passages.writer
+        self._on_method = on_method
+        self._on_content = on_content
+        #: The message that is coming in.
+        self._receiver: OnContent | None = None
+        self._method = self._header = b""
+        self._body: list[bytes] = []
+        self._missing_bytes = 0
+        passages.add(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may be written: no close has passed, in either direction."""
+        return not self._has_closed and not self._writer.is_closing()
+
+    def close(self) -> None:
+        """Write nothing from now on. Idempotent."""
+        self._has_closed = True
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames of this channel.
+
+        Raises:
+            LostError: the channel is closed, or about to be.
+
+        """
+        if not self.is_open:
+            raise LostError("the channel is closed")
+        self._writer.write(data)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much the connection holds that the socket has not taken."""
+        return self._writer.transport.get_write_buffer_size()
+
+    async def drain(self) -> None:
+        """Return when the socket has room again; raises OSError when it is gone."""
+        await self._writer.drain()
+
+    def takes(self, kind: int, payload: bytes) -> bool:
+        """Take one frame off; return False if it is for the library."""
+        if kind == METHOD:
+            name = payload[:METHOD_BYTES]
+            self._receiver = self._on_content.get(name)
+            if self._receiver is not None:
+                self._method = payload
+                return True
+            if (on_method := self._on_method.get(name)) is None:
+                return False
+            on_method(payload)
+            return True
+        if self._receiver is None:
+            return False
+        if kind == HEADER:
+            self._header, self._body = payload, []
+            _, _, self._missing_bytes = CONTENT.unpack_from(payload)
+        else:
+            self._body.append(payload)
+            self._missing_bytes -= len(payload)
+        if self._missing_bytes <= 0:
+            self._complete(self._receiver)
+        return True
+
+    def _complete(self, receiver: OnContent) -> None:
+        self._receiver, body = None, self._body
+        receiver(self._method, self._header, body[0] if len(body) == 1 else b"".join(body))
+
+
+class Passages:
+    """Those of one connection, by channel."""
+
+    def __init__(self) -> None:
+        self._by_channel: dict[int, Passage] = {}
+        self._writer: asyncio.StreamWriter | None = None
+
+    @property
+    def writer(self) -> asyncio.StreamWriter:
+        """Where the connection's frames leave."""
+        assert self._writer is not None, "the connection is open before its channels are"
+        return self._writer
+
+    def opened(self, writer: asyncio.StreamWriter) -> None:
+        """Take note of where the connection's frames leave."""
+        self._writer = writer
+
+    def add(self, passage: Passage) -> None:
+        """Let the frames of a channel go by *passage* from now on, until it is closed."""
+        self._by_channel[passage.channel] = passage
+
+    def of(self, channel: int) -> Passage | None:
+        """Return the passage of *channel*; None if its frames are for the library."""
+        return self._by_channel.get(channel)
+
+    def arrived(self, channel: int) -> None:
+        """Take note that a close of *channel* came from the broker: its number may be used again."""
+        passage = self._by_channel.pop(channel, None)
+        if passage is not None:
+            passage.close()
+
+    def written(self, data: bytes | bytearray | memoryview) -> None:
+        """Look at what the library writes: after a close of a channel nothing may follow on it."""
+        if (
+            self._by_channel
+            and data[0] == METHOD
+            and bytes(data[HEAD.size : HEAD.size + METHOD_BYTES]) in CLOSES
+        ):
+            _, channel, _ = HEAD.unpack_from(data)
+            passage = self._by_channel.get(channel)
+            if passage is not None:
+                # What still comes is swallowed, until the broker has closed it, too.
+                passage.close()

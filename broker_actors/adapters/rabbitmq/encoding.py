@@ -1,0 +1,158 @@
+"""Publications as frames. What lies in them is byte for byte what the library would send."""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import Final
+
+from pamqp import encode
+
+from broker_actors.adapters.rabbitmq.delivery import PERSISTENT, TIMESTAMP_SECONDS_MAX, short
+from broker_actors.adapters.rabbitmq.frames import (
+    BODY,
+    CONTENT,
+    END,
+    HEAD,
+    HEADER,
+    METHOD,
+    PUBLISH,
+)
+from broker_actors.adapters.rabbitmq.headers import (
+    HEADERS_BYTES_MAX,
+    INTEGER_MAX,
+    INTEGER_MIN,
+    NAME_BYTES_MAX,
+    to_table,
+    too_large,
+)
+from broker_actors.core.wire import Headers, WireMessage
+
+_BASIC: Final = 60
+_FLAGS: Final = struct.Struct(">H")
+_SIZE: Final = struct.Struct(">I")
+_SECONDS: Final = struct.Struct(">Q")
+#: Behind the exchange and the routing key: mandatory, not immediate.
+_MANDATORY: Final = b"\x01"
+_RESERVED: Final = b"\x00\x00"
+#: Always there: delivery mode and message id.
+_ALWAYS: Final = 0x1000 | 0x0080
+_MODE: Final = bytes([PERSISTENT])
+_NAMES_KEPT: Final = 256
+_ROUTES_KEPT: Final = 4_096
+
+
+class _UnusualError(Exception):
+    """Something that is left to the library."""
+
+
+class Properties:
+    """Encoded properties, with room for the id of each attempt."""
+
+    __slots__ = ("_after_id", "_before_id")
+
+    def __init__(self, message: WireMessage) -> None:
+        """Encode *message*'s; raises what `delivery.to_properties` raises."""
+        flags, before, after = _ALWAYS, [b""], [b""]
+        if message.content_type:
+            flags |= 0x8000
+            before.append(_short("content_type", message.content_type))
+        if message.headers:
+            flags |= 0x2000
+            before.append(_table(message.headers))
+        before.append(_MODE)
+        if message.correlation_id:
+            flags |= 0x0400
+            before.append(_short("correlation_id", message.correlation_id))
+        if message.reply_to:
+            flags |= 0x0200
+            before.append(_short("reply_to", message.reply_to))
+        if 0 < message.timestamp_seconds <= TIMESTAMP_SECONDS_MAX:
+            flags |= 0x0040
+            after.append(_SECONDS.pack(message.timestamp_seconds))
+        if message.type:
+            flags |= 0x0020
+            after.append(_short("type", message.type))
+        before[0] = _FLAGS.pack(flags)
+        self._before_id, self._after_id = b"".join(before), b"".join(after)
+
+    def named(self, message_id: str) -> bytes:
+        """Return them with *message_id*."""
+        name = message_id.encode()
+        return b"%b%c%b%b" % (self._before_id, len(name), name, self._after_id)
+
+
+def frames_of(channel: int, method: bytes, properties: bytes, body: bytes, piece_bytes_max: int) -> bytes:
+    """Return the frames that publish *body*.
+
+    Args:
+        channel: its number.
+        method: see `method_of`.
+        properties: encoded.
+        body: whatever it is.
+        piece_bytes_max: the most that fits into one frame.
+
+    """
+    size_bytes = len(body)
+    pieces = [
+        HEAD.pack(METHOD, channel, len(method)),
+        method,
+        END,
+        HEAD.pack(HEADER, channel, CONTENT.size + len(properties)),
+        CONTENT.pack(_BASIC, 0, size_bytes),
+        properties,
+        END,
+    ]
+    if size_bytes <= piece_bytes_max:
+        if body:
+            pieces += [HEAD.pack(BODY, channel, size_bytes), body, END]
+    else:
+        for start in range(0, size_bytes, piece_bytes_max):
+            piece = body[start : start + piece_bytes_max]
+            pieces += [HEAD.pack(BODY, channel, len(piece)), piece, END]
+    return b"".join(pieces)
+
+
+@lru_cache(_ROUTES_KEPT)
+def method_of(exchange: str, key: str) -> bytes:
+    """Return the payload of the method that publishes there.
+
+    Raises:
+        PayloadTooLargeError: a name is longer than AMQP allows.
+        UndecodableError: a name cannot be written.
+
+    """
+    return PUBLISH + _RESERVED + _short("exchange", exchange) + _short("routing key", key) + _MANDATORY
+
+
+def _short(name: str, value: str) -> bytes:
+    data = short(name, value).encode()
+    return bytes([len(data)]) + data
+
+
+@lru_cache(_NAMES_KEPT)
+def _name(name: str) -> bytes:
+    data = name.encode()
+    if len(data) > NAME_BYTES_MAX:
+        raise _UnusualError
+    return bytes([len(data)]) + data
+
+
+def _table(headers: Headers) -> bytes:
+    try:
+        parts = [part for name in sorted(headers) for part in _field(name, headers[name])]
+    except (_UnusualError, UnicodeEncodeError):
+        return encode.field_table(to_table(headers))
+    data = b"".join(parts)
+    if len(data) + _SIZE.size > HEADERS_BYTES_MAX:
+        raise too_large(len(data))
+    return _SIZE.pack(len(data)) + data
+
+
+def _field(name: str, value: object) -> tuple[bytes, bytes]:
+    if type(value) is str:
+        data = value.encode()
+        return _name(name), b"S%b%b" % (_SIZE.pack(len(data)), data)
+    if type(value) is int and INTEGER_MIN <= value <= INTEGER_MAX:
+        return _name(name), encode.table_integer(value)
+    raise _UnusualError

@@ -1,0 +1,146 @@
+"""What goes past the client library looks on the wire as if it had gone by it, and is read the same."""
+
+from __future__ import annotations
+
+import pamqp.frame
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pamqp.body import ContentBody
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
+
+from broker_actors.adapters.rabbitmq import frames
+from broker_actors.adapters.rabbitmq.decoding import message_of
+from broker_actors.adapters.rabbitmq.delivery import from_amqp, to_properties
+from broker_actors.adapters.rabbitmq.encoding import Properties, frames_of, method_of
+from broker_actors.adapters.rabbitmq.headers import HEADERS_BYTES_MAX
+from broker_actors.core.errors import PayloadTooLargeError, UndecodableError
+from broker_actors.core.wire import WireMessage
+from tests.unit.adapters.amqp import delivered, field_values, names, plain_headers, short_texts, timestamps
+
+messages = st.builds(
+    WireMessage,
+    headers=plain_headers | st.dictionaries(names, field_values, max_size=3),
+    body=st.binary(max_size=300),
+    content_type=short_texts,
+    type=short_texts,
+    correlation_id=short_texts,
+    reply_to=short_texts,
+    timestamp_seconds=st.integers(-1, 2**33) | st.integers(2**60, 2**63),
+)
+properties = st.builds(
+    Basic.Properties,
+    content_type=short_texts | st.none(),
+    content_encoding=short_texts | st.none(),
+    headers=st.dictionaries(names, field_values, max_size=5) | plain_headers | st.none(),
+    delivery_mode=st.sampled_from([None, 1, 2]),
+    priority=st.integers(0, 255) | st.none(),
+    correlation_id=short_texts | st.none(),
+    reply_to=short_texts | st.none(),
+    expiration=short_texts | st.none(),
+    message_id=short_texts | st.none(),
+    timestamp=timestamps | st.none(),
+    message_type=short_texts | st.none(),
+    user_id=short_texts | st.none(),
+    app_id=short_texts | st.none(),
+)
+
+
+def marshalled(channel: int, *parts: Basic.Publish | ContentHeader | ContentBody) -> bytes:
+    return b"".join(pamqp.frame.marshal(part, channel) for part in parts)
+
+
+@given(
+    message=messages,
+    exchange=st.from_regex(r"[a-zA-Z0-9_.:-]{0,100}", fullmatch=True),
+    key=short_texts,
+    message_id=short_texts.filter(bool),
+    channel=st.integers(1, 2**16 - 1),
+    piece_bytes_max=st.integers(1, 400),
+)
+def test_a_publication_is_what_the_library_would_send(
+    message: WireMessage, exchange: str, key: str, message_id: str, channel: int, piece_bytes_max: int
+) -> None:
+    body = message.body
+    plain = to_properties(message)
+    plain.message_id = message_id
+    pieces = [body[n : n + piece_bytes_max] for n in range(0, len(body), piece_bytes_max)]
+    expected = marshalled(
+        channel,
+        Basic.Publish(exchange=exchange, routing_key=key, mandatory=True),
+        ContentHeader(body_size=len(body), properties=plain),
+        *map(ContentBody, pieces),
+    )
+    encoded = Properties(message).named(message_id)
+    assert frames_of(channel, method_of(exchange, key), encoded, body, piece_bytes_max) == expected
+
+
+@given(properties=properties, body=st.binary(max_size=100))
+@example(properties=Basic.Properties(), body=b"")
+def test_a_delivery_is_read_as_the_library_would_read_it(properties: Basic.Properties, body: bytes) -> None:
+    assert message_of(header_of(properties, body), body) == from_amqp(delivered(properties, body))
+
+
+@given(header=st.binary(max_size=200).map(lambda rest: bytes(12) + rest))
+def test_properties_that_cannot_be_decoded_leave_the_body(header: bytes) -> None:
+    content = ContentHeader()
+    try:
+        content.unmarshal(header)
+    except Exception:  # noqa: BLE001 - that is what is asked
+        assert message_of(header, b"x") == WireMessage(body=b"x")
+    else:
+        assert message_of(header, b"x").body == b"x"
+
+
+@given(properties=properties, cut=st.integers(0, 50))
+def test_a_header_that_is_cut_is_read_as_the_library_reads_it(properties: Basic.Properties, cut: int) -> None:
+    whole = header_of(properties, b"")
+    header = whole[: max(12, len(whole) - cut)]
+    content = ContentHeader()
+    try:
+        content.unmarshal(header)
+    except Exception:  # noqa: BLE001 - that is what is asked
+        assert message_of(header, b"") == WireMessage()
+    else:
+        # Of a text that is cut the library reads what is there.
+        message_of(header, b"")
+
+
+@pytest.mark.parametrize("tag", [1, 2**40])
+@pytest.mark.parametrize("multiple", [False, True])
+def test_an_acknowledgement_is_what_the_library_would_send(tag: int, *, multiple: bool) -> None:
+    expected = pamqp.frame.marshal(Basic.Ack(delivery_tag=tag, multiple=multiple), 3)
+    assert frames.acknowledgement(3, tag, multiple=multiple) == expected
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, object(), "\ud800", {"x": object()}])
+def test_a_header_amqp_cannot_hold_is_refused(value: object) -> None:
+    with pytest.raises(UndecodableError):
+        Properties(WireMessage(headers={"h": value}))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        WireMessage(headers={"h": "x" * HEADERS_BYTES_MAX}),
+        WireMessage(headers={"h" * 129: 1}),
+        WireMessage(type="x" * 256),
+        WireMessage(reply_to="ü" * 128),
+    ],
+)
+def test_what_is_too_large_is_refused(message: WireMessage) -> None:
+    with pytest.raises(PayloadTooLargeError):
+        Properties(message)
+
+
+def test_a_route_that_amqp_cannot_name_is_refused() -> None:
+    with pytest.raises(PayloadTooLargeError):
+        method_of("main", "x" * 256)
+    with pytest.raises(UndecodableError):
+        method_of("main", "\ud800" * 3)
+
+
+def header_of(properties: Basic.Properties, body: bytes) -> bytes:
+    frame = pamqp.frame.marshal(ContentHeader(body_size=len(body), properties=properties), 1)
+    return frame[frames.HEAD.size : -1]
