@@ -8,6 +8,7 @@ vectors in tests/vectors hold both directions to the documented format.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -34,6 +35,9 @@ KEY_BYTES_MAX: Final = 4 * KEY_CHARACTERS_MAX
 SENDER_BYTES_MAX: Final = 256
 #: Callers in a chain, outermost first; the bound on the depth of nested asks.
 CHAIN_LENGTH_MAX: Final = 32
+_MEDIA_TYPES: Final = frozenset({MSGPACK, JSON})
+#: Addresses that were checked lately and need not be checked again.
+_ADDRESSES_KEPT: Final = 10_000
 #: Quoting makes up to three bytes of one.
 _CHAIN_BYTES_MAX: Final = CHAIN_LENGTH_MAX * (3 * ACTOR_ID_BYTES_MAX + ACTOR_TYPE_CHARACTERS_MAX + 2)
 
@@ -223,7 +227,7 @@ def from_wire(message: WireMessage) -> Envelope:
     chain = text(headers, "ba-chain", bytes_max=_CHAIN_BYTES_MAX)
     try:
         return Envelope(
-            Address(check_type(text(headers, "ba-type")), check_id(text(headers, "ba-id"))),
+            _address(text(headers, "ba-type"), text(headers, "ba-id")),
             message.type,
             message.body,
             _media_type(message.content_type),
@@ -248,6 +252,12 @@ def from_wire(message: WireMessage) -> Envelope:
         raise UndecodableError(f"not an envelope: {error}") from error
 
 
+@lru_cache(_ADDRESSES_KEPT)
+def _address(actor_type: str, actor_id: str) -> Address:
+    # Most envelopes are for actors that had one a moment ago.
+    return Address(check_type(actor_type), check_id(actor_id))
+
+
 def _fits(value: str, bytes_max: int) -> bool:
     if value.isascii():
         return len(value) <= bytes_max
@@ -258,6 +268,8 @@ def _fits(value: str, bytes_max: int) -> bool:
 
 
 def _media_type(content_type: str) -> str:
+    if content_type in _MEDIA_TYPES:
+        return content_type
     # Many clients add a charset, which is UTF-8 here whatever it says.
     return content_type.partition(";")[0].strip().lower() or MSGPACK
 

@@ -74,6 +74,10 @@ class Claim:
     parked: ParkingSize = field(default_factory=ParkingSize)
     suspension: Suspension | None = None
 
+    def advanced(self) -> Claim:
+        """Return the claim after one more commit: what it takes to commit again, and nothing else of it."""
+        return Claim(self.address, self.epoch, self.nonce, self.version + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class KeyedRecord:

@@ -343,7 +343,7 @@ class StoreLedger:
     def _committed(self, commit: Commit, pending: int) -> None:
         self.outbox.committed(pending)
         if commit.writes:
-            self._claim = replace(self._claim, version=self._claim.version + 1)
+            self._claim = self._claim.advanced()
         if commit.acceptance is not None:
             self._numbers.committed(commit.acceptance)
 

@@ -9,8 +9,7 @@ of which it is not known whether it happened, or which was fenced, none begins a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import StoreUnavailableError
@@ -25,10 +24,14 @@ from broker_actors.runtime.parking import Parking
 class SharedLedger:
     """A ledger that several turns may use at a time. Implements `runtime.ledger.Ledger`."""
 
-    __slots__ = ("_fenced", "_inner", "_is_broken", "_writing")
+    __slots__ = ("_fenced", "_inner", "_is_broken", "_writing", "outbox", "parking")
 
     def __init__(self, inner: Ledger) -> None:
         self._inner = inner
+        #: Where what is committed goes.
+        self.outbox: Outbox = inner.outbox
+        #: What this activation has parked.
+        self.parking: Parking | None = inner.parking
         self._writing = asyncio.Lock()
         self._is_broken = False
         self._fenced: Fenced | None = None
@@ -53,35 +56,27 @@ class SharedLedger:
         """Whether it was said that the store had lost commits this activation knows of."""
         return self._inner.rolled_back
 
-    @property
-    def outbox(self) -> Outbox:
-        """Where what is committed goes."""
-        return self._inner.outbox
-
-    @property
-    def parking(self) -> Parking | None:
-        """What this activation has parked."""
-        return self._inner.parking
-
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether *envelope* has run; raises `StoreUnavailableError`."""
         return await self._inner.look_up(envelope)
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn when it is its turn; raises `StoreUnavailableError`."""
-        async with self._alone():
+        async with self._writing:
+            self._begin()
             if self._fenced is None:
                 result = await self._inner.commit(outcome)
-                self._note(result)
+                self._end(result)
                 return result
             return self._fenced
 
     async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
         """Park *envelopes*; raises `StoreUnavailableError`."""
-        async with self._alone():
+        async with self._writing:
+            self._begin()
             if self._fenced is None:
                 parked = await self._inner.park(envelopes)
-                self._note(parked)
+                self._end(parked)
                 return parked
             return self._fenced
 
@@ -97,10 +92,11 @@ class SharedLedger:
         self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
     ) -> Committed | Fenced:
         """Write a section when it is its turn; raises `StoreUnavailableError`."""
-        async with self._alone():
+        async with self._writing:
+            self._begin()
             if self._fenced is None:
                 result = await self._inner.commit_section(mark, state, tells)
-                self._note(result)
+                self._end(result)
                 return result
             return self._fenced
 
@@ -108,17 +104,14 @@ class SharedLedger:
         """Take note that *envelope* will never run."""
         self._inner.close(envelope)
 
-    def _note(self, result: object) -> None:
+    def _begin(self) -> None:
+        if self._is_broken:
+            text = "the store did not answer an earlier commit of this activation: its end is not known"
+            raise StoreUnavailableError(text)
+        # Until `_end`, which what fails or is cancelled does not reach: nobody knows what became of it.
+        self._is_broken = self._fenced is None
+
+    def _end(self, result: object) -> None:
+        self._is_broken = False
         if isinstance(result, Fenced):
             self._fenced = result
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[None]:
-        async with self._writing:
-            if self._is_broken:
-                text = "the store did not answer an earlier commit of this activation: its end is not known"
-                raise StoreUnavailableError(text)
-            self._is_broken = True
-            yield
-            # Not reached by what failed or was cancelled: nobody knows what became of it.
-            self._is_broken = False

@@ -23,10 +23,16 @@ class Solitude:
 
     async def enter(self) -> None:
         """Begin to run beside others; returns at once while nobody is alone, or is about to be."""
-        while not self._opened.is_set():
+        while not self.enter_nowait():
             await self._opened.wait()
+
+    def enter_nowait(self) -> bool:
+        """Begin to run beside others; return False, having begun nothing, if that is not the time."""
+        if not self._opened.is_set():
+            return False
         self._running += 1
         self._quiet.clear()
+        return True
 
     def leave(self) -> None:
         """End what `enter` began."""

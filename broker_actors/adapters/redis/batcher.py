@@ -73,7 +73,7 @@ class Batcher:
             StoreUnavailableError: no answer within the deadline; it may have happened.
 
         """
-        return (await self.call_all([args]))[0]
+        return await self._ask_one(Command(pack(*args), key=_key(args)))
 
     async def call_all(self, commands: Sequence[tuple[Arg, ...]]) -> list[Answer]:
         """Run *commands* and return their answers, in order; raises what `call` raises."""
@@ -81,12 +81,23 @@ class Batcher:
 
     async def run(self, script: Script, keys: tuple[str, ...], *args: Arg) -> Answer:
         """Run *script* and return its answer; raises what `call` raises."""
-        return (await self._ask([Command(script.call(keys, args), script, keys[0])]))[0]
+        return await self._ask_one(Command(script.call(keys, args), script, keys[0]))
 
     async def close(self) -> None:
         """Stop, fail whoever waits, give up the connections. Idempotent."""
         self._closed = True
         await asyncio.gather(*(node.close() for node in {self._home, *self._nodes.values()}))
+
+    async def _ask_one(self, command: Command) -> Answer:
+        home = self._home
+        if not self._slots and home.has_room:
+            try:
+                answer = await home.ask_one(command, self._settings.deadline_seconds)
+            except TimeoutError as error:
+                raise self._unanswered() from error
+            if not is_again(answer):
+                return answer
+        return (await self._ask([command]))[0]
 
     async def _ask(self, commands: Sequence[Command]) -> list[Answer]:
         try:
@@ -96,13 +107,15 @@ class Batcher:
                     await self._go_on(commands, answers)
                 return answers
         except TimeoutError as error:
-            trouble = next((node.trouble for node in self._nodes.values() if node.trouble), "")
-            trouble = self._home.trouble or trouble
-            text = (
-                f"no answer from {self._home.server} within {self._settings.deadline_seconds:g} s"
-                f"{f' ({trouble})' if trouble else ''}: is it running and reachable?"
-            )
-            raise StoreUnavailableError(text) from error
+            raise self._unanswered() from error
+
+    def _unanswered(self) -> StoreUnavailableError:
+        trouble = next((node.trouble for node in self._nodes.values() if node.trouble), "")
+        trouble = self._home.trouble or trouble
+        return StoreUnavailableError(
+            f"no answer from {self._home.server} within {self._settings.deadline_seconds:g} s"
+            f"{f' ({trouble})' if trouble else ''}: is it running and reachable?"
+        )
 
     async def _round(self, commands: Sequence[Command]) -> list[Answer]:
         """Ask each of *commands* of whoever has its key."""

@@ -120,6 +120,33 @@ class Node:
             for one in waiting:
                 one.answer.cancel()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a command would wait for its answer only."""
+        return self._queue.has_room
+
+    async def ask_one(self, command: Command, seconds: float) -> Answer:
+        """Run *command*, for which there is room, and return its answer.
+
+        What `ask` does under a deadline, at the price of one timer.
+
+        Raises:
+            StoreUnavailableError: it was closed.
+            TimeoutError: no answer within *seconds*.
+
+        """
+        loop = asyncio.get_running_loop()
+        one = Waiting(command.packed, loop.create_future(), command.script)
+        timer = loop.call_later(seconds, one.expire)
+        try:
+            await self._queue.put(one)
+            self._start()
+            return await one.answer
+        finally:
+            timer.cancel()
+            # What nobody waits for is not sent again.
+            one.answer.cancel()
+
     def _start(self) -> None:
         if self._closed:
             raise StoreUnavailableError(f"the connection to {self._link.server} was closed")

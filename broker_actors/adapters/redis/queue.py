@@ -46,6 +46,11 @@ class Waiting:
         if not self.answer.done():
             self.answer.set_result(answer)
 
+    def expire(self) -> None:
+        """Let the caller wait no more."""
+        if not self.answer.done():
+            self.answer.set_exception(TimeoutError())
+
 
 class Queue:
     """First in, first out."""
@@ -54,6 +59,11 @@ class Queue:
         self._commands: deque[Waiting] = deque()
         self._room = asyncio.Semaphore(WAITING_MAX)
         self._filled = asyncio.Event()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `put` returns at once."""
+        return not self._room.locked()
 
     async def put(self, command: Waiting) -> None:
         """Add *command* as soon as there is room."""
