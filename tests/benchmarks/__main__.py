@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.benchmarks import machine, report, runner
+from tests.benchmarks.against_peers import PeersDrain, PeersPublish
 from tests.benchmarks.benchmark import Ask, Benchmark, Drain, Publish
 from tests.benchmarks.broker import Broker
 from tests.benchmarks.options import Options, parse
@@ -69,6 +70,7 @@ def _benchmarks(options: Options, broker: Broker, urls: Urls) -> list[Benchmark]
         "publish": [Publish(*common)],
         "drain": [Drain(*common, partitions) for partitions in options.size.partitions],
         "ask": [Ask(*common)],
+        "peers": [PeersPublish(*common), PeersDrain(*common)],
     }
     return [benchmark for name in options.only for benchmark in made[name]]
 

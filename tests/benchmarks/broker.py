@@ -59,6 +59,11 @@ class Broker:
         for name in job.mailboxes:
             await self._open.queue_purge(name)
 
+    async def delete(self, *names: str) -> None:
+        """Delete queues, whether they are there or not."""
+        for name in names:
+            await self._open.queue_delete(name)
+
     async def fill(self, job: Job) -> None:
         """Leave the messages of *job*, and nothing else, in its queues; all are confirmed on return."""
         await self.empty(job)

@@ -21,6 +21,10 @@ MODULES: Final = {
     "aio-pika": "tests.benchmarks.raw_aio_pika",
     "aiormq": "tests.benchmarks.raw_aiormq",
     "bare": "tests.benchmarks.bare",
+    "Dramatiq": "tests.benchmarks.peers.dramatiq",
+    "Celery": "tests.benchmarks.peers.celery",
+    "Taskiq": "tests.benchmarks.peers.taskiq",
+    "FastStream": "tests.benchmarks.peers.faststream",
 }
 
 

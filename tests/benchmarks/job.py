@@ -56,6 +56,11 @@ class Job:
         return self.layout.mailboxes()
 
     @property
+    def peer_queue(self) -> str:
+        """The queue of another system; new for each measurement."""
+        return f"peer.{self.sender}"
+
+    @property
     def actor_ids(self) -> list[str]:
         """The actors that message 0, 1, 2, ... go to, in turn."""
         return [f"a{number}" for number in range(self.actors)]

@@ -10,7 +10,9 @@ from typing import Final
 
 from tests.benchmarks.benchmark import Size
 
-BENCHMARKS: Final = ("publish", "drain", "ask")
+BENCHMARKS: Final = ("publish", "drain", "ask", "peers")
+#: Without the peers, which are an extra: pip install broker-actors[bench].
+USUAL: Final = ("publish", "drain", "ask")
 DEFAULT: Final = Size()
 #: Enough to see that everything works; the figures mean nothing.
 QUICK: Final = Size(messages=2_000, asks=100, rounds=1)
@@ -69,7 +71,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__)
     add = parser.add_argument
-    add("--only", type=_benchmarks, default=BENCHMARKS, metavar="publish,drain,ask", help="which benchmarks")
+    add("--only", type=_benchmarks, default=USUAL, metavar="publish,drain,ask,peers", help="which benchmarks")
     add("--quick", action="store_true", help="a smoke run: one short round, meaningless figures")
     add("--rounds", type=_positive, help=f"how often the variants take turns ({DEFAULT.rounds})")
     add("--messages", type=_positive, help=f"per sample of publish and drain ({DEFAULT.messages})")
