@@ -43,6 +43,11 @@ class OutboxKey:
     index: int
 
 
+_NO_OUTBOX: Final[Mapping[OutboxKey, bytes]] = MappingProxyType({})
+_NO_SENDERS: Final[Mapping[str, Accepted]] = MappingProxyType({})
+_NONE_PARKED: Final = ParkingSize()
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to commit for an actor, until somebody else claims it.
@@ -76,7 +81,8 @@ class Claim:
 
     def advanced(self) -> Claim:
         """Return the claim after one more commit: what it takes to commit again, and nothing else of it."""
-        return Claim(self.address, self.epoch, self.nonce, self.version + 1)
+        known = (self.address, self.epoch, self.nonce, self.version + 1)
+        return Claim(*known, outbox=_NO_OUTBOX, senders=_NO_SENDERS, parked=_NONE_PARKED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,10 @@ class Relief:
                 holds = parking is None or not parking.runs_head
                 lanes[address] = Lane(address, 0, turning.is_waiting, holds, turning.since_seconds)
         for address, items in self._parts.lanes.each():
-            arrivals = [item for item in items if isinstance(item, Arrival)]
-            if arrivals and arrivals[0].subscription is subscription:
+            # All of a lane came by one subscription; those of others are not worth a closer look.
+            first = next((item for item in items if isinstance(item, Arrival)), None)
+            if first is not None and first.subscription is subscription:
+                waiting = sum(isinstance(item, Arrival) for item in items)
                 turn = lanes.get(address, Lane(address, 0))
-                lanes[address] = Lane(address, len(arrivals), turn.waits, turn.holds, turn.since_seconds)
+                lanes[address] = Lane(address, waiting, turn.waits, turn.holds, turn.since_seconds)
         return list(lanes.values())

@@ -119,13 +119,14 @@ def _table(data: bytes, offset: int) -> tuple[dict[str, object], int]:
         raise _UnusualError
     table: dict[str, object] = {}
     while offset < last:
-        name, offset = _short(data, offset)
-        kind = data[offset]
-        offset += 1
+        # Not by `_short`: there are six of them in most messages.
+        begin = offset + 1
+        kind_at = begin + data[offset]
+        name, kind = data[begin:kind_at].decode(), data[kind_at]
+        offset = kind_at + 1
         if kind == _TEXT:
-            (size_bytes,) = _SIZE.unpack_from(data, offset)
             begin = offset + _SIZE.size
-            offset = begin + size_bytes
+            offset = begin + _SIZE.unpack_from(data, offset)[0]
             table[name] = data[begin:offset].decode()
         elif (number := _NUMBERS.get(kind)) is not None:
             (table[name],) = number.unpack_from(data, offset)

@@ -139,20 +139,20 @@ def _name(name: str) -> bytes:
 
 
 def _table(headers: Headers) -> bytes:
+    parts: list[bytes] = []
     try:
-        parts = [part for name in sorted(headers) for part in _field(name, headers[name])]
+        for name in sorted(headers):
+            value = headers[name]
+            if type(value) is str:
+                data = value.encode()
+                parts += (_name(name), b"S", _SIZE.pack(len(data)), data)
+            elif type(value) is int and INTEGER_MIN <= value <= INTEGER_MAX:
+                parts += (_name(name), encode.table_integer(value))
+            else:
+                raise _UnusualError  # noqa: TRY301 - left to the library, like a name that is too long
     except (_UnusualError, UnicodeEncodeError):
         return encode.field_table(to_table(headers))
-    data = b"".join(parts)
-    if len(data) + _SIZE.size > HEADERS_BYTES_MAX:
-        raise too_large(len(data))
-    return _SIZE.pack(len(data)) + data
-
-
-def _field(name: str, value: object) -> tuple[bytes, bytes]:
-    if type(value) is str:
-        data = value.encode()
-        return _name(name), b"S%b%b" % (_SIZE.pack(len(data)), data)
-    if type(value) is int and INTEGER_MIN <= value <= INTEGER_MAX:
-        return _name(name), encode.table_integer(value)
-    raise _UnusualError
+    table = b"".join(parts)
+    if len(table) + _SIZE.size > HEADERS_BYTES_MAX:
+        raise too_large(len(table))
+    return _SIZE.pack(len(table)) + table

@@ -75,6 +75,12 @@ class Keys:
         """Return the key of the actor's claim, version and state."""
         return f"{self.prefix}:{bucket_of(address)}:a:{address.id}"
 
+    def committed(self, address: Address) -> list[str]:
+        """Return the keys that every commit of the actor touches: actor, outbox, dirty index, senders."""
+        # Each of them by its own method would find out the bucket anew.
+        begin, actor_id = f"{self.prefix}:{bucket_of(address)}:", address.id
+        return [f"{begin}a:{actor_id}", f"{begin}o:{actor_id}", f"{begin}dirty", f"{begin}n:{actor_id}"]
+
     def outbox(self, address: Address) -> str:
         """Return the key of the actor's outbox."""
         return f"{self.prefix}:{bucket_of(address)}:o:{address.id}"

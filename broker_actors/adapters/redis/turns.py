@@ -29,7 +29,7 @@ COMMITTED: Final = -1
 def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
     """Return the keys *commit* touches, in the order in which the script takes them."""
     address = commit.claim.address
-    touched = [keys.actor(address), keys.outbox(address), keys.dirty(address), keys.senders(address)]
+    touched = keys.committed(address)
     if commit.record is not None:
         touched.append(keys.record(address, commit.record.key))
     if commit.acceptance is not None:
