@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from tests.benchmarks import machine, report, runner
 from tests.benchmarks.against_peers import PeersDrain, PeersPublish
 from tests.benchmarks.benchmark import Ask, Benchmark, Drain, Publish
 from tests.benchmarks.broker import Broker
+from tests.benchmarks.charts import chart
 from tests.benchmarks.options import Options, parse
 from tests.servers import RabbitServer, RedisServer
 
@@ -79,10 +82,26 @@ def _write(options: Options, outcomes: list[runner.Outcome], facts: dict[str, st
     print(report.text(outcomes))
     if options.json is not None:
         options.json.write_text(report.as_json(outcomes, facts, options.size), encoding="utf-8")
+    if options.charts is not None:
+        for outcome in outcomes:
+            _draw(options.charts, outcome)
     if options.markdown is not None:
         page = options.markdown.read_text(encoding="utf-8") if options.markdown.exists() else ""
         results = report.markdown(outcomes, facts, options.size)
         options.markdown.write_text(report.insert(page, results), encoding="utf-8")
+
+
+def _draw(folder: Path, outcome: runner.Outcome) -> None:
+    rates = {
+        variant: figures["rate"]
+        for variant in outcome.samples
+        if "rate" in (figures := outcome.figures(variant))
+    }
+    if rates:
+        name = re.sub("[^a-z0-9]+", "-", outcome.benchmark.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = chart(f"{outcome.benchmark.name}: messages per second", rates)
+        (folder / f"{name}.svg").write_text(text, encoding="utf-8")
 
 
 def _progress(text: str) -> None:

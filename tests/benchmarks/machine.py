@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 from redis.asyncio import Redis
 
 DRIVERS: Final = ("aio-pika", "aiormq", "redis", "hiredis", "msgpack", "pydantic")
+#: An extra; what is not installed did not take part.
+PEERS: Final = ("dramatiq", "pika", "celery", "kombu", "taskiq", "taskiq-aio-pika", "faststream")
 
 
 async def facts(redis_url: str, broker: dict[str, str]) -> dict[str, str]:
@@ -21,6 +23,7 @@ async def facts(redis_url: str, broker: dict[str, str]) -> dict[str, str]:
     return {
         "Python": platform.python_version(),
         **{name: version(name) for name in DRIVERS},
+        **{name: found for name in PEERS if (found := _version(name))},
         **broker,
         "Redis": str(server["redis_version"]),
         "Redis durability": ", ".join(f"{name} {value}" for name, value in sorted(durability.items())),
@@ -35,6 +38,13 @@ async def facts(redis_url: str, broker: dict[str, str]) -> dict[str, str]:
 def load() -> float:
     """Return how many processes wanted to run, as an average of the last minute."""
     return os.getloadavg()[0]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def _processor() -> str:

@@ -27,6 +27,7 @@ class Options:
         size: how much.
         json: the file for all samples; None for none.
         markdown: the file whose results to replace; None for none.
+        charts: the folder for a chart of each benchmark that has rates; None for none.
         profile: the folder for profiles, which are then all that is taken; None to measure.
         check: whether a missed target fails the command.
         amqp_url: a broker that already runs; empty for a private one.
@@ -38,6 +39,7 @@ class Options:
     size: Size
     json: Path | None
     markdown: Path | None
+    charts: Path | None
     profile: Path | None
     check: bool
     amqp_url: str
@@ -61,6 +63,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         size=replace(size, **{name: value for name, value in sizes.items() if value is not None}),
         json=given.json,
         markdown=given.markdown,
+        charts=given.charts,
         profile=given.profile,
         check=given.check,
         amqp_url=given.amqp_url,
@@ -79,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--partitions", type=_partitions, metavar="1,8", help="queue counts to drain")
     add("--json", type=Path, metavar="FILE", help="write every sample")
     add("--markdown", type=Path, metavar="FILE", help="replace the results in a page of the documentation")
+    add("--charts", type=Path, metavar="FOLDER", help="draw the rates as SVG")
     add(
         "--profile",
         type=Path,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.benchmarks.charts import chart
 from tests.benchmarks.figures import Target, figure, judge, ratio
 from tests.benchmarks.job import Job, Messages
 from tests.benchmarks.options import QUICK, parse
@@ -74,3 +77,10 @@ def test_options_override_the_size_they_name() -> None:
         QUICK.messages,
         ("ask", "publish"),
     )
+
+
+def test_a_chart_shows_every_variant_the_fastest_first() -> None:
+    text = chart("rates", {"slow & <old>": figure([1.0]), "fast": figure([2, 3, 4])})
+    drawn = ET.fromstring(text)  # noqa: S314 - written here a moment ago
+    texts = [element.text for element in drawn.iter() if element.tag.endswith("text")]
+    assert texts == ["rates", "fast", "3", "slow & <old>", "1"]
