@@ -73,7 +73,8 @@ def _benchmarks(options: Options, broker: Broker, urls: Urls) -> list[Benchmark]
         "publish": [Publish(*common)],
         "drain": [Drain(*common, partitions) for partitions in options.size.partitions],
         "ask": [Ask(*common)],
-        "peers": [PeersPublish(*common), PeersDrain(*common)],
+        "peers-publish": [PeersPublish(*common)],
+        "peers-drain": [PeersDrain(*common)],
     }
     return [benchmark for name in options.only for benchmark in made[name]]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.benchmarks.benchmark import Size
 
-BENCHMARKS: Final = ("publish", "drain", "ask", "peers")
+BENCHMARKS: Final = ("publish", "drain", "ask", "peers-publish", "peers-drain")
 #: Without the peers, which are an extra: pip install broker-actors[bench].
 USUAL: Final = ("publish", "drain", "ask")
 DEFAULT: Final = Size()
@@ -74,7 +74,13 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__)
     add = parser.add_argument
-    add("--only", type=_benchmarks, default=USUAL, metavar="publish,drain,ask,peers", help="which benchmarks")
+    add(
+        "--only",
+        type=_benchmarks,
+        default=USUAL,
+        metavar="publish,drain,ask,peers-publish,peers-drain",
+        help="which benchmarks",
+    )
     add("--quick", action="store_true", help="a smoke run: one short round, meaningless figures")
     add("--rounds", type=_positive, help=f"how often the variants take turns ({DEFAULT.rounds})")
     add("--messages", type=_positive, help=f"per sample of publish and drain ({DEFAULT.messages})")

@@ -109,12 +109,23 @@ class RedisChannel:
             before_sleep=self._note,
         )
         while True:
-            await persisting(self._round, on_reply, on_loss)
+            await persisting(self._rounds, on_reply, on_loss)
+
+    async def _rounds(self, on_reply: OnReply, on_loss: OnLoss) -> None:
+        """Go round until something goes wrong. The first round may raise it: then the next attempt waits."""
+        await self._round(on_reply, on_loss)
+        try:
+            while True:
+                await self._round(on_reply, on_loss)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt finds out whether it lasts
+            self._look_anew(error)
 
     def _note(self, state: RetryCallState) -> None:
+        self._look_anew(state.outcome.exception() if state.outcome is not None else None)
+
+    def _look_anew(self, error: BaseException | None) -> None:
         # Whatever went wrong, the stream itself may be gone: look before reading on.
         self._keep_at = 0.0
-        error = state.outcome.exception() if state.outcome is not None else None
         if not isinstance(error, LinkLostError):
             self._observer.observe(Trouble(f"reply channel {self._name}", str(error)))
 
