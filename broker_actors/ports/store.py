@@ -43,11 +43,6 @@ class OutboxKey:
     index: int
 
 
-_NO_OUTBOX: Final[Mapping[OutboxKey, bytes]] = MappingProxyType({})
-_NO_SENDERS: Final[Mapping[str, Accepted]] = MappingProxyType({})
-_NONE_PARKED: Final = ParkingSize()
-
-
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to commit for an actor, until somebody else claims it.
@@ -78,11 +73,6 @@ class Claim:
     forgotten_ms: int = 0
     parked: ParkingSize = field(default_factory=ParkingSize)
     suspension: Suspension | None = None
-
-    def advanced(self) -> Claim:
-        """Return the claim after one more commit: what it takes to commit again, and nothing else of it."""
-        known = (self.address, self.epoch, self.nonce, self.version + 1)
-        return Claim(*known, outbox=_NO_OUTBOX, senders=_NO_SENDERS, parked=_NONE_PARKED)
 
 
 @dataclass(frozen=True, slots=True)

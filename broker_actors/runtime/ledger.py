@@ -343,7 +343,9 @@ class StoreLedger:
     def _committed(self, commit: Commit, pending: int) -> None:
         self.outbox.committed(pending)
         if commit.writes:
-            self._claim = self._claim.advanced()
+            claim = self._claim
+            # What else it brought was used when it was new, and is not copied for every commit.
+            self._claim = Claim(claim.address, claim.epoch, claim.nonce, claim.version + 1)
         if commit.acceptance is not None:
             self._numbers.committed(commit.acceptance)
 
