@@ -47,7 +47,7 @@ class Branch:
         self.reports = []
 
     def activate(self) -> None:
-        start_timer("poll", 5, self.poll)
+        start_timer("poll", 60, self.poll)
 
     @method
     async def open(self, zone: str) -> None:

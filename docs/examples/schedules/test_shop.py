@@ -47,7 +47,7 @@ async def test_a_timer_runs_while_the_branch_is_in_memory(actors: Actors) -> Non
     kit = await actors(Branch, clock=VirtualClock())
     branch = kit.ref(BranchRef, "berlin")
     await branch.figures()
-    await kit.advance(21)
+    await kit.advance(250)
     assert await branch.figures() == (0, 0, 4)
     await kit.restart()
     assert await branch.figures() == (0, 0, 0)
