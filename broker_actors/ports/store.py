@@ -43,6 +43,11 @@ class OutboxKey:
     index: int
 
 
+_NOTHING_LEFT: Final[Mapping[OutboxKey, bytes]] = MappingProxyType({})
+_NOBODY: Final[Mapping[str, Accepted]] = MappingProxyType({})
+_NOTHING_PARKED: Final = ParkingSize()
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to commit for an actor, until somebody else claims it.
@@ -67,11 +72,11 @@ class Claim:
     nonce: str
     version: int
     state: bytes | None = None
-    outbox: Mapping[OutboxKey, bytes] = field(default_factory=lambda: MappingProxyType({}))
-    senders: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    outbox: Mapping[OutboxKey, bytes] = field(default_factory=lambda: _NOTHING_LEFT)
+    senders: Mapping[str, Accepted] = field(default_factory=lambda: _NOBODY)
     has_all_senders: bool = True
     forgotten_ms: int = 0
-    parked: ParkingSize = field(default_factory=ParkingSize)
+    parked: ParkingSize = _NOTHING_PARKED
     suspension: Suspension | None = None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextlib import nullcontext
 from typing import Final, Protocol
 
 from broker_actors.actor.frozen import move_durable, share_transient
@@ -109,8 +108,8 @@ class Activation:
         self.faults_ms: tuple[int, ...] = ()
         self._committed = state
         self._instance: object | None = None
-        # Only turns that overlap could build two of them.
-        self._building = asyncio.Lock() if spec.interleaves else nullcontext()
+        #: Set when the instance that is being built is done; None while none is. Turns that overlap wait.
+        self._building: asyncio.Event | None = None
         self._turns = 0
         self._has_left = False
 
@@ -158,10 +157,17 @@ class Activation:
             Exception: what the user's `activate` raises.
 
         """
-        if self._instance is None:
-            async with self._building:
-                if self._instance is None:
-                    self._instance = await self._built()
+        while self._instance is None:
+            if self._building is not None:
+                # Whoever waits builds it if the other one could not.
+                await self._building.wait()
+                continue
+            building = self._building = asyncio.Event()
+            try:
+                self._instance = await self._built()
+            finally:
+                self._building = None
+                building.set()
         return self._instance
 
     def read(self, instance: object) -> None:

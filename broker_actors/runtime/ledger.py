@@ -145,22 +145,28 @@ class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
     __slots__ = (
-        "_claim",
-        "_clock",
         "_numbers",
-        "_observer",
-        "_store",
+        "_services",
         "_unanswered",
+        "address",
+        "epoch",
+        "nonce",
         "outbox",
         "parking",
         "rolled_back",
+        "version",
     )
 
     def __init__(self, services: Services, claim: Claim, outbox: StoreOutbox, in_all: ParkedBytes) -> None:
-        self._store = services.store
-        self._claim = claim
-        self._clock = services.clock
-        self._observer = services.observer
+        self._services = services
+        #: Which actor.
+        self.address = claim.address
+        #: The fencing token of this activation.
+        self.epoch = claim.epoch
+        #: What tells the claim of this activation from every other.
+        self.nonce = claim.nonce
+        #: How many commits this activation knows of.
+        self.version = claim.version
         self._numbers = Numbers(services.store, claim)
         #: Where what is committed goes.
         self.outbox = outbox
@@ -172,37 +178,22 @@ class StoreLedger:
         #: Where the reply of the last turn of what was parked lies in the outbox.
         self._unanswered: OutboxKey | None = None
 
-    @property
-    def epoch(self) -> int:
-        """The fencing token of this activation."""
-        return self._claim.epoch
-
-    @property
-    def nonce(self) -> str:
-        """What tells the claim of this activation from every other."""
-        return self._claim.nonce
-
-    @property
-    def version(self) -> int:
-        """How many commits this activation knows of."""
-        return self._claim.version
-
     async def look_up(self, envelope: Envelope) -> Found:
         """Return whether the *envelope* has run; raises `StoreUnavailableError`."""
         if not envelope.key:
-            return await self._numbers.look_up(envelope, self._clock.now_ms())
-        found = await self._store.look_up(self._claim.address, envelope.key, envelope.digest())
+            return await self._numbers.look_up(envelope, self._services.clock.now_ms())
+        found = await self._services.store.look_up(self.address, envelope.key, envelope.digest())
         is_parked = self.parking.runs_head
         if isinstance(found, Fresh) and envelope.sender and envelope.seq and not is_parked:
             # A retry or a fault is not recorded under the key, and still it settled this very envelope.
-            by_number = await self._numbers.look_up(envelope, self._clock.now_ms())
+            by_number = await self._numbers.look_up(envelope, self._services.clock.now_ms())
             return by_number if isinstance(by_number, Duplicate) else found
         if isinstance(found, Fresh) and envelope.settled_key:
             return await self._settled(envelope)
         return found
 
     async def _settled(self, retry: Envelope) -> Found:
-        found = await self._store.look_up(self._claim.address, retry.settled_key, retry.digest())
+        found = await self._services.store.look_up(self.address, retry.settled_key, retry.digest())
         match found:
             case Duplicate(reply) if reply is not None and not reply.content_type:
                 # It was tried again, or buried: its answer is to come, or there is nobody to give it to.
@@ -216,7 +207,7 @@ class StoreLedger:
         record = _record_of(outcome)
         # What has a record is answered by that; its number is accepted all the same.
         answer = None if record is not None else outcome.answer
-        now_ms = self._clock.now_ms()
+        now_ms = self._services.clock.now_ms()
         parking = self.parking.settled(outcome.head, now_ms) if outcome.in_lane else None
         suspension = outcome.suspension
         replies = self._replies(outcome)
@@ -224,8 +215,8 @@ class StoreLedger:
         if suspension is not None:
             parking = replace(parking or ParkingChange(), due_ms=due_ms(suspension, now_ms, NEVER_MS))
         commit = Commit(
-            self._claim,
-            self._clock.token(),
+            self._claim(),
+            self._services.clock.token(),
             outcome.state,
             record,
             [*outcome.outbox, *replies],
@@ -257,11 +248,11 @@ class StoreLedger:
         """Clear the last reply from the outbox, if it is there; raises `StoreUnavailableError`."""
         unanswered, self._unanswered = self._unanswered, None
         if unanswered is not None:
-            await self._store.dispatched(self._claim.address, [unanswered])
+            await self._services.store.dispatched(self.address, [unanswered])
 
     async def sections(self, turn: str) -> int:
         """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
-        return await self._store.sections(self._claim.address, turn)
+        return await self._services.store.sections(self.address, turn)
 
     async def commit_section(
         self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
@@ -269,7 +260,7 @@ class StoreLedger:
         """Write a section if this claim still holds; raises `StoreUnavailableError`."""
         targets, outbox = [tell.target for tell in tells], [pack(tell) for tell in tells]
         commit = Commit(
-            *(self._claim, self._clock.token(), state),
+            *(self._claim(), self._services.clock.token(), state),
             outbox=outbox,
             section=mark,
             numbers=self._outbox_numbers(targets) if any(targets) else None,
@@ -277,7 +268,7 @@ class StoreLedger:
         return await self._written(commit)
 
     async def _written(self, commit: Commit) -> Committed | Fenced:
-        result = await self._store.commit(commit)
+        result = await self._services.store.commit(commit)
         match result:
             case Committed(pending=pending):
                 self._committed(commit, pending)
@@ -292,7 +283,7 @@ class StoreLedger:
             StoreUnavailableError: it may have happened.
 
         """
-        parking, now_ms = self.parking, self._clock.now_ms()
+        parking, now_ms = self.parking, self._services.clock.now_ms()
         if parking.begins:
             # It may be that what runs must not run; and what is parked must not be older than that.
             return []
@@ -309,8 +300,8 @@ class StoreLedger:
         parked = [envelope for envelope, is_new in zip(wanted, are_new, strict=False) if is_new]
         appended = tuple(entry for entry, is_new in zip(entries, are_new, strict=False) if is_new)
         change = ParkingChange(appended=appended, accepted=accepted, due_ms=parking.due_after(now_ms))
-        commit = Commit(self._claim, self._clock.token(), parking=change)
-        result = await self._store.commit(commit)
+        commit = Commit(self._claim(), self._services.clock.token(), parking=change)
+        result = await self._services.store.commit(commit)
         if isinstance(result, Fenced):
             self._fenced(result.version)
             return result
@@ -330,29 +321,33 @@ class StoreLedger:
             StoreUnavailableError: nobody knows whether it does now.
 
         """
-        commit = Commit(self._claim, self._clock.token(), numbers=self._outbox_numbers((), renew=True))
-        match await self._store.commit(commit):
+        commit = Commit(
+            self._claim(), self._services.clock.token(), numbers=self._outbox_numbers((), renew=True)
+        )
+        match await self._services.store.commit(commit):
             case Committed(pending=pending):
                 self._committed(commit, pending)
             case Fenced():
-                raise StoreUnavailableError(f"{self._claim.address} was claimed by somebody else meanwhile")
+                raise StoreUnavailableError(f"{self.address} was claimed by somebody else meanwhile")
 
     def _outbox_numbers(self, targets: Sequence[str], *, renew: bool = False) -> OutboxNumbers:
-        return OutboxNumbers(self._clock.token()[:INCARNATION_CHARACTERS], targets, renew)
+        return OutboxNumbers(self._services.clock.token()[:INCARNATION_CHARACTERS], targets, renew)
+
+    def _claim(self) -> Claim:
+        # Made when it is needed, of what does not change: what a claim brings along is in use elsewhere.
+        return Claim(self.address, self.epoch, self.nonce, self.version)
 
     def _committed(self, commit: Commit, pending: int) -> None:
         self.outbox.committed(pending)
         if commit.writes:
-            claim = self._claim
-            # What else it brought was used when it was new, and is not copied for every commit.
-            self._claim = Claim(claim.address, claim.epoch, claim.nonce, claim.version + 1)
+            self.version += 1
         if commit.acceptance is not None:
             self._numbers.committed(commit.acceptance)
 
     def _fenced(self, found: int) -> None:
-        known = self._claim.version
+        known = self.version
         if found < known and not self.rolled_back:
-            self._observer.observe(StoreRolledBack(self._claim.address, known, found))
+            self._services.observer.observe(StoreRolledBack(self.address, known, found))
             self.rolled_back = True
 
     def close(self, envelope: Envelope) -> None:

@@ -59,7 +59,8 @@ class StoreOutbox:
     def __init__(self, services: Services, address: Address, backlog: Backlog) -> None:
         self._services = services
         self._address = address
-        self._backlog = backlog
+        #: What is not known to have left; None for nothing, as with nearly all actors at a time.
+        self._backlog = backlog if len(backlog) else None
         #: How many items the store's outbox holds.
         self._pending = len(backlog)
         #: When the outbox was last read, on the monotonic clock.
@@ -77,21 +78,28 @@ class StoreOutbox:
     async def send(self, version: int, items: Sequence[Indexed]) -> None:
         """Publish *items* but for those that wait behind others; see `Outbox`."""
         await self._look(version)
-        going = [one for one in items if self._backlog.add((version, one[0]), one[1])]
-        lowered = [self._lowered(item) for _, item in going]
+        # From here to its confirms it holds something, so that sends that overlap share it.
+        if (backlog := self._backlog) is None:
+            backlog = self._backlog = Backlog()
+        going = [one for one in items if backlog.add((version, one[0]), one[1])]
+        lowered = [item.with_low(backlog.low(item)) if item.seq else item for _, item in going]
         confirmed, failed = await _publish(self._services.dispatch, lowered)
         places = [(version, going[n][0]) for n in confirmed]
-        self._backlog.confirm(places)
+        backlog.confirm(places)
         self._pending -= len(places)
         for n in failed:
-            self._backlog.hold((version, going[n][0]))
+            backlog.hold((version, going[n][0]))
+        if not len(backlog):
+            self._backlog = None
         await self._services.store.dispatched(self._address, [OutboxKey(*place) for place in places])
         _raise_first(failed)
 
     async def _look(self, version: int) -> None:
         """See what the relay has sent of what is held back; it takes nothing younger than its patience."""
+        if (backlog := self._backlog) is None or not backlog.is_holding:
+            return
         now_seconds = self._services.clock.monotonic_seconds()
-        if not self._backlog.is_holding or now_seconds < self._looked_seconds + LEFTOVER_SECONDS:
+        if now_seconds < self._looked_seconds + LEFTOVER_SECONDS:
             return
         self._looked_seconds = now_seconds
         try:
@@ -99,10 +107,7 @@ class StoreOutbox:
         except StoreUnavailableError:
             # Nothing is known, so everything is still held back.
             return
-        self._backlog.keep({(key.version, key.index) for key in found}, before=version)
-
-    def _lowered(self, item: Outgoing) -> Outgoing:
-        return item.with_low(self._backlog.low(item)) if item.seq else item
+        backlog.keep({(key.version, key.index) for key in found}, before=version)
 
 
 class DirectOutbox:

@@ -67,8 +67,9 @@ class Parking:
         self.address = address
         self.entries = size.entries
         self.bytes = size.bytes
-        #: The first entries as they were read, with their sizes; never more than one read.
-        self._ahead: deque[tuple[Parked | Unreadable, int]] = deque()
+        #: The first entries as they were read, with their sizes; never more than one read. Made when there
+        #: are some: an empty deque takes half as much as all the rest of an idle actor.
+        self._ahead: deque[tuple[Parked | Unreadable, int]] | None = None
         #: When the head may run; 0 for at once, and as long as nobody has read it.
         self.due_ms = 0
         #: Whether whoever had the actor before may have died of the head.
@@ -120,11 +121,11 @@ class Parking:
         if not self.entries:
             return None
         if not self._ahead:
-            for data in await self._store.parking(self.address, limit=PARKED_READ_MAX):
-                self._ahead.append((read(data), len(data)))
-            if not self._ahead:
+            found = await self._store.parking(self.address, limit=PARKED_READ_MAX)
+            if not found:
                 # Somebody else has it, or the store has gone back: what is committed next will be fenced.
                 return None
+            self._ahead = deque((read(data), len(data)) for data in found)
         head, _ = self._ahead[0]
         self.due_ms = head.due_ms
         return head
@@ -171,20 +172,34 @@ class Parking:
             self.due_ms = 0
         elif change.head is not None and self.entries:
             self.bytes += len(change.head) - self._leave()
-            self._ahead.appendleft((read(change.head), len(change.head)))
+            self._read_ahead.appendleft((read(change.head), len(change.head)))
             self.due_ms = change.due_ms
         if not self.entries and appended:
             self.due_ms = appended[0].due_ms
-        is_all_ahead = len(self._ahead) == self.entries
-        for parked, data in zip(appended, change.appended, strict=True):
-            if is_all_ahead and len(self._ahead) < PARKED_READ_MAX:
-                self._ahead.append((parked, len(data)))
+        if appended:
+            self._follow(appended, change.appended)
+        self._in_all.add(self.address.type, self.bytes - before)
+
+    @property
+    def _read_ahead(self) -> deque[tuple[Parked | Unreadable, int]]:
+        if self._ahead is None:
+            self._ahead = deque()
+        return self._ahead
+
+    def _follow(self, appended: Sequence[Parked], entries: Sequence[bytes]) -> None:
+        ahead = self._read_ahead
+        is_all_ahead = len(ahead) == self.entries
+        for parked, data in zip(appended, entries, strict=True):
+            if is_all_ahead and len(ahead) < PARKED_READ_MAX:
+                ahead.append((parked, len(data)))
             else:
                 is_all_ahead = False
             self.entries += 1
             self.bytes += len(data)
-        self._in_all.add(self.address.type, self.bytes - before)
 
     def _leave(self) -> int:
-        _, size_bytes = self._ahead.popleft()
+        ahead = self._read_ahead
+        _, size_bytes = ahead.popleft()
+        if not ahead:
+            self._ahead = None
         return size_bytes

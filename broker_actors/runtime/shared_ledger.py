@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import TracebackType
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import StoreUnavailableError
@@ -24,7 +25,7 @@ from broker_actors.runtime.parking import Parking
 class SharedLedger:
     """A ledger that several turns may use at a time. Implements `runtime.ledger.Ledger`."""
 
-    __slots__ = ("_fenced", "_inner", "_is_broken", "_writing", "outbox", "parking")
+    __slots__ = ("_fenced", "_inner", "_is_broken", "_writers", "_writing", "outbox", "parking")
 
     def __init__(self, inner: Ledger) -> None:
         self._inner = inner
@@ -32,7 +33,9 @@ class SharedLedger:
         self.outbox: Outbox = inner.outbox
         #: What this activation has parked.
         self.parking: Parking | None = inner.parking
-        self._writing = asyncio.Lock()
+        #: There only while somebody writes: most actors are idle.
+        self._writing: asyncio.Lock | None = None
+        self._writers = 0
         self._is_broken = False
         self._fenced: Fenced | None = None
 
@@ -62,7 +65,7 @@ class SharedLedger:
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn when it is its turn; raises `StoreUnavailableError`."""
-        async with self._writing:
+        async with self:
             self._begin()
             if self._fenced is None:
                 result = await self._inner.commit(outcome)
@@ -72,7 +75,7 @@ class SharedLedger:
 
     async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
         """Park *envelopes*; raises `StoreUnavailableError`."""
-        async with self._writing:
+        async with self:
             self._begin()
             if self._fenced is None:
                 parked = await self._inner.park(envelopes)
@@ -92,7 +95,7 @@ class SharedLedger:
         self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
     ) -> Committed | Fenced:
         """Write a section when it is its turn; raises `StoreUnavailableError`."""
-        async with self._writing:
+        async with self:
             self._begin()
             if self._fenced is None:
                 result = await self._inner.commit_section(mark, state, tells)
@@ -115,3 +118,26 @@ class SharedLedger:
         self._is_broken = False
         if isinstance(result, Fenced):
             self._fenced = result
+
+    async def __aenter__(self) -> None:
+        """Wait until nobody else writes, in the order of coming."""
+        writing = self._writing = self._writing or asyncio.Lock()
+        self._writers += 1
+        try:
+            await writing.acquire()
+        except BaseException:
+            self._left()
+            raise
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let the next one write."""
+        if self._writing is not None:
+            self._writing.release()
+        self._left()
+
+    def _left(self) -> None:
+        self._writers -= 1
+        if not self._writers:
+            self._writing = None

@@ -1,0 +1,185 @@
+"""An actor that is live and idle costs its state and little else; ten thousand fit in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import time
+import tracemalloc
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from statistics import quantiles
+from types import CoroutineType, FunctionType
+from typing import Final
+
+import pytest
+
+from broker_actors import ActorSystem, Settings
+from broker_actors.bootstrap.backend import Embedded
+from tests.acceptance.conftest import Deployment
+from tests.acceptance.crowd import Agent, AgentRef, CensusRef
+from tests.acceptance.test_stream_crashes import process
+
+FEW: Final = 500
+#: Of an actor that is live and idle, without what the store in this process has of it as well.
+IDLE_BYTES_MAX: Final = 1_800
+MANY: Final = 10_000
+#: Resident, in a worker on real servers.
+RESIDENT_BYTES_MAX: Final = 3 * 1024
+ADDRESSABLE: Final = 100_000
+WOKEN: Final = 500
+AT_A_TIME: Final = 200
+FEW_TASKS: Final = 5
+HANG_SECONDS: Final = 250.0
+#: What an actor must not have while nothing is to be done for it.
+WORKING: Final = (
+    asyncio.Event,
+    asyncio.Future,
+    asyncio.Lock,
+    asyncio.Queue,
+    asyncio.Task,
+    deque,
+    CoroutineType,
+    FunctionType,
+)
+
+
+@pytest.fixture
+async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
+    async with AsyncExitStack() as stack:
+        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
+
+
+@pytest.fixture
+async def embedded() -> AsyncIterator[Deployment]:
+    async with AsyncExitStack() as stack:
+        yield Deployment(Settings(), Embedded(), stack)
+
+
+async def called(system: ActorSystem, ids: Iterable[int]) -> None:
+    """Ask the agents *ids*, so many at a time; each answers that it was its first call."""
+    places = asyncio.Semaphore(AT_A_TIME)
+
+    async def one(n: int) -> None:
+        async with places:
+            assert await agent(system, n).hear(n) == n
+
+    async with asyncio.TaskGroup() as group:
+        for n in ids:
+            group.create_task(one(n))
+
+
+def agent(system: ActorSystem, n: int) -> AgentRef:
+    return system.ref(AgentRef, f"agent-{n:06}").with_options(timeout=HANG_SECONDS)
+
+
+async def freed_with(deployment: Deployment, ids: range, measure: Callable[[], Counter[str]]) -> Counter[str]:
+    """Return what goes with a worker that has the live agents *ids*, and with nothing else."""
+    system = await deployment.system()
+    async with deployment.worker(Agent) as worker:
+        await called(system, ids)
+        assert worker.residents == len(ids)
+        with_them = measure()
+    del worker
+    deployment.watcher.events.clear()
+    with_them.subtract(measure())
+    return with_them
+
+
+def objects() -> Counter[str]:
+    gc.collect()
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, WORKING))
+
+
+def traced_bytes() -> Counter[str]:
+    gc.collect()
+    return Counter(bytes=tracemalloc.get_traced_memory()[0])
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+
+
+async def test_an_idle_actor_takes_few_bytes(embedded: Deployment) -> None:
+    with tracing():
+        # The worker itself, and what is made once.
+        alone = await freed_with(embedded, range(1, 2), traced_bytes)
+        crowded = await freed_with(embedded, range(2, FEW + 3), traced_bytes)
+    assert (crowded["bytes"] - alone["bytes"]) / FEW < IDLE_BYTES_MAX
+
+
+async def test_an_idle_actor_has_no_task_lock_queue_or_closure(embedded: Deployment) -> None:
+    alone = await freed_with(embedded, range(1, 2), objects)
+    crowded = await freed_with(embedded, range(2, FEW + 3), objects)
+    crowded.subtract(alone)
+    assert {name: count for name, count in crowded.items() if count >= FEW / 10} == {}
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(HANG_SECONDS + 50)
+async def test_one_process_has_ten_thousand_live_actors(
+    real: Deployment, record_property: Callable[[str, object], None]
+) -> None:
+    system = await real.system()
+    census = system.ref(CensusRef, "here").with_options(timeout=HANG_SECONDS)
+    async with process(real, "worker", "tests.acceptance.crowd"):
+        # Whatever is loaded or opened once is there from now on.
+        await called(system, range(1, AT_A_TIME + 1))
+        before = await census.take()
+        await called(system, range(AT_A_TIME + 1, MANY))
+        after = await census.take()
+        live_seconds = await latencies(system, range(MANY - WOKEN, MANY))
+        # As many as were called last live; the others have left memory for these.
+        await called(system, range(MANY, MANY + 2 * WOKEN))
+        wake_seconds = await latencies(system, range(1, WOKEN + 1))
+        in_the_end = await census.take()
+    resident_bytes = (after["bytes"] - before["bytes"]) / (MANY - AT_A_TIME - 1)
+    figures = {
+        "bytes resident per live actor": round(resident_bytes),
+        "tasks before and after": (before["tasks"], after["tasks"], in_the_end["tasks"]),
+        "files before and after": (before["files"], after["files"], in_the_end["files"]),
+        "ask of a live one, ms, p50 and p99": milliseconds(live_seconds),
+        "ask that wakes one, ms, p50 and p99": milliseconds(wake_seconds),
+    }
+    for name, figure in figures.items():
+        record_property(name, figure)
+        sys.stdout.write(f"{name}: {figure}\n")
+    assert resident_bytes < RESIDENT_BYTES_MAX
+    # The turn that counts may end before or after tasks of the turns before it.
+    assert abs(after["tasks"] - before["tasks"]) <= FEW_TASKS
+    assert abs(in_the_end["tasks"] - before["tasks"]) <= FEW_TASKS
+    assert before["files"] == after["files"] == in_the_end["files"]
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(HANG_SECONDS + 50)
+async def test_a_hundred_thousand_actors_share_a_worker_that_holds_ten_thousand(real: Deployment) -> None:
+    system = await real.system()
+    async with asyncio.timeout(HANG_SECONDS), real.worker(Agent) as worker:
+        await called(system, range(1, ADDRESSABLE + 1))
+        assert worker.residents <= MANY
+        # The first one left long ago, and has not forgotten.
+        assert await agent(system, 1).hear(1) == 2
+
+
+async def latencies(system: ActorSystem, ids: Iterable[int]) -> list[float]:
+    """Return how long it takes to ask the agents *ids* once more, one after the other."""
+    taken: list[float] = []
+    for n in ids:
+        began_seconds = time.perf_counter()
+        assert await agent(system, n).hear(n) == 2 * n
+        taken.append(time.perf_counter() - began_seconds)
+    return taken
+
+
+def milliseconds(taken_seconds: list[float]) -> tuple[float, float]:
+    """Return the median and the 99th percentile."""
+    cuts = quantiles(taken_seconds, n=100)
+    return round(1000 * cuts[49], 2), round(1000 * cuts[98], 2)
