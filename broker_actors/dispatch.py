@@ -15,6 +15,7 @@ from typing import Final
 from broker_actors.core import topology
 from broker_actors.core.address import Address
 from broker_actors.core.errors import (
+    MailboxFullError,
     PlatformError,
     TopologyMismatchError,
     UnknownActorTypeError,
@@ -131,8 +132,8 @@ class Dispatch:
         """Publish *message* at *route* and return when it is confirmed; raises what the transport raises."""
         try:
             await self._transport.publish(route, message)
-        except UnroutableError as error:
-            raise _advised(error, route) from error
+        except (UnroutableError, MailboxFullError) as error:
+            raise _advised(error, route, message) from error
 
     async def publish_all(
         self, messages: Sequence[tuple[Route, WireMessage]]
@@ -140,8 +141,8 @@ class Dispatch:
         """Publish *messages* together, in order, and return what became of each; see the transport."""
         answers = await self._transport.publish_all(messages)
         return [
-            _advised(answer, route) if isinstance(answer, UnroutableError) else answer
-            for (route, _), answer in zip(messages, answers, strict=True)
+            None if answer is None else _advised(answer, route, message)
+            for (route, message), answer in zip(messages, answers, strict=True)
         ]
 
     async def cancel(self, entry: Scheduled) -> bool:
@@ -242,8 +243,23 @@ def _check(layout: Layout, declared: Layout | None) -> None:
         raise TopologyMismatchError(text)
 
 
-def _advised(error: UnroutableError, route: Route) -> UnroutableError:
-    return UnroutableError(f"{error}: {_advice(route)}")
+def _advised(error: PlatformError, route: Route, message: WireMessage) -> PlatformError:
+    match error:
+        case UnroutableError():
+            return UnroutableError(f"{error}: {_advice(route)}")
+        case MailboxFullError() if route.exchange == topology.ACTORS:
+            return MailboxFullError(_full(route, message))
+        case _:
+            return error
+
+
+def _full(route: Route, message: WireMessage) -> str:
+    headers = message.headers
+    return (
+        f"mailbox {topology.ACTORS}.{route.key} is full and did not take {headers.get('ba-type')}/"
+        f"{headers.get('ba-id')}.{message.type}: its workers are behind, or none runs (see `broker-actors "
+        "mailboxes`). Send less or start more workers; with_options(wait_if_full=...) waits for room"
+    )
 
 
 def _advice(route: Route) -> str:

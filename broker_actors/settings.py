@@ -18,6 +18,7 @@ class Settings(BaseSettings):
         url: the broker: `amqp://` or `amqps://`, or `memory://` for the embedded default.
         redis_url: the store: `redis://` or `rediss://`; several hosts of one cluster with commas between.
         ask_timeout_seconds: deadline of asks that name none.
+        wait_if_full_seconds: how long calls wait for room in a full mailbox; 0 to fail at once.
         codec: encoding of calls, `msgpack` or `json`.
         connect_timeout_seconds: how long opening a system waits for the broker.
         publish_timeout_seconds: how long a publish may wait for its confirm.
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     url: str = "memory://"
     redis_url: str = "redis://localhost:6379/0"
     ask_timeout_seconds: float = Field(default=30.0, gt=0)
+    wait_if_full_seconds: float = Field(default=0.0, ge=0)
     codec: str = Field(default="msgpack", pattern="^(msgpack|json)$")
     connect_timeout_seconds: float = Field(default=10.0, gt=0)
     publish_timeout_seconds: float = Field(default=10.0, gt=0)

@@ -76,6 +76,7 @@ class Handle:
         timeout: Duration | None = None,
         expires: Duration | None = None,
         idempotency_key: str | None = None,
+        wait_if_full: Duration | None = None,
     ) -> Self:
         """Return the same ref with other options; what is not given stays as it was.
 
@@ -83,6 +84,8 @@ class Handle:
             timeout: how long an ask, or each value of a stream, may take, in seconds or as a timedelta.
             expires: a tell not started within this time is not run.
             idempotency_key: calls of the same actor with the same key run once; empty for none.
+            wait_if_full: how long a call waits for room in a full mailbox before `MailboxFullError`; an ask
+                waits for nine tenths of its timeout at the most. Tells of a turn wait in its outbox anyway.
 
         Raises:
             ConfigurationError: a duration is negative, or the key is too long.
@@ -95,6 +98,9 @@ class Handle:
             timeout_seconds=old.timeout_seconds if timeout is None else seconds(timeout, "timeout"),
             expires_seconds=old.expires_seconds if expires is None else seconds(expires, "expires"),
             idempotency_key=old.idempotency_key if idempotency_key is None else _key(idempotency_key),
+            wait_if_full_seconds=(
+                old.wait_if_full_seconds if wait_if_full is None else seconds(wait_if_full, "wait_if_full")
+            ),
         )
         return new_handle(type(self), replace(target, options=options))
 

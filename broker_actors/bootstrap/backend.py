@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from broker_actors.adapters.clock import SystemClock
+from broker_actors.adapters.memory.broker import MAILBOX_MAX, MemoryBroker
 from broker_actors.adapters.memory.groups import MemoryGroups
 from broker_actors.adapters.memory.members import MemoryMembers
 from broker_actors.adapters.memory.places import MemoryPlaces
 from broker_actors.adapters.memory.replies import MemoryChannels, MemoryReplies
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.memory.streams import MemoryStreams
-from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
+from broker_actors.adapters.memory.transport import MemoryTransport
 from broker_actors.adapters.rabbitmq.transport import RabbitOptions, RabbitTransport
 from broker_actors.adapters.redis.groups import RedisGroups
 from broker_actors.adapters.redis.members import RedisMembers
@@ -69,6 +71,7 @@ class Embedded:
     """A broker and a store inside this process, shared by every system opened on it."""
 
     clock: Clock = field(default_factory=SystemClock)
+    mailbox_max: int = MAILBOX_MAX
     broker: MemoryBroker = field(init=False)
     store: MemoryStore = field(init=False)
     channels: MemoryChannels = field(init=False)
@@ -79,7 +82,7 @@ class Embedded:
 
     def __post_init__(self) -> None:
         """Make the parts on one clock."""
-        self.broker = MemoryBroker(self.clock)
+        self.broker = MemoryBroker(self.clock, mailbox_max=self.mailbox_max)
         self.store = MemoryStore(self.clock)
         self.channels = MemoryChannels()
         self.members = MemoryMembers(self.clock)
@@ -105,18 +108,28 @@ async def open_backend(settings: Settings, observer: Observer) -> Backend:
     """Return the ports *settings* name.
 
     Raises:
-        ConfigurationError: the URL's scheme is none of `memory`, `amqp`, `amqps`.
+        ConfigurationError: the URL's scheme is none of `memory`, `amqp`, `amqps`, or its query is wrong.
         BrokerUnavailableError: the broker cannot be reached.
         StoreUnavailableError: the store cannot be reached.
 
     """
     scheme = settings.scheme
     if scheme == "memory":
-        return Embedded().backend(observer)
+        return Embedded(mailbox_max=_mailbox_max(settings.url)).backend(observer)
     if scheme not in REAL_SCHEMES:
         text = f"BROKER_ACTORS_URL={scheme}://...: use memory://, amqp:// or amqps://"
         raise ConfigurationError(text)
     return await _open_real(settings, observer)
+
+
+def _mailbox_max(url: str) -> int:
+    """Return the bound of mailboxes that a URL like `memory://?mailbox_max=1000` names."""
+    given = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    (value,) = given.pop("mailbox_max", [str(MAILBOX_MAX)])[-1:]
+    if given or not (value.isascii() and value.isdigit() and int(value) > 0):
+        text = "BROKER_ACTORS_URL=memory://...: it may end in ?mailbox_max=N, a number from 1 on"
+        raise ConfigurationError(text)
+    return int(value)
 
 
 async def _open_real(settings: Settings, observer: Observer) -> Backend:

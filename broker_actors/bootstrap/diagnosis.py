@@ -20,6 +20,7 @@ from broker_actors.adapters.redis.doctor import Examined, NoStore
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.bootstrap.standstill import standing_still
+from broker_actors.core.diagnosis.bounds import judge_bounds
 from broker_actors.core.diagnosis.broker import BrokerFacts, judge_broker, missing_bindings
 from broker_actors.core.diagnosis.declared import judge_layouts, judge_settings
 from broker_actors.core.diagnosis.nodes import judge_alarms, judge_consumer_timeout
@@ -139,6 +140,7 @@ def _of_management(
     yield from judge_alarms(told.nodes, blocked=blocked)
     queues = [one for one in exists if isinstance(one, Queue)]
     yield from judge_policies(queues, told.policies)
+    yield from judge_bounds(queues, told.policies)
     yield from judge_clock("broker", told.ahead_seconds, _HTTP_CLOCK_SECONDS)
     for unseen in told.unseen:
         fix = "give the user the tag monitoring: rabbitmqctl set_user_tags <user> monitoring"

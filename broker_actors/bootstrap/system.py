@@ -86,7 +86,9 @@ class ActorSystem:
         self._backend = backend
         self._dispatch = Dispatch(backend.transport, backend.store, backend.clock)
         options = ClientOptions(
-            self.settings.ask_timeout_seconds, JSON if self.settings.codec == "json" else MSGPACK
+            self.settings.ask_timeout_seconds,
+            JSON if self.settings.codec == "json" else MSGPACK,
+            self.settings.wait_if_full_seconds,
         )
         channels = Channels(backend.replies, backend.streams, backend.members)
         self._client = Client(self._dispatch, channels, backend.clock, backend.observer, options)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Final, TypeVar
 
 from broker_actors.client.giving_up import GivingUp
 from broker_actors.client.inbox import Inbox
 from broker_actors.client.pending import Pending
 from broker_actors.client.reading import Reading
+from broker_actors.client.room import Place, Room
 from broker_actors.client.streaming import KEY, Opening, Streaming
 from broker_actors.client.telling import Telling
 from broker_actors.client.under_way import CLOSED, UnderWay
@@ -53,6 +55,8 @@ ADDRESSES_MAX: Final = 100_000
 #: holes an actor remembers of one sender.
 UNCONFIRMED_MAX: Final = 500
 ASK_TIMEOUT_SECONDS: Final = 30.0
+#: How much of its time an ask may wait for room: what gets it at the very end is answered too late.
+WAITING_SHARE: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,13 @@ class ClientOptions:
     Attributes:
         ask_timeout_seconds: deadline of asks that name none.
         content_type: encoding of calls that name none.
+        wait_if_full_seconds: how long calls that do not say wait for room in a full mailbox.
 
     """
 
     ask_timeout_seconds: float = ASK_TIMEOUT_SECONDS
     content_type: str = MSGPACK
+    wait_if_full_seconds: float = 0.0
 
 
 class Client:
@@ -114,7 +120,8 @@ class Client:
         )
         self._telling = Telling(dispatch, self._under_way, self._tell_of, self._told)
         self._giving_up = GivingUp(channels.members, self.inbox, dispatch, observer)
-        self._streaming = Streaming(dispatch, channels.streams, self.inbox, clock, observer)
+        self._room = Room(dispatch, clock)
+        self._streaming = Streaming(self._room, channels.streams, self.inbox, clock, observer)
 
     async def ask(self, call: Call) -> Plain:
         """Send *call* and wait for its result; see `ports.calling.Caller`."""
@@ -182,10 +189,10 @@ class Client:
         call_id = CallId(call.address, key)
         content_type, encoded = self._encoded(call)
         envelope = Envelope(call.address, call.method, encoded, content_type, key=key, chain=call.chain)
-        opening = Opening(replace(envelope, stream=True), call.declared)
-        return Reading(
-            call_id, self._streaming, self._under_way, self._timeout_seconds(call), opening=opening
-        )
+        timeout = self._timeout_seconds(call)
+        wait_seconds = self._wait_seconds(call, timeout)
+        opening = Opening(replace(envelope, stream=True), call.declared, wait_seconds)
+        return Reading(call_id, self._streaming, self._under_way, timeout, opening=opening)
 
     def resume(self, call_id: str, after: int, timeout_seconds: float | None) -> Reading:
         """Return what the call *call_id* yields after its value number *after*.
@@ -237,13 +244,14 @@ class Client:
     async def _tell(self, call: Call) -> None:
         layout = await self._dispatch.layout(call.address.type, call.declared)
         self._under_way.check_open()
-        envelope = self._tell_of(call)
-        confirmed = False
-        try:
-            await self._dispatch.publish(layout.route_to(call.address), to_wire(envelope))
-            confirmed = True
-        finally:
-            self._told(envelope, confirmed)
+        async with self._room.place(layout.route_to(call.address), self._wait_seconds(call)) as place:
+            envelope = self._tell_of(call)
+            confirmed = False
+            try:
+                await place.publish(to_wire(envelope))
+                confirmed = True
+            finally:
+                self._told(envelope, confirmed)
 
     async def _ask(self, call: Call, deadline_ms: int) -> Reply:
         if str(call.address) in call.chain:
@@ -254,11 +262,17 @@ class Client:
         layout = await self._dispatch.layout(call.address.type, call.declared)
         # Again, for closing may have come between: what it no longer sees must not be numbered or sent.
         self._under_way.check_open()
-        self._asked += 1
-        envelope = self._numbered(call, deadline_ms, channel.name, str(self._asked))
+        wait_seconds = self._wait_seconds(call, self._timeout_seconds(call))
+        async with self._room.place(layout.route_to(call.address), wait_seconds) as place:
+            self._asked += 1
+            envelope = self._numbered(call, deadline_ms, channel.name, str(self._asked))
+            return await self._answer(place, envelope)
+
+    async def _answer(self, place: Place, envelope: Envelope) -> Reply:
         future = self._pending.add(envelope)
         try:
-            await self._send(layout.route_to(call.address), envelope, future)
+            await self._send(place, envelope, future)
+            place.leave()
             return await future
         except BaseException as error:
             self._unconfirmed += 1
@@ -270,7 +284,7 @@ class Client:
             self._pending.remove(envelope.correlation_id)
             self._settle(envelope)
 
-    async def _send(self, route: Route, envelope: Envelope, answer: asyncio.Future[Reply]) -> None:
+    async def _send(self, place: Place, envelope: Envelope, answer: asyncio.Future[Reply]) -> None:
         """Publish *envelope*; return when it is confirmed, or answered, which is better news.
 
         Not a task of its own: that would begin a loop pass later, and what is called next would
@@ -287,7 +301,7 @@ class Client:
         answer.add_done_callback(answered)
         try:
             async with unanswered:
-                await self._dispatch.publish(route, to_wire(envelope))
+                await place.publish(to_wire(envelope))
         except TimeoutError:
             if not unanswered.expired():
                 raise
@@ -391,6 +405,11 @@ class Client:
             text = f"timeout={seconds}: an ask needs a deadline above 0 and up to {ASK_SECONDS_MAX:g} s"
             raise ConfigurationError(text)
         return seconds
+
+    def _wait_seconds(self, call: Call, timeout_seconds: float = inf) -> float:
+        wanted = call.options.wait_if_full_seconds
+        seconds = self._options.wait_if_full_seconds if wanted is None else wanted
+        return min(seconds, WAITING_SHARE * timeout_seconds)
 
 
 def _deadline_ms(lifetime_seconds: float | None, now_ms: int) -> int:

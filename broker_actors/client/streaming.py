@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Final
 
+from broker_actors.client.room import Room, publish_at
 from broker_actors.client.under_way import CLOSED
 from broker_actors.core.call_id import CallId
 from broker_actors.core.envelope import Envelope, to_wire
@@ -23,7 +24,6 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.events import Trouble
 from broker_actors.core.topology import Layout
-from broker_actors.dispatch import Dispatch
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.control import LOOK_SECONDS, Control, Listener
 from broker_actors.ports.observer import Observer
@@ -39,10 +39,18 @@ TAKE_MAX: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a stream is begun: by this envelope, to an actor of this declared layout."""
+    """How a stream is begun.
+
+    Attributes:
+        envelope: by this envelope.
+        declared: to an actor of this declared layout.
+        wait_if_full_seconds: how long it may wait for room in a full mailbox.
+
+    """
 
     envelope: Envelope
     declared: Layout | None
+    wait_if_full_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,9 @@ class Streaming:
     """What the readers of one client share."""
 
     def __init__(
-        self, dispatch: Dispatch, streams: Streams, control: Control, clock: Clock, observer: Observer
+        self, room: Room, streams: Streams, control: Control, clock: Clock, observer: Observer
     ) -> None:
-        self._dispatch = dispatch
+        self._room = room
         self._streams = streams
         self._control = control
         self._clock = clock
@@ -93,7 +101,7 @@ class Streaming:
             PlatformError: the store or the broker is unavailable, or the type unknown.
 
         """
-        layout = await self._dispatch.layout(attended.call.address.type, opening.declared)
+        layout = await self._room.dispatch.layout(attended.call.address.type, opening.declared)
         envelope, consumer, now_ms = opening.envelope, attended.consumer, self._clock.now_ms()
         refusal = await self._streams.open(attended.call, consumer, envelope.digest())
         if refusal is not None:
@@ -108,7 +116,8 @@ class Streaming:
             correlation_id=consumer.token,
             sent_seconds=now_ms // 1000,
         )
-        publishing = self._dispatch.publish(layout.route_to(envelope.address), to_wire(envelope))
+        place = self._room.place(layout.route_to(envelope.address), opening.wait_if_full_seconds)
+        publishing = publish_at(place, to_wire(envelope))
         self._start(publishing).add_done_callback(lambda done: _tell_failure(done, fail))
 
     async def join(self, attended: Attended) -> None:

@@ -27,6 +27,8 @@ class CallOptions:
         expires_seconds: a tell not started within this time is not run; None for never.
         idempotency_key: scoped to the actor; empty for none.
         content_type: how arguments travel; empty for the caller's default.
+        wait_if_full_seconds: how long to wait for room in a full mailbox, instead of failing at once;
+            None for the caller's default.
 
     """
 
@@ -34,6 +36,7 @@ class CallOptions:
     expires_seconds: float | None = None
     idempotency_key: str = ""
     content_type: str = ""
+    wait_if_full_seconds: float | None = None
 
 
 DEFAULTS = CallOptions()

@@ -70,6 +70,16 @@ class VirtualHosts:
         """
         self._request("DELETE", f"/api/vhosts/{_path_of(url)}")
 
+    def set_policy(self, url: str, name: str, pattern: str, **definition: int | str) -> None:
+        """Set a policy for the queues of the virtual host of *url* whose names match *pattern*.
+
+        Raises:
+            ServerError: the broker refused.
+        """
+        settings = {name.replace("_", "-"): value for name, value in definition.items()}
+        body = {"pattern": pattern, "definition": settings, "apply-to": "queues", "priority": 1}
+        self._request("PUT", f"/api/policies/{_path_of(url)}/{name}", json.dumps(body))
+
     def close_connections(self, url: str) -> None:
         """Close, from the broker's side, the connections to *url* that its statistics know.
 

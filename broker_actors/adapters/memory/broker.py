@@ -22,6 +22,8 @@ from broker_actors.ports.clock import Clock
 
 #: How long an expired message that nobody takes waits before the broker tries again.
 _DEAD_LETTER_RETRY_SECONDS: Final = 1.0
+#: As the policy of a deployment has it: what waits is in this process.
+MAILBOX_MAX: Final = 1_000_000
 
 
 class MemoryBroker:
@@ -29,11 +31,13 @@ class MemoryBroker:
 
     Args:
         clock: drives the time to live of messages; may be virtual.
+        mailbox_max: how many messages may be ready in a mailbox: what a policy is for a real broker.
 
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, mailbox_max: int = MAILBOX_MAX) -> None:
         self.clock = clock
+        self._mailbox_max = mailbox_max
         self._exchanges = Exchanges()
         self._queues: dict[str, MemoryQueue] = {}
         self._message_ids = count(1)
@@ -75,7 +79,9 @@ class MemoryBroker:
             case Binding():
                 self._exchanges.bind(declaration, self._queues)
             case Queue(name, arguments):
-                queue = self._queues.setdefault(name, MemoryQueue(name, arguments))
+                # What actors are served from has one active consumer; what must not be refused has not.
+                length_max = self._mailbox_max if arguments.get("x-single-active-consumer") else None
+                queue = self._queues.setdefault(name, MemoryQueue(name, arguments, length_max=length_max))
                 if queue.arguments != dict(arguments):
                     text = f"queue {name} exists with {queue.arguments}, declared was {dict(arguments)}"
                     raise TopologyMismatchError(text)

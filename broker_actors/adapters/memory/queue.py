@@ -66,12 +66,17 @@ class MemoryQueue:
         name: of the queue.
         arguments: as declared; `x-single-active-consumer`, `x-message-ttl`, `x-max-length` and
             the dead-letter arguments have an effect.
+        length_max: how many messages may be ready, as a policy would say; None for no bound.
 
     """
 
-    def __init__(self, name: str, arguments: Mapping[str, Argument]) -> None:
+    def __init__(
+        self, name: str, arguments: Mapping[str, Argument], *, length_max: int | None = None
+    ) -> None:
         self.name = name
         self.arguments = dict(arguments)
+        bounds = [bound for bound in (length_max, arguments.get("x-max-length")) if bound is not None]
+        self._length_max = min(map(int, bounds), default=None)
         self.ready: deque[Entry] = deque()
         self.returned: deque[Entry] = deque()
         self._positions = count(1)
@@ -93,9 +98,8 @@ class MemoryQueue:
     @property
     def full(self) -> bool:
         """Whether another message is refused. Only what is ready counts."""
-        length_max = self.arguments.get("x-max-length")
         refuses = self.arguments.get("x-overflow") == "reject-publish"
-        return refuses and length_max is not None and len(self.ready) >= int(length_max)
+        return refuses and self._length_max is not None and len(self.ready) >= self._length_max
 
     @property
     def depth(self) -> Depth:
