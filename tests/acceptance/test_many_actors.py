@@ -8,7 +8,7 @@ import sys
 import time
 import tracemalloc
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from contextlib import AsyncExitStack, contextmanager
 from statistics import quantiles
 from types import CoroutineType, FunctionType
@@ -24,7 +24,7 @@ from tests.acceptance.test_stream_crashes import process
 
 FEW: Final = 500
 #: Of an actor that is live and idle, without what the store in this process has of it as well.
-IDLE_BYTES_MAX: Final = 1_800
+IDLE_BYTES_MAX: Final = 1_400
 MANY: Final = 10_000
 #: Resident, in a worker on real servers.
 RESIDENT_BYTES_MAX: Final = 3 * 1024
@@ -34,7 +34,7 @@ AT_A_TIME: Final = 200
 FEW_TASKS: Final = 5
 HANG_SECONDS: Final = 250.0
 #: What an actor must not have while nothing is to be done for it.
-WORKING: Final = (
+WORKING: Final[tuple[type[object], ...]] = (
     asyncio.Event,
     asyncio.Future,
     asyncio.Lock,
@@ -99,7 +99,7 @@ def traced_bytes() -> Counter[str]:
 
 
 @contextmanager
-def tracing() -> Iterator[None]:
+def tracing() -> Generator[None]:
     tracemalloc.start()
     try:
         yield
