@@ -13,7 +13,8 @@ from broker_actors.actor.scheduled import ScheduledTell
 from broker_actors.actor.stream import ConvertedStream, Stream
 from broker_actors.actor.untyped import UntypedRef, as_it_came, make_untyped_ref
 from broker_actors.bootstrap.backend import Backend, open_backend
-from broker_actors.client.client import Channels, Client, ClientOptions
+from broker_actors.client.client import Channels, Client
+from broker_actors.client.options import ClientOptions
 from broker_actors.core.address import check_id
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import Plain, PlatformError

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Final, TypeVar
 
 from broker_actors.client.giving_up import GivingUp
 from broker_actors.client.inbox import Inbox
+from broker_actors.client.options import ClientOptions
 from broker_actors.client.pending import Pending
 from broker_actors.client.reading import Reading
 from broker_actors.client.room import Place, Room
@@ -24,7 +24,7 @@ from broker_actors.client.telling import Telling
 from broker_actors.client.under_way import CLOSED, UnderWay
 from broker_actors.core import body, reply
 from broker_actors.core.call_id import CallId
-from broker_actors.core.envelope import MSGPACK, Envelope, to_wire
+from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import (
     AskTimeoutError,
     CallCycleError,
@@ -40,7 +40,7 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import Scheduled, listed
 from broker_actors.core.topology import Route
 from broker_actors.dispatch import Dispatch
-from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, CallOptions, When
+from broker_actors.ports.calling import Call, CallOptions, When
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
@@ -54,9 +54,6 @@ ADDRESSES_MAX: Final = 100_000
 #: Envelopes that may be missing somewhere before a new incarnation numbers from 1: fewer than the
 #: holes an actor remembers of one sender.
 UNCONFIRMED_MAX: Final = 500
-ASK_TIMEOUT_SECONDS: Final = 30.0
-#: How much of its time an ask may wait for room: what gets it at the very end is answered too late.
-WAITING_SHARE: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +69,6 @@ class Channels:
     replies: Replies
     streams: Streams
     members: Members
-
-
-@dataclass(frozen=True, slots=True)
-class ClientOptions:
-    """Defaults of one client.
-
-    Attributes:
-        ask_timeout_seconds: deadline of asks that name none.
-        content_type: encoding of calls that name none.
-        wait_if_full_seconds: how long calls that do not say wait for room in a full mailbox.
-
-    """
-
-    ask_timeout_seconds: float = ASK_TIMEOUT_SECONDS
-    content_type: str = MSGPACK
-    wait_if_full_seconds: float = 0.0
 
 
 class Client:
@@ -126,7 +107,7 @@ class Client:
     async def ask(self, call: Call) -> Plain:
         """Send *call* and wait for its result; see `ports.calling.Caller`."""
         self.check_usable()
-        timeout = self._timeout_seconds(call)
+        timeout = self._options.timeout_seconds(call)
         # Taken before anything is awaited: nothing may run for a caller that has given up.
         deadline_ms = _deadline_ms(timeout, self._clock.now_ms())
         deadline = asyncio.timeout(timeout)
@@ -189,8 +170,8 @@ class Client:
         call_id = CallId(call.address, key)
         content_type, encoded = self._encoded(call)
         envelope = Envelope(call.address, call.method, encoded, content_type, key=key, chain=call.chain)
-        timeout = self._timeout_seconds(call)
-        wait_seconds = self._wait_seconds(call, timeout)
+        timeout = self._options.timeout_seconds(call)
+        wait_seconds = self._options.wait_seconds(call, timeout)
         opening = Opening(replace(envelope, stream=True), call.declared, wait_seconds)
         return Reading(call_id, self._streaming, self._under_way, timeout, opening=opening)
 
@@ -206,7 +187,7 @@ class Client:
             raise ConfigurationError(f"after={after}: values are numbered from 1")
         call = CallId.parse(call_id)
         options = CallOptions(timeout_seconds=timeout_seconds)
-        seconds = self._timeout_seconds(Call(call.address, "resume", options=options))
+        seconds = self._options.timeout_seconds(Call(call.address, "resume", options=options))
         return Reading(call, self._streaming, self._under_way, seconds, after=after)
 
     @property
@@ -244,7 +225,7 @@ class Client:
     async def _tell(self, call: Call) -> None:
         layout = await self._dispatch.layout(call.address.type, call.declared)
         self._under_way.check_open()
-        async with self._room.place(layout.route_to(call.address), self._wait_seconds(call)) as place:
+        async with self._room.place(layout.route_to(call.address), self._options.wait_seconds(call)) as place:
             envelope = self._tell_of(call)
             confirmed = False
             try:
@@ -262,7 +243,7 @@ class Client:
         layout = await self._dispatch.layout(call.address.type, call.declared)
         # Again, for closing may have come between: what it no longer sees must not be numbered or sent.
         self._under_way.check_open()
-        wait_seconds = self._wait_seconds(call, self._timeout_seconds(call))
+        wait_seconds = self._options.wait_seconds(call, self._options.timeout_seconds(call))
         async with self._room.place(layout.route_to(call.address), wait_seconds) as place:
             self._asked += 1
             envelope = self._numbered(call, deadline_ms, channel.name, str(self._asked))
@@ -397,19 +378,6 @@ class Client:
     def _settle(self, envelope: Envelope) -> None:
         if envelope.sender == self._incarnation:
             self._numbering.settle(envelope.address, envelope.seq)
-
-    def _timeout_seconds(self, call: Call) -> float:
-        timeout = call.options.timeout_seconds
-        seconds = self._options.ask_timeout_seconds if timeout is None else timeout
-        if not 0 < seconds <= ASK_SECONDS_MAX:
-            text = f"timeout={seconds}: an ask needs a deadline above 0 and up to {ASK_SECONDS_MAX:g} s"
-            raise ConfigurationError(text)
-        return seconds
-
-    def _wait_seconds(self, call: Call, timeout_seconds: float = inf) -> float:
-        wanted = call.options.wait_if_full_seconds
-        seconds = self._options.wait_if_full_seconds if wanted is None else wanted
-        return min(seconds, WAITING_SHARE * timeout_seconds)
 
 
 def _deadline_ms(lifetime_seconds: float | None, now_ms: int) -> int:
