@@ -15,9 +15,8 @@ QUEUES = [one for one in [*topology.common(), *topology.of(THING)] if isinstance
 MAILBOXES = r"^actors\.[A-Za-z_][A-Za-z0-9_]*\.g[0-9]+\."
 
 
-def policy(pattern: str = MAILBOXES, *, operator: bool = False, **definition: int) -> Policy:
-    plain = {name.replace("_", "-"): value for name, value in definition.items()}
-    return Policy("p", pattern, "queues", 0, plain, operator)
+def policy(definition: dict[str, int], pattern: str = MAILBOXES, *, operator: bool = False) -> Policy:
+    return Policy("p", pattern, "queues", 0, definition, operator)
 
 
 def severities(*policies: Policy) -> list[Severity]:
@@ -29,25 +28,25 @@ def test_the_mailboxes_are_those_that_actors_are_served_from() -> None:
 
 
 def test_mailboxes_without_a_bound_are_a_note_with_the_command_that_gives_them_one() -> None:
-    (found,) = judge_bounds(QUEUES, [policy("^elsewhere", max_length=10)])
+    (found,) = judge_bounds(QUEUES, [policy({"max-length": 10}, "^elsewhere")])
     assert (found.check, found.severity) == ("broker.bounds", Severity.NOTE)
     assert "2 of 2 mailboxes have no bound (actors.Thing.g1.0, actors.Thing.g1.1)" in found.text
     assert MAILBOXES in found.fix
 
 
 @pytest.mark.parametrize("operator", [False, True])
-@pytest.mark.parametrize("key", ["max_length", "max_length_bytes"])
+@pytest.mark.parametrize("key", ["max-length", "max-length-bytes"])
 def test_a_policy_of_either_kind_and_unit_is_a_bound(key: str, *, operator: bool) -> None:
-    assert severities(policy(operator=operator, **{key: 10})) == [Severity.OK]
+    assert severities(policy({key: 10}, operator=operator)) == [Severity.OK]
 
 
-@pytest.mark.parametrize("definition", [{"max_length": -1}, {"delivery_limit": 5}])
+@pytest.mark.parametrize("definition", [{"max-length": -1}, {"delivery-limit": 5}])
 def test_what_limits_nothing_is_none(definition: dict[str, int]) -> None:
-    assert severities(policy(**definition)) == [Severity.NOTE]
+    assert severities(policy(definition)) == [Severity.NOTE]
 
 
 def test_a_bound_of_what_keeps_accepted_messages_is_a_warning() -> None:
-    _, found = judge_bounds(QUEUES, [policy(r"^actors\.", max_length=10)])
+    _, found = judge_bounds(QUEUES, [policy({"max-length": 10}, r"^actors\.")])
     assert found.severity is Severity.WARNING
     assert "actors.due" in found.text or "actors.unroutable" in found.text
 
