@@ -60,6 +60,33 @@ class Book:
                     continue
         return place
 
+    @method.options(interleave=True)
+    async def jot(self, name: str, plan: list[str], sections: int) -> int:
+        """Note `<name>~<n>` in a section each, beside the lane; return how many sections there were.
+
+        Args:
+            name: of the message.
+            plan: what happens after each section: `tell:b1` is told in it, `wait:0.1`, `fail:2`.
+            sections: how many.
+
+        """
+        attempt = turn.current().attempt
+        for n in range(sections):
+            async with turn():
+                entry = f"{name}~{n}#{attempt}"
+                self.notes = (*self.notes, entry)
+                for number, step in enumerate(plan):
+                    verb, _, rest = step.partition(":")
+                    if verb == "tell":
+                        await turn.current().ref(BookRef, rest).note.tell(f"{entry}>{number}", [])
+            for step in plan:
+                verb, _, rest = step.partition(":")
+                if verb == "wait":
+                    await asyncio.sleep(float(rest))
+                elif verb == "fail" and attempt <= int(rest):
+                    raise SystemFaultError(f"{entry} was to fail")
+        return sections
+
 
 #: Mostly longer than what is waited for in the lane.
 LONG_RETRY: Final = Retry(attempts=12, min_backoff=3.0, max_backoff=3.0)
@@ -68,6 +95,11 @@ LONG_RETRY: Final = Retry(attempts=12, min_backoff=3.0, max_backoff=3.0)
 @actor(name="Book", partitions=2, idle_timeout=2.0, retry=LONG_RETRY, on_failure="block")
 class BlockingBook(Book):
     """The same, and what fails holds up what comes after it."""
+
+
+@actor(name="Book", partitions=3, generation=2, idle_timeout=2.0, retry=RETRY)
+class OtherBook(Book):
+    """The same, by a release that has another layout."""
 
 
 class BookRef(Book, Ref):

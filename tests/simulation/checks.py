@@ -6,6 +6,7 @@ what they sent. The callers tell what they were promised.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -21,6 +22,9 @@ from tests.simulation.world import World
 _IN_ORDER: Final = frozenset({Fate.FINE, Fate.SLOW, Fate.TWICE})
 #: Virtual time between a deadline and the moment its caller hears of it.
 _SLACK_SECONDS: Final = 0.5
+
+#: What follows the name of a call in the names of what it led to.
+_ROOT_ENDS: Final = re.compile("[#~>?]")
 
 Notes = Mapping[str, list[str]]
 
@@ -63,6 +67,20 @@ def problems_of(world: World, workload: Workload) -> list[str]:
     ]
 
 
+def problems_after_rollback(world: World, workload: Workload) -> list[str]:
+    """Return what is wrong although the store has lost some time: with what came after that, or unsaid."""
+    notes = notes_of(world)
+    calls = [call for call in workload.calls if call.began > world.set_back]
+    silent = (world.store.rolled_back & world.store.claimed_since) - world.said_back
+    return [
+        *(f"nobody said that the store had gone back for {address}" for address in sorted(silent, key=str)),
+        *_effects(notes, calls, {call.name for call in calls}),
+        *_answers(notes, calls, {call.name for call in calls}),
+        *_deadlines(workload.calls),
+        *_order(world, notes, calls),
+    ]
+
+
 def disturbances_of(workload: Workload) -> list[str]:
     """Return calls that failed although nothing did that they depend on."""
     return [f"{call.form} {call.name} failed" for call in workload.calls if call.outcome is Outcome.UNKNOWN]
@@ -86,16 +104,22 @@ def _name(entry: str) -> str:
     return entry.partition("=")[0].rpartition("#")[0]
 
 
-def _effects(notes: Notes, calls: list[Call]) -> Iterator[str]:
+def _is_of(roots: set[str] | None, name: str) -> bool:
+    """Return whether *name* is of one of the calls *roots*, or of what it led to; of any if that is None."""
+    return roots is None or _ROOT_ENDS.split(name, maxsplit=1)[0] in roots
+
+
+def _effects(notes: Notes, calls: list[Call], roots: set[str] | None = None) -> Iterator[str]:
     counts = {actor: Counter(map(_name, entries)) for actor, entries in notes.items()}
     for actor, counted in counts.items():
-        yield from (f"{name} had {n} effects on {actor}" for name, n in counted.items() if n > 1)
-    for call in calls:
-        n = counts.get(call.actor, Counter())[call.name]
+        many = [(name, n) for name, n in counted.items() if n > 1 and _is_of(roots, name)]
+        yield from (f"{name} had {n} effects on {actor}" for name, n in many)
+    for call, n in ((one, counts.get(one.actor, Counter())[e]) for one in calls for e in one.effects):
         is_sure = call.outcome in {Outcome.CONFIRMED, Outcome.ANSWERED} and not call.ends_as
         if is_sure and n != 1:
             yield f"{call.form} {call.name} was {call.outcome} and had {n} effects on {call.actor}"
-        if n and (call.ends_as or call.outcome in {Outcome.FAILED, Outcome.NOT_CALLED}):
+        is_none = call.outcome is Outcome.NOT_CALLED or (call.outcome is Outcome.FAILED and not call.sections)
+        if n and (call.ends_as or is_none):
             yield f"{call.form} {call.name} ({call.outcome}) must have no effect, and had {n} on {call.actor}"
 
 
@@ -114,19 +138,19 @@ def missing_children(notes: Notes, calls: list[Call]) -> Iterator[str]:
     """Yield what committed turns should have told others, and is nowhere."""
     where = {_name(entry): actor for actor, entries in notes.items() for entry in entries}
     entries = {_name(e): e.partition("=")[0] for some in notes.values() for e in some}
-    for call in calls:
-        entry = entries.get(call.name)
+    for call, entry in ((one, entries.get(effect)) for one in calls for effect in one.effects):
         for number, step in enumerate(call.plan if entry else ()):
             verb, _, target = step.partition(":")
             if verb == "tell" and where.get(f"{entry}>{number}") != target:
                 yield f"{entry} committed and {target} never got {entry}>{number}"
 
 
-def _answers(notes: Notes, calls: list[Call]) -> Iterator[str]:
+def _answers(notes: Notes, calls: list[Call], roots: set[str] | None = None) -> Iterator[str]:
     """Yield answers that do not fit one order of all turns of an actor."""
     places = {actor: {_name(e): i for i, e in enumerate(entries, 1)} for actor, entries in notes.items()}
     yield from missing_children(notes, calls)
-    answered = [call for call in calls if call.outcome is Outcome.ANSWERED]
+    yield from _sections(places, calls)
+    answered = [call for call in calls if call.outcome is Outcome.ANSWERED and not call.sections]
     for call in answered:
         place = places.get(call.actor, {}).get(call.name)
         if place != call.value:
@@ -139,8 +163,17 @@ def _answers(notes: Notes, calls: list[Call]) -> Iterator[str]:
         for entry in entries:
             own, mark, answer = entry.partition("=")
             found = [on[name] for on in places.values() for name in on if name == f"{own}?0"]
-            if mark and answer != "0" and found != [int(answer)]:
+            if mark and answer != "0" and found != [int(answer)] and _is_of(roots, own):
                 yield f"{own} on {actor} was answered {answer}, and its ask is at {found}"
+
+
+def _sections(places: Mapping[str, Mapping[str, int]], calls: list[Call]) -> Iterator[str]:
+    """Yield turns of which a later section happened, and not one before it, or before it in time."""
+    for call in calls:
+        at = [places.get(call.actor, {}).get(effect, 0) for effect in call.effects]
+        done = [place for place in at if place]
+        if at[: len(done)] != sorted(done):
+            yield f"the sections of {call.name} are at {at} on {call.actor}"
 
 
 def _deadlines(calls: list[Call]) -> Iterator[str]:

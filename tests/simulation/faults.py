@@ -50,6 +50,7 @@ POSSIBLE: Final[Mapping[str, frozenset[Fate]]] = MappingProxyType(
         "store.look_up": _OPENING,
         "store.accepted": _OPENING,
         "store.answered": _OPENING,
+        "store.sections": _OPENING,
         "store.commit": _WRITE | {Fate.TWICE},
         "store.dispatched": _WRITE | {Fate.TWICE},
         "store.undispatched": _OPENING,

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, Final, TypeVar, cast
@@ -71,6 +73,8 @@ class SimLoop:
         self._sequence = 0
         # A crashed node's tasks must not be collected: their `finally` blocks would run.
         self._tasks: list[SimTask[Any]] = []
+        #: Nor must the generators of anybody, for the same reason.
+        self._generators: list[AsyncGenerator[Any, Any]] = []
         self._alarms: list[tuple[int, int, Callable[[], None]]] = []
         self._context = copy_context()
         #: Whether the seed has ended, so that nothing counts any more.
@@ -220,6 +224,8 @@ class SimLoop:
 
         """
         asyncio._set_running_loop(self._me)
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(firstiter=self._generators.append)
         try:
             main = self.spawn(WORLD, coroutine)
             while not main.done():
@@ -227,6 +233,7 @@ class SimLoop:
             return main.result()
         finally:
             self._end()
+            sys.set_asyncgen_hooks(*hooks)
             asyncio._set_running_loop(None)
 
     def _step(self) -> None:
@@ -285,9 +292,20 @@ class SimLoop:
                     _ = task.cancelled() or task.exception()
                 else:
                     _close(cast("Coroutine[Any, Any, Any]", task.get_coro()))
+            for generator in self._generators:
+                _close_generator(generator)
+        self._generators.clear()
         self._queues.clear()
         self._timers.clear()
         self._alarms.clear()
+
+
+def _close_generator(generator: AsyncGenerator[Any, Any]) -> None:
+    closing = generator.aclose()
+    with suppress(StopIteration, Exception, SeedOverError):
+        closing.send(None)
+    # Nothing answers what its `finally` blocks wait for.
+    closing.close()
 
 
 def _close(coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import fields, replace
 from random import Random
 
 from broker_actors.adapters.memory.actors import MemoryActor
@@ -89,10 +90,17 @@ class SimStore(MemoryStore):
         self.problems: list[str] = []
         self.commits = 0
         self.fenced = 0
+        self._backup: dict[Address, MemoryActor] | None = None
+        #: Actors that have lost commits.
+        self.rolled_back: set[Address] = set()
+        #: Of those, who was claimed since.
+        self.claimed_since: set[Address] = set()
 
     async def claim(self, address: Address, nonce: str) -> Claim:
         """Take the actor."""
         claim = await super().claim(address, nonce)
+        if address in self.rolled_back:
+            self.claimed_since.add(address)
         self._note("claimed", address, claim.epoch, f"at version {claim.version}")
         return claim
 
@@ -127,6 +135,23 @@ class SimStore(MemoryStore):
         actor.version += 1
         actor.suspension = suspension
         actor.parking.due_ms = now_ms if suspension is None else NEVER_MS
+
+    def back_up(self) -> None:
+        """Remember everything as it is now."""
+        self._backup = deepcopy(self._actors)
+        self._note("backed up")
+
+    def set_back(self) -> None:
+        """Let everything be as it was: a backup was restored, or a replica promoted that was behind."""
+        if self._backup is None:
+            return
+        for address, actor in self._actors.items():
+            before = deepcopy(self._backup.get(address, MemoryActor()))
+            if before.version < actor.version:
+                self.rolled_back.add(address)
+            for one in fields(MemoryActor):
+                setattr(actor, one.name, getattr(before, one.name))
+        self._note("set back", *sorted(map(str, self.rolled_back)))
 
     def has_committed(self, actor_id: str, text: str) -> bool:
         """Return whether *text* is in the state of one of the actors."""

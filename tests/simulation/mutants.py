@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from unittest.mock import patch
 
+from broker_actors import dispatch
 from broker_actors.adapters.memory.actors import MemoryActor
 from broker_actors.adapters.memory.queue import MemoryQueue
 from broker_actors.adapters.memory.queue import Subscription as BrokerSide
@@ -252,6 +253,30 @@ def suspension_forgotten() -> AbstractContextManager[object]:
     return patch.object(StoreLedger, "__init__", init)
 
 
+def rollback_unseen() -> AbstractContextManager[object]:
+    """Go on with the numbers of before when the store has gone back."""
+
+    async def compare(self: Directory, claim: Claim, ledger: StoreLedger) -> None:
+        del self, claim, ledger
+
+    return patch.object(Directory, "_compare", compare)
+
+
+def sections_uncounted() -> AbstractContextManager[object]:
+    """Run every section of a turn that runs again as if it were new."""
+
+    async def sections(self: StoreLedger, turn: str) -> int:
+        del self, turn
+        return 0
+
+    return patch.object(StoreLedger, "sections", sections)
+
+
+def layouts_unchecked() -> AbstractContextManager[object]:
+    """Take whatever layout a class declares."""
+    return patch.object(dispatch, "_check", lambda _layout, _declared: None)
+
+
 MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
     {
         "no fence": no_fence,
@@ -276,5 +301,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
         "crashes not counted": crashes_not_counted,
         "outbox trimmed by count": trim_by_count,
         "hand-over by basic.cancel": cancel_before_close,
+        "rollback unseen": rollback_unseen,
+        "sections uncounted": sections_uncounted,
+        "layouts unchecked": layouts_unchecked,
     }
 )

@@ -17,14 +17,14 @@ from broker_actors.adapters.memory.places import MemoryPlaces
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.core import topology
 from broker_actors.core.errors import PlatformError
-from broker_actors.core.events import Event
+from broker_actors.core.events import Event, StoreRolledBack
 from broker_actors.core.member import Member
 from broker_actors.ports.clock import Clock
 from broker_actors.runtime import relay
 from broker_actors.settings import Settings
 from broker_actors.worker import worker as worker_module
 from broker_actors.worker.worker import Worker
-from tests.simulation.actors import BlockingBook, Book
+from tests.simulation.actors import BlockingBook, Book, OtherBook
 from tests.simulation.loop import NODE, WORLD
 from tests.simulation.ports import SimMembers, SimReplies, SimStorePort, SimTransport
 from tests.simulation.scenarios import Scenario
@@ -47,6 +47,8 @@ class Noting:
     def observe(self, event: Event) -> None:
         """Note *event*."""
         self._world.note(type(event).__name__, event)
+        if isinstance(event, StoreRolledBack):
+            self._world.said_back.add(event.address)
 
 
 class Nodes:
@@ -66,6 +68,8 @@ class Nodes:
         #: How many of them are not to be stopped in order.
         self.workers_min = 0 if scenario.disturbs else 1
         self._stops: dict[str, asyncio.Event] = {}
+        #: Workers of another layout, which must never get to work.
+        self._others: set[str] = set()
         self.transports: dict[str, SimTransport] = {}
         #: Clients that still have something to do.
         self.busy: set[str] = set()
@@ -80,9 +84,11 @@ class Nodes:
         """Those that live and have something to do."""
         return [name for name in sorted(self.busy) if not self._world.loop.is_gone(name)]
 
-    def start_worker(self) -> str:
-        """Start one more."""
+    def start_worker(self, *, other: bool = False) -> str:
+        """Start one more; an *other* one has another layout of the same type."""
         name = f"w{len(self.transports)}"
+        if other:
+            self._others.add(name)
         self._stops[name] = asyncio.Event()
         self.transports[name] = SimTransport(self._world, name)
         self._world.note("start", name)
@@ -125,7 +131,14 @@ class Nodes:
     async def _run_worker(self, name: str, stop: asyncio.Event) -> None:
         # Not `async with`: when a seed is over, what was cut off must not begin to stop in order.
         system = await self._system(name).__aenter__()
-        worker = await Worker(system, BlockingBook if self._blocks else Book).__aenter__()
+        book = OtherBook if name in self._others else BlockingBook if self._blocks else Book
+        try:
+            worker = await Worker(system, book).__aenter__()
+        except PlatformError:
+            await system.__aexit__(None, None, None)
+            raise
+        if name in self._others:
+            self._failed(f"worker {name} works with another layout")
         await worker.run(stop)
         await worker.stop()
         await system.__aexit__(None, None, None)

@@ -13,7 +13,7 @@ from typing import Final
 from broker_actors.actor.spec import spec_of
 from broker_actors.runtime.suspending import resume
 from tests.simulation.actors import Book
-from tests.simulation.checks import disturbances_of, problems_of, what_is_left
+from tests.simulation.checks import disturbances_of, problems_after_rollback, problems_of, what_is_left
 from tests.simulation.faults import Faults
 from tests.simulation.loop import StuckError
 from tests.simulation.nodes import Nodes, hurried
@@ -104,10 +104,10 @@ def run(seed: int, *, tells: bool = False) -> Result:
 async def _played(
     world: World, nodes: Nodes, scenario: Scenario, workload: Workload, random: Random
 ) -> list[str]:
-    for _ in range(2):
+    for _ in range(scenario.workers):
         nodes.start_worker()
-    if not scenario.disturbs:
-        # Who knows no class asks for the layout, and must find it.
+    if not scenario.disturbs or Trouble.START_OTHER in scenario.troubles:
+        # Who knows no class asks for the layout, and must find it; and nobody else may be the first.
         await world.store.layout(spec_of(Book).layout)
     for client, lines in workload.clients.items():
         nodes.start_client(client, lines)
@@ -117,21 +117,24 @@ async def _played(
         return [f"calls that never ended: {[c.name for c in workload.calls if not c.ended]}"]
     # Some calls are made now and then, and not for anybody's message.
     await _until(lambda: not world.has_target, TARGET_SECONDS_MAX)
-    _heal(world, nodes)
+    _heal(world, nodes, joins=scenario.workers > 1)
     for address, _ in await world.store.suspended("Book"):
         await resume(world.store, world.clock(), address)
     if not await _until(lambda: not what_is_left(world), QUIET_SECONDS_MAX):
         return [f"left after {QUIET_SECONDS_MAX:g} s: {line}" for line in what_is_left(world)]
     disturbed = [] if scenario.disturbs else disturbances_of(workload)
+    if scenario.rolls_back:
+        return problems_after_rollback(world, workload)
     return [*problems_of(world, workload), *disturbed]
 
 
-def _heal(world: World, nodes: Nodes) -> None:
+def _heal(world: World, nodes: Nodes, *, joins: bool) -> None:
     world.note("heal")
     world.spare()
     for name in nodes.workers:
         world.thaw(name)
-    nodes.start_worker()
+    if joins:
+        nodes.start_worker()
 
 
 async def _until(holds: Callable[[], bool], seconds_max: float) -> bool:
@@ -163,10 +166,10 @@ class Happening:
         match self._trouble:
             case Trouble.START:
                 self._nodes.start_worker()
-            case Trouble.SUSPEND:
-                self._world.store.suspend_now(self._random.choice(ACTORS))
-            case Trouble.RESUME:
-                self._world.store.resume_now()
+            case Trouble.START_OTHER:
+                self._nodes.start_worker(other=True)
+            case Trouble.BACK_UP | Trouble.RESTORE | Trouble.SUSPEND | Trouble.RESUME:
+                self._to_store()
             case Trouble.CRASH_CLIENT | Trouble.LOSE_REPLIES:
                 if clients:
                     self._to_client(self._random.choice(clients))
@@ -174,6 +177,19 @@ class Happening:
                 self._to_worker(self._random.choice(workers))
             case _:
                 return
+
+    def _to_store(self) -> None:
+        store = self._world.store
+        match self._trouble:
+            case Trouble.BACK_UP:
+                store.back_up()
+            case Trouble.RESTORE:
+                self._world.set_back = len(self._world.history)
+                store.set_back()
+            case Trouble.SUSPEND:
+                store.suspend_now(self._random.choice(ACTORS))
+            case _:
+                store.resume_now()
 
     def _to_client(self, name: str) -> None:
         if self._trouble is Trouble.CRASH_CLIENT:

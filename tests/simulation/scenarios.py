@@ -29,10 +29,15 @@ class Trouble(StrEnum):
     START = "start a worker"
     STOP = "stop a worker"
     LOSE_REPLIES = "lose a reply channel"
+    START_OTHER = "start a worker of another layout"
+    BACK_UP = "back up the store"
+    RESTORE = "set the store back"
     SUSPEND = "suspend an actor"
     RESUME = "resume the actors"
 
 
+#: Trouble that has a class of its own, for it takes back what is promised otherwise, or needs a beginning.
+_APART: Final = frozenset({Trouble.START_OTHER, Trouble.BACK_UP, Trouble.RESTORE})
 _NO_RATES: Final[Mapping[Fate, float]] = MappingProxyType({})
 
 
@@ -54,6 +59,9 @@ class Scenario:
         poison: whether one message takes down whoever runs it.
         disturbs: whether a call may fail at all.
         blocks: whether what fails holds up what comes after it.
+        sections: how likely a message is run beside the lane, in sections.
+        rolls_back: whether the store is set back once.
+        workers: at the start. A single one is never joined by another, also not when everything heals.
 
     """
 
@@ -70,6 +78,9 @@ class Scenario:
     poison: bool = False
     disturbs: bool = True
     blocks: bool = False
+    sections: float = 0.0
+    rolls_back: bool = False
+    workers: int = 2
 
 
 _BROKER: Final = MappingProxyType(
@@ -121,9 +132,30 @@ SCENARIOS: Final = (
         blocks=True,
     ),
     Scenario(
+        "sections",
+        rates={fate: rate / 2 for fate, rate in _STORE.items()},
+        troubles=(*_CRASHES, *_MOVES, Trouble.CANCEL, Trouble.FREEZE_DROPPED),
+        troubles_max=3,
+        sections=0.6,
+    ),
+    Scenario(
+        "another layout",
+        troubles=(Trouble.START_OTHER, Trouble.START_OTHER, *_CRASHES),
+        troubles_max=4,
+    ),
+    Scenario(
+        "store rollback",
+        # Nobody who knows what was lost dies, and everybody who goes on knows it.
+        workers=1,
+        troubles=(Trouble.CANCEL, Trouble.DISCONNECT, Trouble.FREEZE, Trouble.LOSE_REPLIES),
+        troubles_max=1,
+        sends=0.6,
+        rolls_back=True,
+    ),
+    Scenario(
         "everything",
         rates={fate: 0.01 for fate in Fate if fate is not Fate.FINE},
-        troubles=tuple(Trouble),
+        troubles=tuple(trouble for trouble in Trouble if trouble not in _APART),
         troubles_max=3,
     ),
 )
@@ -149,6 +181,7 @@ PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "members.release": _GOODBYES,
         "store.charge": _SUSPECTS,
         "store.discharge": _SUSPECTS,
+        "store.sections": {"sections": 0.8},
         "store.parking": _BLOCKED,
         "store.parked": _BLOCKED,
         "store.recorded_layout": {},
@@ -181,4 +214,9 @@ def troubles_of(scenario: Scenario, random: Random) -> list[tuple[int, Trouble]]
     if not scenario.troubles_max:
         return []
     number = random.randint(1, scenario.troubles_max)
-    return [(random.randrange(BUSY_STEPS), random.choice(scenario.troubles)) for _ in range(number)]
+    found = [(random.randrange(BUSY_STEPS), random.choice(scenario.troubles)) for _ in range(number)]
+    if scenario.rolls_back:
+        backed_up = random.randrange(BUSY_STEPS // 2)
+        restored = backed_up + random.randrange(1, BUSY_STEPS // 2)
+        found += [(backed_up, Trouble.BACK_UP), (restored, Trouble.RESTORE)]
+    return found

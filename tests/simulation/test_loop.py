@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextvars import Context
 
 import pytest
@@ -65,6 +66,26 @@ def test_nothing_of_a_crashed_node_ever_runs_not_even_its_finally() -> None:
 
     loop.run(main())
     assert said == []
+
+
+def test_a_generator_that_nobody_ends_is_ended_with_its_seed_and_says_nothing() -> None:
+    loop, ended = SimLoop(dice("1")), list[bool]()
+
+    async def values() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            ended.append(loop.over)
+            await asyncio.sleep(1)
+
+    async def look() -> None:
+        async for _ in values():
+            break
+        await asyncio.sleep(1)
+        assert not ended, "a process that has crashed does nothing when it is collected"
+
+    loop.run(look())
+    assert ended == [True]
 
 
 def test_a_frozen_node_does_late_what_it_was_to_do() -> None:

@@ -28,6 +28,9 @@ SHOWS = {
     "suspended actors run": "suspended actors",
     "suspension forgotten": "suspended actors",
     "parking passed by": "a failed message blocks",
+    "rollback unseen": "store rollback",
+    "sections uncounted": "sections",
+    "layouts unchecked": "another layout",
 }
 #: Above any machine's time for one class, and below what makes the interpreter give up.
 PATIENT = pytest.mark.timeout(110)
@@ -56,14 +59,8 @@ def test_every_promise_holds(number: int) -> None:
         assert summary.fenced
 
 
-#: Mutants that show in few of the seeds, or late: `make verify` has the time.
-SELDOM = frozenset({"leftovers wait"})
-
-
 @PATIENT
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.verify] if name in SELDOM else []) for name in MUTANTS]
-)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str) -> None:
     classes = len(SCENARIOS)
     seeds = [seed for seed in range(SEEDS) if SHOWS.get(name) in {None, SCENARIOS[seed % classes].name}]

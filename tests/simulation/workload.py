@@ -61,6 +61,7 @@ class Call:
         began_seconds: virtual time.
         ended_seconds: virtual time.
         blocks: whether others wait for it when it fails.
+        sections: how many its turn has; 0 for a turn of the lane.
 
     """
 
@@ -77,6 +78,12 @@ class Call:
     began_seconds: float = 0.0
     ended_seconds: float = 0.0
     blocks: bool = False
+    sections: int = 0
+
+    @property
+    def effects(self) -> list[str]:
+        """The names of what it leaves, in order."""
+        return [f"{self.name}~{n}" for n in range(self.sections)] or [self.name]
 
     @property
     def ends_as(self) -> str:
@@ -89,7 +96,7 @@ class Call:
     def in_order(self) -> bool:
         """Whether its place among the others of its line is promised, if it was confirmed at once."""
         passes = not self.blocks and any(step.startswith("fail") for step in self.plan)
-        is_plain = self.form in {Form.TELL, Form.ASK} and not passes
+        is_plain = self.form in {Form.TELL, Form.ASK} and not passes and not self.sections
         return is_plain and self.outcome in {Outcome.CONFIRMED, Outcome.ANSWERED}
 
 
@@ -162,7 +169,12 @@ def _call(name: str, line: str, favourite: str, scenario: Scenario, random: Rand
         plan.append(f"fail:{random.randint(1, 2)}")
     elif chance < 0.14:
         plan.append("reject")
-    return Call(name, line, actor, random.choices(forms, weights)[0], plan, blocks=scenario.blocks)
+    call = Call(name, line, actor, random.choices(forms, weights)[0], plan, blocks=scenario.blocks)
+    if scenario.sections and random.random() < scenario.sections:
+        # What a section wrote stays, so that nothing of such a turn can be rejected.
+        call.plan = [step for step in plan if step.split(":")[0] in {"tell", "wait", "fail"}]
+        call.sections = random.randint(1, 3)
+    return call
 
 
 async def make(call: Call, system: ActorSystem, world: World) -> None:
@@ -182,21 +194,15 @@ async def _try(call: Call, system: ActorSystem, world: World) -> None:
     # Who knows no class asks the store for the layout.
     untyped = system.ref("Book", call.actor) if call.line.endswith(".1") else None
     ref = cast("BookRef", untyped) if untyped else system.ref(BookRef, call.actor)
-    keyed = ref.with_options(idempotency_key=call.name, timeout=ASK_TIMEOUT_SECONDS)
     try:
-        match call.form:
-            case Form.TELL:
-                await ref.note.tell(call.name, call.plan)
-            case Form.KEYED_TELL:
-                await keyed.note.tell(call.name, call.plan)
-            case Form.DELAYED:
-                await ref.note.tell_after(1, call.name, call.plan)
-            case Form.ASK:
-                call.value = await ref.with_options(timeout=ASK_TIMEOUT_SECONDS).note(call.name, call.plan)
-            case Form.KEYED_ASK:
-                call.value = await keyed.note(call.name, call.plan)
+        call.value = await (_jot(call, ref) if call.sections else _note(call, ref))
         call.outcome = Outcome.ANSWERED if call.value else Outcome.CONFIRMED
-        if call.value and not world.store.has_committed(call.actor, f"{call.name}#"):
+        is_set_back = world.set_back >= call.began > 0
+        if (
+            call.value
+            and not is_set_back
+            and not world.store.has_committed(call.actor, f"{call.effects[-1]}#")
+        ):
             world.problems.append(f"{call.form} {call.name} was answered before its turn was committed")
     except ActorError as error:
         world.note("answered", call.name, repr(error))
@@ -204,3 +210,37 @@ async def _try(call: Call, system: ActorSystem, world: World) -> None:
     except (PlatformError, AskTimeoutError) as error:
         world.note("failed", call.name, repr(error))
         await asyncio.sleep(0.1)
+
+
+async def _note(call: Call, ref: BookRef) -> int:
+    options = ref.with_options(timeout=ASK_TIMEOUT_SECONDS)
+    keyed = ref.with_options(idempotency_key=call.name, timeout=ASK_TIMEOUT_SECONDS)
+    match call.form:
+        case Form.TELL:
+            await ref.note.tell(call.name, call.plan)
+        case Form.KEYED_TELL:
+            await keyed.note.tell(call.name, call.plan)
+        case Form.DELAYED:
+            await ref.note.tell_after(1, call.name, call.plan)
+        case Form.ASK:
+            return await options.note(call.name, call.plan)
+        case Form.KEYED_ASK:
+            return await keyed.note(call.name, call.plan)
+    return 0
+
+
+async def _jot(call: Call, ref: BookRef) -> int:
+    options = ref.with_options(timeout=ASK_TIMEOUT_SECONDS)
+    keyed = ref.with_options(idempotency_key=call.name, timeout=ASK_TIMEOUT_SECONDS)
+    match call.form:
+        case Form.TELL:
+            await ref.jot.tell(call.name, call.plan, call.sections)
+        case Form.KEYED_TELL:
+            await keyed.jot.tell(call.name, call.plan, call.sections)
+        case Form.DELAYED:
+            await ref.jot.tell_after(1, call.name, call.plan, call.sections)
+        case Form.ASK:
+            return await options.jot(call.name, call.plan, call.sections)
+        case Form.KEYED_ASK:
+            return await keyed.jot(call.name, call.plan, call.sections)
+    return 0

@@ -17,6 +17,7 @@ from broker_actors.adapters.memory.members import MemoryMembers
 from broker_actors.adapters.memory.replies import MemoryChannels
 from broker_actors.adapters.memory.streams import MemoryStreams
 from broker_actors.adapters.memory.transport import MemoryTransport
+from broker_actors.core.address import Address
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.wire import WireMessage
 from tests.simulation.faults import Fate, Faults
@@ -118,8 +119,12 @@ class World:
         self.troubles: Counter[str] = Counter()
         #: Calls that will still take effect although nobody waits for them.
         self.pending = 0
-        #: What turns sent, by key.
+        #: What turns sent, by sender, number and target.
         self.sent: dict[str, Sent] = {}
+        #: When the store was set back, by the history; 0 if it never was.
+        self.set_back = 0
+        #: Actors of which it was said that the store has gone back.
+        self.said_back: set[Address] = set()
         #: Bodies that arrived later than those published after them.
         self.resent: list[bytes] = []
         self._target = target
@@ -142,9 +147,12 @@ class World:
         ]
 
     def note_sent(self, message: WireMessage, fate: Fate) -> None:
-        """Remember what becomes of a publish of a turn's message."""
-        sent = self.sent.setdefault(str(message.headers["ba-key"]), Sent(message.body))
-        sent.fates.append(fate)
+        """Remember what becomes of a publish, if it is a message that a turn numbered."""
+        headers = message.headers
+        if "#" not in str(headers.get("ba-sender", "")) or "ba-dead-id" in headers:
+            return
+        what = "/".join(str(headers[name]) for name in ("ba-sender", "ba-seq", "ba-type", "ba-id"))
+        self.sent.setdefault(what, Sent(message.body)).fates.append(fate)
 
     def later(self, seconds: float, act: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Let the effect of a call happen, although its caller has given up."""
