@@ -297,7 +297,10 @@ class Steps:
     def _sections_over(self, commit: t.Commit) -> SectionMark | None:
         # A retry that is still to come runs them again.
         is_retried = any(item.destination is Destination.DELAY for item in commit.outgoing)
-        return None if self._sections is None or is_retried else self._sections.over
+        # So does another call with the key of one that failed and has no record.
+        key = self._arrival.envelope.key
+        is_called_again = commit.reply is None and key and not key.startswith("r:")
+        return None if self._sections is None or is_retried or is_called_again else self._sections.over
 
     @property
     def _retention_seconds(self) -> int:

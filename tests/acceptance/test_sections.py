@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from broker_actors import Ref, Retry, actor, method, turn
+from broker_actors import Ref, Retry, SystemFaultError, actor, method, turn
 from broker_actors.core.address import Address
 from broker_actors.core.errors import ConfigurationError, OutOfTurnError, PlatformError, StoreUnavailableError
 from broker_actors.core.events import TurnEnded
@@ -137,6 +137,12 @@ def till(script: Script, retry: Retry) -> type:  # noqa: C901 - one way to use s
             await self._add()
             if turn.current().attempt == 1:
                 raise OSError("first attempt")
+            await self._add()
+
+        async def _add_and_fail_once(self) -> None:
+            await self._add()
+            if script.runs == 1:
+                raise OSError("first call")
             await self._add()
 
         async def _leave_open(self) -> None:
@@ -304,6 +310,18 @@ async def test_a_section_is_not_written_again_by_the_next_attempt(
         ref = system.ref(TillRef, "t1")
         assert await ref.run("add_and_fail_first") == 2
         assert await ref.total() == 2
+
+
+async def test_a_section_is_not_written_again_by_another_call_with_the_key_of_one_that_failed(
+    deployment: Deployment, make: Till
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(make(NEVER)):
+        ref = system.ref(TillRef, "t1").with_options(idempotency_key="once")
+        with pytest.raises(SystemFaultError, match="first call"):
+            await ref.run("add_and_fail_once")
+        assert await ref.run("add_and_fail_once") == 2
+        assert await system.backend.store.sections(TILL, "k:once") == 0
 
 
 async def test_a_turn_that_is_over_leaves_no_mark_behind(deployment: Deployment, make: Till) -> None:
