@@ -14,9 +14,11 @@ from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.errors import OutOfTurnError
+from broker_actors.core.limiting import Terms
 from broker_actors.core.reminders import Reminder
 from broker_actors.core.rhythm import Plan
 from broker_actors.ports.calling import Call, Caller
+from broker_actors.ports.places import HeldPlace
 
 
 class Reminding(Protocol):
@@ -98,6 +100,10 @@ class TurnScope(Caller, Protocol):
 
     def section(self) -> AbstractAsyncContextManager[None]:
         """Return a place where an interleaved turn may write; raises `OutOfTurnError` in any other."""
+        ...
+
+    def limiter(self, name: str, terms: Terms) -> AbstractAsyncContextManager[HeldPlace, bool | None]:
+        """Return the limiter *name* of the process; raises `ConfigurationError` if the name is none."""
         ...
 
     @property

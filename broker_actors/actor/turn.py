@@ -5,19 +5,22 @@ The runtime makes a turn the running one with `context.entered`.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, overload
 
 from broker_actors.actor.context import TurnScope, current_caller
+from broker_actors.actor.durations import Duration, seconds
 from broker_actors.actor.ref import RefT, make_ref
 from broker_actors.actor.scheduled import ScheduledTell
 from broker_actors.actor.untyped import UntypedRef, make_untyped_ref
 from broker_actors.core.address import Address
 from broker_actors.core.errors import OutOfTurnError
+from broker_actors.core.limiting import Terms
 from broker_actors.core.scheduled import Scheduled
+from broker_actors.ports.places import HeldPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,22 @@ class CurrentTurn:
 
         """
         return ScheduledTell(Scheduled.parse(name), self._scope)
+
+    def limiter(
+        self, name: str, places: int, *, lease: Duration = 30.0
+    ) -> AbstractAsyncContextManager[HeldPlace, bool | None]:
+        """Return a limiter that all processes share; see `ActorSystem.limiter`.
+
+        Args:
+            name: which.
+            places: how many may be inside at a time, in all processes together.
+            lease: after how long the place of a process that died is free again.
+
+        Raises:
+            ConfigurationError: the name is not one, or a number is out of bounds.
+
+        """
+        return self._scope.limiter(name, Terms(places, round(1000 * seconds(lease, "lease"))))
 
 
 class Section:

@@ -15,7 +15,6 @@ from broker_actors.actor.untyped import UntypedRef, as_it_came, make_untyped_ref
 from broker_actors.bootstrap.backend import Backend, open_backend
 from broker_actors.client.client import Channels, Client
 from broker_actors.client.options import ClientOptions
-from broker_actors.core.address import check_id
 from broker_actors.core.envelope import JSON, MSGPACK
 from broker_actors.core.errors import Plain, PlatformError
 from broker_actors.core.group import GroupName
@@ -24,7 +23,7 @@ from broker_actors.core.scheduled import Scheduled
 from broker_actors.dispatch import Dispatch
 from broker_actors.observability.logs import LoggingObserver
 from broker_actors.patterns.groups import Group
-from broker_actors.patterns.limiter import Limiter, LimiterPorts
+from broker_actors.patterns.limiter import Limiter, LimiterPorts, Limiters
 from broker_actors.ports.observer import Observer
 from broker_actors.settings import Settings
 
@@ -59,6 +58,7 @@ class ActorSystem:
         self._backend: Backend | None = None
         self._client: Client | None = None
         self._dispatch: Dispatch | None = None
+        self._limiters: Limiters | None = None
 
     @classmethod
     def connect(
@@ -85,6 +85,7 @@ class ActorSystem:
         """
         backend = self._given or await open_backend(self.settings, self._observer)
         self._backend = backend
+        self._limiters = Limiters(LimiterPorts(backend.places, backend.clock, backend.observer))
         self._dispatch = Dispatch(backend.transport, backend.store, backend.clock)
         options = ClientOptions(
             self.settings.ask_timeout_seconds,
@@ -102,6 +103,7 @@ class ActorSystem:
         client, self._client = self._client, None
         dispatch, self._dispatch = self._dispatch, None
         backend, self._backend = self._backend, None
+        self._limiters = None
         # Each part also when the one before failed or was cancelled. The last one pushed is the first closed.
         async with AsyncExitStack() as closing:
             if backend is not None and self._given is None:
@@ -193,8 +195,6 @@ class ActorSystem:
     def limiter(self, name: str, places: int, *, lease: Duration = 30.0) -> Limiter:
         """Return a limiter that all processes share, to enter with `async with`. Nothing is sent.
 
-        Take one for the program and share it: who waits in it is served in order.
-
         Args:
             name: which; as an actor's id.
             places: how many may be inside at a time, in all processes together; at most 1,000.
@@ -204,9 +204,16 @@ class ActorSystem:
             ConfigurationError: the name is not one, or a number is out of bounds.
 
         """
-        terms = Terms(places, round(1000 * seconds(lease, "lease")))
-        backend = self.backend
-        return Limiter(check_id(name), terms, LimiterPorts(backend.places, backend.clock, backend.observer))
+        return self.limiters.of(name, Terms(places, round(1000 * seconds(lease, "lease"))))
+
+    @property
+    def limiters(self) -> Limiters:
+        """The limiters of this process; raises `PlatformError` outside of `async with`."""
+        if self._limiters is None:
+            raise PlatformError(
+                "the actor system is not open: use `async with ActorSystem.connect() as system:`"
+            )
+        return self._limiters
 
     @property
     def client(self) -> Client:

@@ -13,7 +13,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
+from broker_actors.core.address import check_id
 from broker_actors.core.errors import PlaceLostError, PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.limiting import Granted, LineFull, Terms, ask_again_seconds
@@ -60,6 +62,22 @@ class LimiterPorts:
     places: LimiterPlaces
     clock: Clock
     observer: Observer
+
+
+class Limiters:
+    """Implements `ports.places.Limiters`."""
+
+    def __init__(self, ports: LimiterPorts) -> None:
+        self._ports = ports
+        # Those in use: whoever waits in one line must wait in the same object.
+        self._known: WeakValueDictionary[tuple[str, Terms], Limiter] = WeakValueDictionary()
+
+    def of(self, name: str, terms: Terms) -> Limiter:
+        """Return the limiter *name*; see the port."""
+        limiter = self._known.get((name, terms))
+        if limiter is None:
+            limiter = self._known[name, terms] = Limiter(check_id(name), terms, self._ports)
+        return limiter
 
 
 class Limiter:
@@ -129,7 +147,7 @@ class Limiter:
             if isinstance(answer, Granted):
                 return Place(self._name, answer.token, at_seconds + self._terms.lease_ms / 1000)
             if isinstance(answer, LineFull):
-                raise PlatformError(f"limiter {self._name!r}: too many processes wait for it")
+                raise PlatformError(f"limiter {self._name!r}: too many wait for it")
             asked += 1
             await self._pause(ask_again_seconds(asked, self._clock.chance()))
 

@@ -7,6 +7,7 @@ passes on the token, which rises with every place that is given.
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from broker_actors.core.limiting import Answer, Terms
@@ -44,4 +45,30 @@ class LimiterPlaces(Protocol):
 
     async def close(self) -> None:
         """Give up the connection; places end by themselves. Idempotent."""
+        ...
+
+
+class HeldPlace(Protocol):
+    """A place, as the code sees it that holds it."""
+
+    @property
+    def token(self) -> int:
+        """Higher than that of every place given before."""
+        ...
+
+    def check(self) -> None:
+        """Raise `PlaceLostError` if the place is lost."""
+        ...
+
+
+class Limiters(Protocol):
+    """The limiters of one process."""
+
+    def of(self, name: str, terms: Terms) -> AbstractAsyncContextManager[HeldPlace, bool | None]:
+        """Return the limiter *name*: the same one for all who ask for it on the same terms.
+
+        Raises:
+            ConfigurationError: the name is none.
+
+        """
         ...

@@ -16,9 +16,11 @@ from broker_actors.core import body
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import MailboxFullError, OrderError, OutOfTurnError, Plain, PlatformError
+from broker_actors.core.limiting import Terms
 from broker_actors.core.outgoing import OUTBOX_ITEMS_MAX, Destination, Outgoing
 from broker_actors.core.scheduled import Scheduled, listed
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values, When
+from broker_actors.ports.places import HeldPlace
 from broker_actors.runtime.awaiting import AwaitedValues
 from broker_actors.runtime.clockwork import Clockwork
 from broker_actors.runtime.ledger import Ledger
@@ -195,6 +197,11 @@ class TurnContext:
             text = f"{self.address}.{self.method} does not interleave: all of it may write, without a section"
             raise OutOfTurnError(text)
         return self._sections.one(self)
+
+    def limiter(self, name: str, terms: Terms) -> AbstractAsyncContextManager[HeldPlace, bool | None]:
+        """Return the limiter *name* of the process."""
+        self._check_running()
+        return self._services.limiters.of(name, terms)
 
     def section_begins(self) -> None:
         """Record tells apart from those of the turn."""

@@ -9,6 +9,7 @@ from broker_actors.ports.calling import Caller
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.control import Control
 from broker_actors.ports.observer import Observer
+from broker_actors.ports.places import Limiters
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.store import Store
 from broker_actors.ports.streams import Streams
@@ -41,3 +42,4 @@ class Services:
     offload: Offload
     cancels: Cancels
     slowness: Slowness
+    limiters: Limiters

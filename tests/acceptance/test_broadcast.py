@@ -21,7 +21,7 @@ from broker_actors import (
     method,
 )
 from broker_actors.actor.spec import spec_of
-from broker_actors.adapters.memory.transport import MemoryTransport
+from broker_actors.adapters.memory.transport import MemoryBroker, MemoryTransport
 from broker_actors.bootstrap.backend import Embedded
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
@@ -189,6 +189,11 @@ async def test_in_a_turn_tells_leave_with_its_commit_or_not_at_all(deployment: D
 class Counting(MemoryTransport):
     """Counts what it is asked, and how many messages wait for their confirm together."""
 
+    def __init__(self, broker: MemoryBroker) -> None:
+        super().__init__(broker)
+        #: The lowest number each sender still awaited.
+        self.lows: list[int] = []
+
     alone = 0
     together = 0
     tasks_most = 0
@@ -201,6 +206,7 @@ class Counting(MemoryTransport):
         self, messages: Sequence[tuple[Route, WireMessage]]
     ) -> Sequence[PlatformError | None]:
         self.together += len(messages)
+        self.lows += [int(str(message.headers["ba-low"])) for _, message in messages]
         self.tasks_most = max(self.tasks_most, len(asyncio.all_tasks()))
         return await super().publish_all(messages)
 
@@ -218,3 +224,14 @@ async def test_ten_thousand_are_told_by_one_pipelined_publish() -> None:
     # Together, and not by ten thousand who wait for one confirm each.
     assert (transport.alone, transport.together) == (0, 10_000)
     assert transport.tasks_most < 20
+
+
+async def test_what_was_confirmed_together_is_not_awaited_any_more() -> None:
+    embedded, watcher = Embedded(), Watcher()
+    transport = Counting(embedded.broker)
+    backend = replace(embedded.backend(watcher), transport=transport)
+    async with ActorSystem(Settings(), observer=watcher, backend=backend) as system:
+        await system.dispatch.layout("Listener", spec_of(listener(Gate())).layout)
+        for _ in range(3):
+            await broadcast(listeners(system, "a", "b")).tell(Listener.hear, "hi")
+    assert transport.lows == [1, 1, 2, 2, 3, 3]

@@ -6,12 +6,24 @@ import asyncio
 
 import pytest
 
-from broker_actors import AskTimeoutError, BusinessError, Retry, SystemFaultError
-from broker_actors.patterns import CircuitBreaker, CircuitOpenError, Retrying, each
+from broker_actors import (
+    AskTimeoutError,
+    BusinessError,
+    ConfigurationError,
+    Ref,
+    Retry,
+    SystemFaultError,
+    actor,
+    method,
+    turn,
+)
+from broker_actors.core.limiting import Granted, Terms
+from broker_actors.patterns import CircuitBreaker, CircuitOpenError, Retrying, broadcast, each
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef
 from tests.acceptance.gate import Gate
 from tests.acceptance.listeners import Listener, listener, listeners
+from tests.acceptance.watching import HANG_SECONDS
 
 
 async def test_a_batch_is_fanned_out_to_actors(deployment: Deployment) -> None:
@@ -55,6 +67,61 @@ async def test_a_limiter_lets_in_calls_of_actors(deployment: Deployment) -> None
         gate.open.set()
     assert len(asking.result().ok) == 6
     assert gate.most == 2
+
+
+class Guest(Ref):
+    """An actor that enters a limiter in its turns."""
+
+    @method
+    async def enter(self) -> int:
+        raise NotImplementedError
+
+
+def guest(gate: Gate) -> type:
+    @actor(partitions=2, name="Guest")
+    class Entering:
+        token: int = 0
+
+        @method
+        async def enter(self) -> int:
+            async with turn.current().limiter("house", 2) as place, gate.passing():
+                place.check()
+                self.token = place.token
+            return self.token
+
+    return Entering
+
+
+async def test_actors_of_all_workers_share_a_limiter_in_their_turns(deployment: Deployment) -> None:
+    gate = Gate()
+    system = await deployment.system()
+    async with deployment.worker(guest(gate)), deployment.worker(guest(gate)), asyncio.TaskGroup() as group:
+        guests = [system.ref(Guest, f"g{n}") for n in range(8)]
+        entering = group.create_task(broadcast(guests).ask(Guest.enter))
+        await gate.holds(2)
+        gate.open.set()
+    tokens = entering.result().values()
+    assert len(set(tokens)) == 8
+    assert gate.most == 2
+
+
+async def test_the_place_of_a_process_that_died_is_free_after_its_lease(deployment: Deployment) -> None:
+    system = await deployment.system()
+    granted = await system.backend.places.take("dead", "whoever died", Terms(1, 1_000))
+    assert isinstance(granted, Granted)
+    async with asyncio.timeout(HANG_SECONDS), system.limiter("dead", 1) as place:
+        assert place.token > granted.token
+
+
+async def test_a_limiter_is_the_same_for_all_who_wait_in_a_process(deployment: Deployment) -> None:
+    system = await deployment.system()
+    limiter = system.limiter("one", 2)
+    assert system.limiter("one", 2) is limiter
+    assert system.limiter("one", 3) is not limiter
+    with pytest.raises(ConfigurationError):
+        system.limiter("", 1)
+    with pytest.raises(ConfigurationError):
+        system.limiter("one", 1, lease=0.5)
 
 
 async def test_retries_with_a_key_take_effect_once(deployment: Deployment) -> None:

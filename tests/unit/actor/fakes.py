@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from broker_actors.core.address import Address
 from broker_actors.core.errors import Plain, PlatformError
+from broker_actors.core.limiting import Terms
 from broker_actors.core.reminders import Reminder
 from broker_actors.core.rhythm import Plan
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.ports.calling import Call, Values, When
+from broker_actors.ports.places import HeldPlace
 
 
 @dataclass
@@ -116,6 +118,9 @@ class RecordingTurn(RecordingCaller):
     finished: bool = False
     sections: list[str] = field(default_factory=list)
     clockwork: RecordingClockwork = field(default_factory=RecordingClockwork)
+
+    def limiter(self, name: str, terms: Terms) -> AbstractAsyncContextManager[HeldPlace, bool | None]:
+        raise NotImplementedError
 
     @asynccontextmanager
     async def section(self) -> AsyncGenerator[None]:

@@ -214,7 +214,7 @@ async def test_who_cannot_get_in_hears_why(world: World) -> None:
         async with world.process():
             raise AssertionError
     world.places.away, world.places.full = False, True
-    with pytest.raises(PlatformError, match="too many processes"):
+    with pytest.raises(PlatformError, match="too many wait"):
         async with world.process():
             raise AssertionError
 
