@@ -88,7 +88,8 @@ class Worker:
             *(system.dispatch, backend.store, backend.replies, clock, observer, system.client),
             *(backend.streams, system.client.inbox),
             Offload(Threads(settings.threads_max), Processes(settings.processes_max)),
-            *(Cancels(), Slowness(observer), system.limiters),
+            *(Cancels(), Slowness(observer)),
+            limiters=system.limiters,
         )
         me = _member(frozenset(self._specs), clock)
         self.name = me.name
