@@ -8,7 +8,7 @@ a slice numbers are taken in the loop step in which the publishes enter the tran
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from broker_actors.client.under_way import UnderWay
@@ -24,6 +24,9 @@ SLICE: Final = 500
 SLICES_MAX: Final = 8
 
 Answers: TypeAlias = list[PlatformError | None]
+#: An actor type, and the layout that the ref's class declares.
+Kind: TypeAlias = tuple[str, Layout | None]
+Layouts: TypeAlias = Mapping[Kind, Layout | PlatformError]
 
 
 class Telling:
@@ -51,7 +54,7 @@ class Telling:
 
     async def all(self, calls: Sequence[Call]) -> Answers:
         """Send *calls* in order and return what became of each; see `ports.calling.Caller`."""
-        found = {call.address.type: await self._layout(call) for call in _first_of_each(calls)}
+        found = {kind: await self._layout(*kind) for kind in dict.fromkeys(map(_kind, calls))}
         room = asyncio.Semaphore(SLICES_MAX)
         sending: list[asyncio.Task[Answers]] = []
         try:
@@ -67,13 +70,13 @@ class Telling:
             # Not before they are gone: nobody would own them.
             await asyncio.gather(*sending, return_exceptions=True)
 
-    async def _layout(self, call: Call) -> Layout | PlatformError:
+    async def _layout(self, actor_type: str, declared: Layout | None) -> Layout | PlatformError:
         try:
-            return await self._dispatch.layout(call.address.type, call.declared)
+            return await self._dispatch.layout(actor_type, declared)
         except PlatformError as error:
             return error
 
-    async def _send(self, calls: Sequence[Call], layouts: dict[str, Layout | PlatformError]) -> Answers:
+    async def _send(self, calls: Sequence[Call], layouts: Layouts) -> Answers:
         # Of a client that was closed meanwhile nothing must be numbered or sent.
         self._under_way.check_open()
         answers: Answers = [None] * len(calls)
@@ -95,13 +98,12 @@ class Telling:
                 self._settle(envelope, n in confirmed)
         return answers
 
-    def _taken(self, call: Call, layouts: dict[str, Layout | PlatformError]) -> tuple[Layout, Envelope]:
-        layout = layouts[call.address.type]
+    def _taken(self, call: Call, layouts: Layouts) -> tuple[Layout, Envelope]:
+        layout = layouts[_kind(call)]
         if isinstance(layout, PlatformError):
             raise layout
         return layout, self._take(call)
 
 
-def _first_of_each(calls: Sequence[Call]) -> list[Call]:
-    """Return one call to each actor type."""
-    return list({call.address.type: call for call in calls}.values())
+def _kind(call: Call) -> Kind:
+    return call.address.type, call.declared

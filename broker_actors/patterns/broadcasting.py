@@ -59,7 +59,7 @@ class Broadcast(Generic[RefT]):
 
         async def ask(ref: RefT) -> R:
             left = None if ends_at is None else max(0.001, ends_at - now())
-            each = self._timeout_seconds
+            each = self._timeout_seconds or target_of(ref).options.timeout_seconds
             # The deadline travels: what has not begun when it passes does not run.
             timeout = min((one for one in (each, left) if one is not None), default=None)
             return await remote_of(ref.with_options(timeout=timeout), method)(*args, **kwargs)
@@ -113,8 +113,8 @@ def broadcast(
 
     Args:
         refs: the actors, in the order of the outcomes.
-        timeout: how long each ask may take, in seconds or as a timedelta; by default as long as all of
-            them, or else what the ref says.
+        timeout: how long each ask may take, in seconds or as a timedelta; by default what the ref says,
+            or else as long as all of them.
         overall: how long all of them may take. What has not ended by then has timed out.
         concurrency: asks under way at a time; 1,000 by default.
 

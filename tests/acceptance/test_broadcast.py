@@ -174,6 +174,24 @@ async def test_what_is_told_to_many_arrives_once_at_each(deployment: Deployment)
     assert heard == [["first", "second"]] * 300
 
 
+@pytest.mark.verify
+async def test_ten_thousand_are_told_on_any_broker(deployment: Deployment) -> None:
+    system = await deployment.system()
+    await system.dispatch.layout("Listener", spec_of(listener(Gate())).layout)
+    outcomes = await broadcast(listeners(system, *numbered(10_000))).tell(Listener.hear, "hi")
+    assert len(outcomes.ok) == 10_000
+
+
+async def test_the_shortest_of_all_deadlines_counts(deployment: Deployment) -> None:
+    gate = Gate()
+    system = await deployment.system()
+    async with deployment.worker(listener(gate)):
+        (ref,) = listeners(system, "hangs")
+        brief = ref.with_options(timeout=SOON)
+        for call in (broadcast([brief], overall=60), broadcast([ref], timeout=SOON, overall=60)):
+            assert (await call.ask(Listener.linger, "hi")).timeouts == [ref]
+
+
 async def test_in_a_turn_tells_leave_with_its_commit_or_not_at_all(deployment: Deployment) -> None:
     system = await deployment.system()
     crier, ids = system.ref(Crier, "c"), list(numbered(3))
