@@ -59,7 +59,9 @@ class Broadcast(Generic[RefT]):
 
         async def ask(ref: RefT) -> R:
             left = None if ends_at is None else max(0.001, ends_at - now())
-            each = self._timeout_seconds or target_of(ref).options.timeout_seconds
+            each = self._timeout_seconds
+            if each is None:
+                each = target_of(ref).options.timeout_seconds
             # The deadline travels: what has not begun when it passes does not run.
             timeout = min((one for one in (each, left) if one is not None), default=None)
             return await remote_of(ref.with_options(timeout=timeout), method)(*args, **kwargs)
