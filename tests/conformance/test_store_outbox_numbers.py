@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker_actors.adapters.memory import store as memory
+from broker_actors.adapters.memory import actors as memory
 from broker_actors.adapters.redis import turns as redis_turns
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.ports.outbox_numbers import OutboxNumbers

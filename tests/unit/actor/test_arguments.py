@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -163,6 +163,8 @@ class TestWhatAWorkerRefuses:
         ),
         st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers() | st.text(), max_size=3),
     )
+    @example(args=["red", {"1": "2.5"}], kwargs={"c": "2026-03-01T12:00:00Z"})
+    @example(args=["12345678-1234-5678-1234-567812345678", {}], kwargs={"c": None})
     def test_whatever_arrives_is_converted_or_refused(
         self, args: list[object], kwargs: dict[str, object]
     ) -> None:

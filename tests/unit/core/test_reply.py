@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker_actors.core import codec
@@ -77,6 +77,8 @@ def test_any_error_map_is_read_and_ill_typed_fields_are_empty(fields: dict[str, 
 
 
 @given(st.binary(max_size=40), some.content_types)
+@example(body=of_result([1], MSGPACK).body, content_type=MSGPACK)
+@example(body=of_result([1], JSON).body, content_type=JSON)
 def test_any_bytes_are_a_reply_or_undecodable(body: bytes, content_type: str) -> None:
     try:
         read(Reply(body, content_type))

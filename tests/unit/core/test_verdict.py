@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker_actors.core import dead, history, reply
@@ -265,6 +265,7 @@ def test_a_conflicting_tell_is_a_rejected_letter_that_leaves_the_record_alone() 
 
 
 @given(some.envelopes, some.errors, terms, chances, st.integers(1, 10), st.integers(0, 2**45))
+@example(envelope=TELL, error=describe(ValueError()), terms=TERMS, chance=0.1, attempt=1, now_ms=NOW_MS)
 def test_what_ends_is_told_to_somebody_and_what_does_not_is_on_its_way(
     envelope: Envelope, error: ErrorRecord, terms: Terms, chance: float, attempt: int, now_ms: int
 ) -> None:
