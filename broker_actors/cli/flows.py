@@ -91,7 +91,7 @@ def show(
             snapshot = await backend.store.peek(address)
             run = run_of(snapshot)
             if snapshot is None or run is None:
-                raise PlatformError(f"no flow {address}: nobody has started it")
+                raise _no_flow(address)
             return snapshot, run, backend.clock.now_ms()
 
     snapshot, run, now_ms = running.run(find(), as_json=as_json)
@@ -152,11 +152,19 @@ def cancel(
         check_type(actor_type)
         check_id(actor_id)
         async with running.connect(amqp, redis) as system:
+            address = Address(actor_type, actor_id)
+            if run_of(await system.backend.store.peek(address)) is None:
+                # An actor that is no flow would be asked until the deadline.
+                raise _no_flow(address)
             await system.ref(actor_type, actor_id).call("cancel", reason)
 
     running.run(call(), as_json=as_json)
     if as_json:
         show_json({"ok": True})
+
+
+def _no_flow(address: Address) -> PlatformError:
+    return PlatformError(f"no flow {address}: nobody has started it")
 
 
 async def _flows(

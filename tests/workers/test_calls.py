@@ -132,6 +132,19 @@ async def test_without_the_store_it_is_one_line_and_2(
     assert "secret" not in result.stderr
 
 
+async def test_a_database_the_store_has_not_is_told_at_once(amqp_url: str, redis_url: str) -> None:
+    servers = ["--amqp", amqp_url, "--redis", f"{redis_url.rpartition('/')[0]}/1000000"]
+    words = ["ask", "DemoOrder", "o-1", "progress", *servers]
+    result = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "has no such database" in result.stderr
+
+
+async def test_only_a_flow_can_be_cancelled(shell: Shell) -> None:
+    said = await shell("flows", "cancel", "DemoInventory", "tea")
+    assert said == (2, "", "error: no flow DemoInventory/tea: nobody has started it\n")
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -34,6 +34,9 @@ Arg: TypeAlias = bytes | str | int
 Answer: TypeAlias = "bytes | int | RedisError | list[Answer] | None"
 
 _REFUSALS: Final = (AuthenticationError, AuthorizationError, NoPermissionError)
+#: In what Redis says of a database that it has not: the number is too high, or a cluster has but one.
+_NO_DATABASE: Final = ("DB index", "SELECT")
+_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
 #: Its stub forgets what it returns and allows one argument only.
@@ -111,7 +114,7 @@ class Link:
 
         Raises:
             LinkLostError: no working server within `attempt_seconds`.
-            LinkRefusedError: the server refuses the user or password.
+            LinkRefusedError: the server refuses the user or password, or has no such database.
 
         """
         if self._connection is not None:
@@ -127,6 +130,9 @@ class Link:
             await connection.disconnect(nowait=True)
             if isinstance(error, _REFUSALS):
                 text = f"{self.server} does not let us in: {error} Check user and password in the Redis URL"
+                raise LinkRefusedError(text) from error
+            if isinstance(error, ResponseError) and any(word in str(error) for word in _NO_DATABASE):
+                text = f"{self.server} has no such database: {error}. Check the end of the Redis URL"
                 raise LinkRefusedError(text) from error
             if isinstance(error, (RedisError, OSError, TimeoutError)):
                 raise LinkLostError(str(error) or "no connection in time") from error
@@ -197,7 +203,9 @@ def options_of(settings: RedisSettings, purpose: str, parse: Callable[[str], obj
         options = cast("dict[str, object]", parse(settings.first_url))
     except ValueError:
         # Neither the URL nor what its parser says of it: both may carry a password.
-        raise ConfigurationError(f"the Redis URL cannot be read: {QUOTING}") from None
+        is_named = settings.first_url.startswith(_SCHEMES)
+        why = QUOTING if is_named else f"it must begin with {', '.join(_SCHEMES)}"
+        raise ConfigurationError(f"the Redis URL cannot be read: {why}") from None
     return {
         # What CLIENT LIST shows; a URL may say otherwise.
         "client_name": f"broker-actors-{purpose.replace(' ', '-')}",

@@ -89,6 +89,13 @@ async def test_a_redis_url_that_cannot_be_read_is_not_quoted(password: str) -> N
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", [f"http://:{SECRET}@127.0.0.1:1/0", f"{SECRET}", f"redis:{SECRET}@127.0.0.1"])
+async def test_a_redis_url_of_another_kind_is_answered_with_how_one_begins(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="must begin with redis://") as caught:
+        Link(RedisSettings(url, 0.2), LoggingObserver(), "test")
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize("vhost", ["", "/", "/%2F", "/shop", "/a%40b"])
 def test_a_virtual_host_may_be_called_anything(vhost: str) -> None:
     assert parse_url(f"amqp://user:p%40ss@host:5672{vhost}", 60).password == "p@ss"  # noqa: S105 - made up
