@@ -117,7 +117,8 @@ async def open_backend(settings: Settings, observer: Observer) -> Backend:
     if scheme == "memory":
         return Embedded(mailbox_max=_mailbox_max(settings.url)).backend(observer)
     if scheme not in REAL_SCHEMES:
-        text = f"BROKER_ACTORS_URL={scheme}://...: use memory://, amqp:// or amqps://"
+        found = f"BROKER_ACTORS_URL={scheme}://..." if scheme else "the broker's URL names no kind of broker"
+        text = f"{found}: use memory://, amqp:// or amqps://"
         raise ConfigurationError(text)
     return await _open_real(settings, observer)
 

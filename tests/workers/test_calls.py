@@ -100,7 +100,9 @@ async def test_a_tell_prints_nothing_and_has_its_effect(shell: Shell) -> None:
     code, out, err = await shell(
         "tell", "DemoNotifier", "n-1", "send", "late", "{}", "--delay", "1", "--json"
     )
-    assert (code, json.loads(out), err) == (0, {"ok": True}, "")
+    told = json.loads(out)
+    assert (code, told["ok"], err) == (0, True, "")
+    assert told["id"].startswith("DemoNotifier/n-1/")
     assert await shell("ask", "DemoNotifier", "n-1", "sent") == (0, '["early"]\n', "")
     # Nothing to wait on from outside: the effect is asked for until it is there.
     async with asyncio.timeout(HANG_SECONDS):

@@ -199,13 +199,14 @@ def options_of(settings: RedisSettings, purpose: str, parse: Callable[[str], obj
         ConfigurationError: the URL cannot work.
 
     """
+    if not settings.first_url.lower().startswith(_SCHEMES):
+        # Of some others, redis-py reads nothing, and goes to its default.
+        raise ConfigurationError(f"the Redis URL cannot be read: it must begin with {', '.join(_SCHEMES)}")
     try:
         options = cast("dict[str, object]", parse(settings.first_url))
     except ValueError:
         # Neither the URL nor what its parser says of it: both may carry a password.
-        is_named = settings.first_url.startswith(_SCHEMES)
-        why = QUOTING if is_named else f"it must begin with {', '.join(_SCHEMES)}"
-        raise ConfigurationError(f"the Redis URL cannot be read: {why}") from None
+        raise ConfigurationError(f"the Redis URL cannot be read: {QUOTING}") from None
     return {
         # What CLIENT LIST shows; a URL may say otherwise.
         "client_name": f"broker-actors-{purpose.replace(' ', '-')}",

@@ -109,7 +109,8 @@ def test_a_worker_without_a_broker_is_told_so() -> None:
         (("dead", "list", "not a type", *CLOSED), "actor type"),
         (("dead", "redrive", "not a type", "--all", *CLOSED), "actor type"),
         (("dead", "purge", "not a type", "--all", "--yes", *CLOSED), "actor type"),
-        (("demo", "--amqp", "http://x"), "amqp://"),
+        (("demo", "--amqp", "http://x"), "BROKER_ACTORS_URL=http://...: use memory://, amqp://"),
+        (("demo", "--amqp", ""), "the broker's URL names no kind of broker: use memory://, amqp://"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_2(words: tuple[str, ...], advice: str) -> None:
