@@ -24,6 +24,8 @@ from broker_actors.worker.worker import ROUTINE
 STOPS_MAX: Final = 100_000
 #: How long one stop may take: a guard against hanging.
 PATIENCE_SECONDS: Final = 10.0
+#: Loop passes within which who was woken starts whoever is to sleep in turn.
+PASSES: Final = 5
 #: How often it is looked whether turns that run have ended.
 LOOK_SECONDS: Final = 0.001
 
@@ -138,11 +140,19 @@ async def travel(clock: VirtualClock, seconds: float, at_rest: Callable[[], Awai
     raise NotSettledError(f"more than {STOPS_MAX:,} things were due: set the clock forward in smaller steps")
 
 
+async def _goes_on(clock: VirtualClock) -> bool:
+    """Return whether somebody begins or ceases to wait by what was due."""
+    before_seconds = clock.next_seconds
+    for _ in range(PASSES):
+        await asyncio.sleep(0)
+    return clock.wakes or clock.next_seconds != before_seconds
+
+
 async def _quiet(clock: VirtualClock, at_rest: Callable[[], Awaitable[bool]], end_seconds: float) -> None:
     """Return when nobody has overslept and nothing runs."""
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while clock.wakes or not await at_rest():
+            while clock.wakes or not await at_rest() or await _goes_on(clock):
                 # A turn may itself wait, in its lane, which is never for long.
                 latest_seconds = min(end_seconds, clock.monotonic_seconds() + WAIT_HERE_SECONDS_MAX)
                 if not clock.wakes and (clock.next_seconds or latest_seconds + 1) <= latest_seconds:

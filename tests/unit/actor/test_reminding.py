@@ -81,7 +81,7 @@ async def test_what_is_no_method_of_an_actor_is_refused() -> None:
         with pytest.raises(ConfigurationError, match="yields"):
             await remind("daily", every(60), clerk.lines)
         with pytest.raises(InvalidArgumentsError):
-            await remind("daily", every(60), clerk.report, cast("Any", 5))
+            await cast("Any", remind)("daily", every(60), clerk.report)
         with pytest.raises(ConfigurationError, match="period=0"):
             start_timer("often", 0, clerk.report, "long")
 

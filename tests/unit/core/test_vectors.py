@@ -242,10 +242,10 @@ def test_the_page_names_every_header_of_an_envelope_with_its_bound() -> None:
     rows = {ticked(name): (kind, bound) for name, kind, bound, *_ in table("## Headers")}
     full = Envelope(
         Address("Counter", "c1"), "add", sender="s", seq=1, low=1, key="k", attempt=2, deadline_ms=1,
-        chain=("A/1",), traceparent="p", tracestate="t", history="[]", stream=True,
+        chain=("A/1",), traceparent="p", tracestate="t", history="[]", stream=True, reminder="r",
     )  # fmt: skip
     headers = to_wire(full).headers
-    assert rows.keys() == headers.keys() | {"ba-due", "ba-relayed"}
+    assert rows.keys() == headers.keys() | {"ba-due", "ba-relayed", "ba-schedule"}
     for name, value in headers.items():
         assert rows[name][0] == ("number" if isinstance(value, int) else "text"), name
     assert number_in(rows["ba-id"][1]) == ACTOR_ID_BYTES_MAX
