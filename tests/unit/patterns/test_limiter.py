@@ -86,15 +86,18 @@ async def test_as_many_are_inside_as_there_are_places_and_all_get_in(world: Worl
     assert world.inside == 0
 
 
-async def test_who_waits_in_one_process_is_served_in_order(world: World) -> None:
+async def test_who_waits_in_one_process_is_served_in_order_as_soon_as_a_place_is_given_back(
+    world: World,
+) -> None:
     limiter = world.process()
     async with asyncio.TaskGroup() as group:
         for name in "abcd":
-            group.create_task(world.work(limiter, name))
-        await world.clock.advance(10)
-    assert world.order == list("abcd")
-    # Nobody polled for what was given back in the same process.
-    assert world.clock.now_seconds == 1_010
+            group.create_task(world.work(limiter, name, 1.0))
+        for n in range(4):
+            await world.clock.settle()
+            # Not when it would have asked again.
+            assert world.order == list("abcd")[: n + 1]
+            await world.clock.advance(1.0)
 
 
 async def test_one_process_with_many_does_not_starve_one_with_a_single(world: World) -> None:
