@@ -35,7 +35,7 @@ check: $(VENV)/.dev ## Check format, lint, types (mypy and pyright) and layers
 PATIENT := --timeout=600 -o faulthandler_timeout=1200
 
 verify: $(VENV)/.dev $(VENV)/.node servers verifiers ## Run what does not fit in test, and all on NEWER_RABBITMQ and NEWER_REDIS
-	$(PYTEST) -m "verify and not benchmark" --hypothesis-profile=verify $(PATIENT) $(ARGS)
+	$(PYTEST) -m "verify and not benchmark" --hypothesis-profile=verify $(PATIENT) $(PARALLEL) $(ARGS)
 	@if [ -z "$$NEWER_RABBITMQ" ] || [ -z "$$NEWER_REDIS" ]; then \
 	  echo "Not verified on newer servers. Say how to start them, for example:" >&2; \
 	  echo "  make verify NEWER_RABBITMQ='start-rabbitmq {port}' \\" >&2; \
