@@ -12,7 +12,7 @@ from tests.checker.verdict import violations
 from tests.simulation import run as simulation
 from tests.simulation.command import hurried_collection
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.scenarios import SCENARIOS, scenario_of
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
 
@@ -42,13 +42,19 @@ def checker() -> Iterator[None]:
         yield
 
 
+def _is_judged(seed: int) -> bool:
+    """Return whether the checker knows what is promised: one effect a message, and a store that keeps it."""
+    scenario = scenario_of(seed)
+    return not (scenario.sections or scenario.rolls_back)
+
+
 def _problems(world: World, workload: Workload) -> list[str]:
     return [f"{kind}: {text}" for kind, text in violations(history_of(world, workload))]
 
 
 @PATIENT
 def test_nothing_is_found_where_nothing_is_wrong() -> None:
-    for seed in range(4 * len(SCENARIOS)):
+    for seed in filter(_is_judged, range(4 * len(SCENARIOS))):
         found = simulation.run(seed)
         assert not found.problems, (seed, found.scenario, found.problems)
 
@@ -71,7 +77,7 @@ def _first_bad(name: str) -> tuple[World, Workload]:
         return found
 
     with MUTANTS[name](), patch.object(simulation, "problems_of", problems):
-        for seed in range(SEEDS):
+        for seed in filter(_is_judged, range(SEEDS)):
             if SHOWS.get(name) in {None, SCENARIOS[seed % len(SCENARIOS)].name}:
                 simulation.run(seed)
             if played:
