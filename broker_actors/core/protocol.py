@@ -203,6 +203,7 @@ class Commit:
         answer: what duplicates of a numbered ask are answered; None if there is no answer yet.
         head: what stays at the head of the actor's parking, to run again; None if nothing does.
         suspension: why the actor must not run from now on; None for no change.
+        unrun: whether this very attempt is still to come, so that it must not count as settled.
 
     """
 
@@ -212,6 +213,7 @@ class Commit:
     answer: Reply | None = None
     head: Parked | None = None
     suspension: Suspension | None = None
+    unrun: bool = False
 
 
 @dataclass(frozen=True, slots=True)

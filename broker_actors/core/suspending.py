@@ -86,7 +86,7 @@ def _unrun(failure: Failure, terms: Terms, suspension: Suspension) -> Settled:
     if not terms.parks:
         return replace(_comes_back(failure), suspension=suspension)
     again = replace(failure.envelope, attempt=failure.attempt, history=failure.history)
-    return Settled("suspended", head=Parked(again), suspension=suspension)
+    return Settled("suspended", head=Parked(again), suspension=suspension, unrun=True)
 
 
 def _last(failure: Failure, terms: Terms, suspension: Suspension, verdict: Verdict) -> Settled:
@@ -103,7 +103,7 @@ def _last(failure: Failure, terms: Terms, suspension: Suspension, verdict: Verdi
 def _comes_back(failure: Failure) -> Settled:
     again = to_wire(failure.envelope.again(failure.attempt, failure.history))
     at_ms = failure.now_ms + COMES_BACK_SECONDS * 1000
-    return Settled("suspended", outgoing=(Outgoing(Destination.DELAY, again, at_ms),))
+    return Settled("suspended", outgoing=(Outgoing(Destination.DELAY, again, at_ms),), unrun=True)
 
 
 def _too_often(faults: int, restarts: Restarts, error: str) -> str:

@@ -280,7 +280,8 @@ class Turn:
         settled = self._settled
         record = settled.reply if settled.record and self._envelope.key else None
         answer = settled.reply if self._envelope.is_ask else None
-        return Commit(keep, record, settled.outgoing, answer, settled.head, settled.suspension)
+        rest = (settled.outgoing, answer, settled.head, settled.suspension, settled.unrun)
+        return Commit(keep, record, *rest)
 
     def _answer(self) -> Command:
         if self._envelope.is_ask and self._settled.reply is not None:

@@ -108,6 +108,7 @@ class Settled:
         outgoing: the retry or dead letter to send.
         head: what is to run again from the head of the actor's parking.
         suspension: why the actor must not run from now on; None for no change.
+        unrun: whether this very attempt is still to come, for it did not run.
 
     """
 
@@ -117,6 +118,7 @@ class Settled:
     outgoing: tuple[Outgoing, ...] = ()
     head: Parked | None = None
     suspension: Suspension | None = None
+    unrun: bool = False
 
 
 #: Why an envelope that is not run ends, by its error.

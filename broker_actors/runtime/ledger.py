@@ -55,6 +55,7 @@ class Outcome:
         head: what is to run again, before everything else; None if nothing is.
         suspension: why the actor must not run from now on; None for no change.
         reminders: what becomes of the actor's reminders.
+        unrun: whether this very attempt is still to come: then it is not settled.
 
     """
 
@@ -70,6 +71,7 @@ class Outcome:
     head: Parked | None = None
     suspension: Suspension | None = None
     reminders: Sequence[ReminderChange] = ()
+    unrun: bool = False
 
 
 class Ledger(Protocol):
@@ -359,7 +361,7 @@ def _record_of(outcome: Outcome) -> KeyedRecord | None:
     envelope = outcome.envelope
     if outcome.reply is not None and envelope.key:
         return KeyedRecord(envelope.key, envelope.digest(), outcome.reply, outcome.retention_seconds)
-    if envelope.settled_key:
+    if envelope.settled_key and not outcome.unrun:
         reply = outcome.answer or Reply(b"", "")
         return KeyedRecord(envelope.settled_key, envelope.digest(), reply, outcome.retention_seconds)
     return None

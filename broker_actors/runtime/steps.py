@@ -199,6 +199,7 @@ class Steps:
             head=commit.head,
             suspension=commit.suspension,
             reminders=wound.changes,
+            unrun=commit.unrun,
         )
         try:
             result = await ledger.commit(outcome)

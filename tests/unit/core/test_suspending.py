@@ -214,3 +214,7 @@ def test_nothing_is_given_up_that_would_have_been_tried_again(
     assert dropped or verdict.reply is not None or verdict.head is not None or verdict.outgoing
     assert verdict.suspension is None or counts(error) or error.kind == "StateUndecodableError"
     assert verdict.head is None or parks
+    tells = [item.message for item in verdict.outgoing if item.destination is Destination.DELAY]
+    next_ones = [from_wire(tell) for tell in tells] + ([verdict.head.envelope] if verdict.head else [])
+    # An attempt counts as settled with its commit: one that did not run must not.
+    assert verdict.unrun == any(one.attempt == failure.attempt for one in next_ones)
