@@ -15,6 +15,7 @@ from broker_actors import Ref, actor, method
 class Scroll:
     """Remembers every number it was told, in order."""
 
+    may_go: ClassVar[asyncio.Event]
     numbers: list[int]
 
     def __init__(self) -> None:
@@ -28,6 +29,10 @@ class Scroll:
     @method
     def read(self) -> list[int]:
         return self.numbers
+
+    @method
+    async def wait(self) -> None:
+        await Scroll.may_go.wait()
 
     @method
     async def count(self, upto: int) -> AsyncIterator[int]:

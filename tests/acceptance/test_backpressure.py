@@ -138,6 +138,24 @@ async def test_an_ask_that_could_not_be_sent_says_so_and_not_that_it_may_have_ru
         await scroll.with_options(wait_if_full=HANG_SECONDS, timeout=1).read()
 
 
+async def test_an_ask_that_waits_for_its_answer_keeps_nobody_waiting_for_room(bounded: Deployment) -> None:
+    Scroll.may_go = asyncio.Event()
+    system = await bounded.system()
+    patient = system.ref(ScrollRef, "a").with_options(wait_if_full=HANG_SECONDS, timeout=2 * HANG_SECONDS)
+    await filled(patient.with_options(wait_if_full=0))
+    # So that the ask leaves in the first step of its task, and is the first in line.
+    await system.client.inbox.open()
+    async with asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(patient.wait())
+        await asyncio.sleep(0)
+        told = tasks.create_task(patient.note.tell(0))
+        async with bounded.worker(Scroll):
+            await told
+            assert not asked.done()
+            Scroll.may_go.set()
+            await asked
+
+
 async def test_a_deployment_may_have_all_calls_wait(bounded: Deployment) -> None:
     system = await bounded.system(wait_if_full_seconds=HANG_SECONDS)
     scroll = system.ref(ScrollRef, "a")

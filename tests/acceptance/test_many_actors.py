@@ -7,11 +7,10 @@ import gc
 import sys
 import time
 import tracemalloc
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from contextlib import AsyncExitStack, contextmanager
 from statistics import quantiles
-from types import CoroutineType, FunctionType
 from typing import Final
 
 import pytest
@@ -28,22 +27,13 @@ IDLE_BYTES_MAX: Final = 1_400
 MANY: Final = 10_000
 #: Resident, in a worker on real servers.
 RESIDENT_BYTES_MAX: Final = 3 * 1024
-ADDRESSABLE: Final = 100_000
+HELD: Final = 2_000
 WOKEN: Final = 500
 AT_A_TIME: Final = 200
-FEW_TASKS: Final = 5
+A_FEW: Final = 5
 HANG_SECONDS: Final = 250.0
 #: What an actor must not have while nothing is to be done for it.
-WORKING: Final[tuple[type[object], ...]] = (
-    asyncio.Event,
-    asyncio.Future,
-    asyncio.Lock,
-    asyncio.Queue,
-    asyncio.Task,
-    deque,
-    CoroutineType,
-    FunctionType,
-)
+WORKING: Final = frozenset({"Event", "Future", "Lock", "Queue", "Task", "coroutine", "deque", "function"})
 
 
 @pytest.fixture
@@ -90,7 +80,7 @@ async def freed_with(deployment: Deployment, ids: range, measure: Callable[[], C
 
 def objects() -> Counter[str]:
     gc.collect()
-    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, WORKING))
+    return Counter(name for one in gc.get_objects() if (name := type(one).__name__) in WORKING)
 
 
 def traced_bytes() -> Counter[str]:
@@ -152,21 +142,27 @@ async def test_one_process_has_ten_thousand_live_actors(
         record_property(name, figure)
         sys.stdout.write(f"{name}: {figure}\n")
     assert resident_bytes < RESIDENT_BYTES_MAX
-    # The turn that counts may end before or after tasks of the turns before it.
-    assert abs(after["tasks"] - before["tasks"]) <= FEW_TASKS
-    assert abs(in_the_end["tasks"] - before["tasks"]) <= FEW_TASKS
-    assert before["files"] == after["files"] == in_the_end["files"]
+    # What is opened when it is first needed, such as the connection that renews the lease, and turns that
+    # are about to end: a few, however many actors there are.
+    for later in (after, in_the_end):
+        assert abs(later["tasks"] - before["tasks"]) <= A_FEW
+        assert abs(later["files"] - before["files"]) <= A_FEW
 
 
 @pytest.mark.verify
 @pytest.mark.timeout(HANG_SECONDS + 50)
-async def test_a_hundred_thousand_actors_share_a_worker_that_holds_ten_thousand(real: Deployment) -> None:
+async def test_a_worker_serves_ten_times_as_many_actors_as_it_holds(
+    real: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_ACTORS_RESIDENTS_MAX", str(HELD))
     system = await real.system()
-    async with asyncio.timeout(HANG_SECONDS), real.worker(Agent) as worker:
-        await called(system, range(1, ADDRESSABLE + 1))
-        assert worker.residents <= MANY
+    async with asyncio.timeout(HANG_SECONDS), process(real, "worker", "tests.acceptance.crowd"):
+        await called(system, range(1, 10 * HELD + 1))
         # The first one left long ago, and has not forgotten.
         assert await agent(system, 1).hear(1) == 2
+        residents = [report.residents for _, report in await system.backend.members.everyone()]
+    # A report is some seconds old, and who is about to leave still counts.
+    assert max(residents) <= HELD + AT_A_TIME
 
 
 async def latencies(system: ActorSystem, ids: Iterable[int]) -> list[float]:

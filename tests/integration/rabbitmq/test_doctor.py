@@ -187,6 +187,21 @@ async def test_a_policy_that_lowers_the_delivery_limit_is_found(kind: str, deplo
     assert "policy 'low' sets delivery-limit to 20 on " in found.text
 
 
+@pytest.mark.parametrize("kind", ["policies", "operator-policies"])
+async def test_the_bounds_of_mailboxes_are_seen_and_those_of_delays_are_warned_of(
+    kind: str, deployment: Deployment
+) -> None:
+    async def found() -> list[Severity]:
+        return [one.severity for one in await deployment.findings() if one.check == "broker.bounds"]
+
+    assert await found() == [Severity.NOTE]
+    bound = {"definition": {"max-length": 100_000}, "apply-to": "queues", "priority": 1}
+    with deployment.managed(f"{kind}/{deployment.vhost}/bound", pattern=r"^actors\.[A-Z]\w*\.g", **bound):
+        assert await found() == [Severity.OK]
+    with deployment.managed(f"{kind}/{deployment.vhost}/bound", pattern=r"^actors\.(T|delay)", **bound):
+        assert await found() == [Severity.WARNING, Severity.OK]
+
+
 async def test_a_policy_that_raises_a_limit_changes_nothing(deployment: Deployment) -> None:
     high = {"pattern": ".*", "definition": {"delivery-limit": 2_000_000}, "apply-to": "all"}
     with deployment.managed(f"policies/{deployment.vhost}/high", **high):
