@@ -9,7 +9,7 @@ from typing import Final
 
 from broker_actors.core import topology
 from broker_actors.core.finding import Finding, Severity, some
-from broker_actors.core.topology import ACTORS, DEAD, Binding, Declaration, Exchange, Layout, Queue
+from broker_actors.core.topology import ACTORS, DEAD, PROBE, Binding, Declaration, Exchange, Layout, Queue
 
 _CHECK: Final = "broker.topology"
 
@@ -157,8 +157,9 @@ def is_leftover(name: str, layouts: Collection[Layout], expected: Collection[str
     if not name.startswith(f"{ACTORS}.") or name in expected:
         return False
     dedicated = [f"{ACTORS}.{one.type}.g{one.generation}.id." for one in layouts if one.dedicated]
-    # Dead letters of a type that is gone are still somebody's, and listed by their own command.
-    return not name.startswith((f"{DEAD}.", *dedicated))
+    # Dead letters of a type that is gone are still somebody's, and listed by their own command; a queue of
+    # probes is that of a worker that runs, or goes by itself.
+    return not name.startswith((f"{DEAD}.", f"{PROBE}.", *dedicated))
 
 
 def _missing(names: Sequence[str]) -> Iterator[Finding]:

@@ -83,6 +83,7 @@ def test_dedicated_mailboxes_are_expected_for_every_spawned_id() -> None:
         ("actors.Ghost.g1.0", True),
         ("actors.Lamp.g1.id.hall", False),
         ("actors.dead.Ghost", False),
+        ("actors.probe.host:4711:0cc41b26", False),
         ("orders", False),
     ],
 )
