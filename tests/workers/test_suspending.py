@@ -93,7 +93,8 @@ async def test_who_looks_at_actors_sees_who_is_suspended_and_why(run: Run, syste
 
 
 async def test_suspending_twice_keeps_the_first_reason(run: Run, system: ActorSystem) -> None:
-    del system
+    async with Worker(system, Lamp):
+        await system.ref(LampRef, "l1").flash()
     await run("suspend", "Lamp", "l1", "--reason", "first")
     assert (await run("suspend", "Lamp", "l1", "--reason", "second"))[1] == "Lamp/l1 is suspended: first\n"
 
