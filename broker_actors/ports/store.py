@@ -89,6 +89,7 @@ class KeyedRecord:
         digest: what another envelope with this key must have in common.
         reply: what it was answered.
         retention_seconds: how long the record is kept.
+        replaces: whether it takes the place of one with another digest; else its commit is fenced by that.
 
     """
 
@@ -96,6 +97,7 @@ class KeyedRecord:
     digest: bytes
     reply: Reply
     retention_seconds: int
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +301,7 @@ class Store(Parkings, Suspensions, Schedules, Reminders, Protocol):
 
         A numbered item is kept with its mark before it, and the marks are in the answer. A number
         is used once, whatever becomes of the item. A record under the key of a tell that was cancelled
-        is fenced.
+        is fenced, and so is one under a key that another call has used up meanwhile, unless it replaces.
 
         Sending the same commit again after a lost answer, before the next one, returns what
         it returned, or would have; sent again later it is fenced. Commits of one loop pass leave together.

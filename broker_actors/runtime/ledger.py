@@ -363,5 +363,7 @@ def _record_of(outcome: Outcome) -> KeyedRecord | None:
         return KeyedRecord(envelope.key, envelope.digest(), outcome.reply, outcome.retention_seconds)
     if envelope.settled_key and not outcome.unrun:
         reply = outcome.answer or Reply(b"", "")
-        return KeyedRecord(envelope.settled_key, envelope.digest(), reply, outcome.retention_seconds)
+        known = (envelope.settled_key, envelope.digest(), reply, outcome.retention_seconds)
+        # Calls that share a key until one of them succeeds share this one, too.
+        return KeyedRecord(*known, replaces=True)
     return None

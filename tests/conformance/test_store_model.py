@@ -61,6 +61,14 @@ class ModelActor:
     suspension: Suspension | None = None
 
 
+def is_used_up(model: ModelActor, record: KeyedRecord | None) -> bool:
+    """Return whether another call has used the key of *record*."""
+    if record is None or record.replaces:
+        return False
+    used = model.records.get(record.key)
+    return used is not None and used.digest != record.digest
+
+
 class StoreModel(RuleBasedStateMachine):
     """Calls a store and a model, and compares."""
 
@@ -131,6 +139,8 @@ class StoreModel(RuleBasedStateMachine):
         claim = self.claims[-1 - pick % len(self.claims)]
         claim = replace(claim, version=max(0, self.model(claim.address.id).version - back))
         record = data.draw(st.none() | st.builds(record_of, keys, digests, st.binary(max_size=3)))
+        if record is not None:
+            record = replace(record, replaces=data.draw(st.booleans()))
         state, outbox, parking, suspension = what
         nonce = f"turn {len(self.commits)}"
         self.send(Commit(claim, nonce, state, record, outbox, None, parking, suspension))
@@ -147,7 +157,7 @@ class StoreModel(RuleBasedStateMachine):
         holder = model.holder
         if model.last != commit.nonce:
             current = holder is not None and (holder.epoch, holder.nonce) == (claim.epoch, claim.nonce)
-            if not current or claim.version != model.version:
+            if not current or claim.version != model.version or is_used_up(model, commit.record):
                 expected = Fenced()
             elif commit.writes:
                 self.write(model, commit)

@@ -13,7 +13,7 @@ from broker_actors.core.address import Address, bucket_of
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
-from broker_actors.core.turn import Committed, Conflict, Duplicate, Fresh
+from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, Store
 from tests.conformance.stores import HANG_SECONDS, OpenStore, actor, record_of
 
@@ -75,9 +75,20 @@ async def test_a_record_expires_after_its_retention(store: Store) -> None:
 
 async def test_a_record_written_again_is_replaced_and_lives_on(store: Store) -> None:
     claim = await keep(store, record_of("key", b"old", seconds=1))
-    again = Commit(claim, "again", None, record_of("key", b"new", b"newer"))
-    assert await store.commit(again) == Committed()
+    newer = replace(record_of("key", b"new", b"newer"), replaces=True)
+    assert await store.commit(Commit(claim, "again", None, newer)) == Committed()
     assert await store.look_up(actor(), "key", b"new") == Duplicate(Reply(b"newer"))
+
+
+async def test_a_key_that_another_call_used_up_meanwhile_fences(store: Store) -> None:
+    claim = await keep(store, record_of("key", b"old"))
+    late = Commit(claim, "late", b"state", record_of("key", b"new"), (b"item",))
+    assert await store.commit(late) == Fenced()
+    assert await store.look_up(actor(), "key", b"old") == Duplicate(record_of("key").reply)
+    found = await store.claim(actor(), "next")
+    assert (found.version, found.state, dict(found.outbox)) == (1, None, {})
+    same = Commit(found, "same", None, record_of("key", b"old", b"again"))
+    assert await store.commit(same) == Committed()
 
 
 async def test_the_first_layout_of_a_type_stays(open_store: OpenStore) -> None:

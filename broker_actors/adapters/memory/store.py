@@ -29,6 +29,7 @@ from broker_actors.ports.store import (
     SPAWNED_MAX,
     Claim,
     Commit,
+    KeyedRecord,
     OutboxKey,
     Snapshot,
     too_many_spawned,
@@ -347,13 +348,19 @@ class MemoryStore:
             return Fresh()
         return Duplicate(record.reply) if record.digest in {digest, CANCELLED} else Conflict()
 
+    def _is_used_up(self, address: Address, record: KeyedRecord) -> bool:
+        return isinstance(self._found(address, record.key, record.digest), Conflict)
+
     def _committed(self, actor: MemoryActor, commit: Commit) -> Committed | Fenced:
         claim = commit.claim
         if actor.commit == commit.nonce:
             return actor.answer(commit)
         if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
             return Fenced(actor.version)
-        if commit.record is not None and actor.is_cancelled(commit.record.key):
+        if (record := commit.record) is not None and (
+            actor.is_cancelled(record.key)
+            or (not record.replaces and self._is_used_up(claim.address, record))
+        ):
             return Fenced(actor.version)
         if not commit.writes:
             return actor.answer(commit)

@@ -9,7 +9,7 @@
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
 --         then the parts, each '0' if it is not there, else '1' and what is in it:
 --         state       its bytes
---         record      digest, content type, reply, retention in ms
+--         record      digest, content type, reply, retention in ms, '1' if it may replace one of another digest
 --         acceptance  sender, its accepted numbers, number, '1' if that has a reply, the reply,
 --                     retention of replies in ms,
 --                     replies to forget: from this number, up to and without that one,
@@ -34,7 +34,8 @@
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
 -- that also holds after the store lost writes), and only once per commit nonce. Writing
 -- raises the version by one; with nothing to write this is a fence check and writes nothing.
--- What a delayed tell did after it was cancelled is not written.
+-- What a delayed tell did after it was cancelled is not written, nor what another call did
+-- with a key that was used up while it ran.
 -- A number is used once: it is taken before anything refers to it.
 -- No decision reads a clock. Redis does not roll back what a failed script wrote, so checks
 -- come first, then what could fail (another program's key in the way), then the rest.
@@ -68,6 +69,7 @@ local state = take() == '1' and take()
 
 local record = take() == '1' and {
   key = take_key(), digest = take(), content_type = take(), reply = take(), retention_ms = take(),
+  replaces = take() == '1',
 }
 
 local acceptance = take() == '1' and {
@@ -130,8 +132,11 @@ end
 if held[1] ~= epoch or held[2] ~= claim or held[3] ~= version then
   return {tonumber(held[3] or '0')}
 end
-if record and redis.call('HGET', record.key, 'digest') == 'cancelled' then
-  return {tonumber(held[3] or '0')}
+if record then
+  local used = redis.call('HGET', record.key, 'digest')
+  if used == 'cancelled' or (used and used ~= record.digest and not record.replaces) then
+    return {tonumber(held[3] or '0')}
+  end
 end
 local has_items = items.first <= items.last
 if not (state or record or acceptance or parking or suspension or section or numbers or reminders or has_items) then

@@ -101,7 +101,8 @@ def read_reply(answer: Answer) -> Reply | None:
 
 
 def _record(record: KeyedRecord) -> tuple[Arg, ...]:
-    return (record.digest, record.reply.content_type, record.reply.body, record.retention_seconds * 1000)
+    kept_ms, reply = record.retention_seconds * 1000, record.reply
+    return (record.digest, reply.content_type, reply.body, kept_ms, int(record.replaces))
 
 
 def _acceptance(one: Acceptance) -> tuple[Arg, ...]:
