@@ -89,8 +89,7 @@ class KeyedRecord:
         digest: what another envelope with this key must have in common.
         reply: what it was answered.
         retention_seconds: how long the record is kept.
-        replaces: whether it takes the place of one with another digest; else its commit is fenced by that.
-
+        replaces: whether it takes the place of one with another digest, which else fences its commit.
     """
 
     key: str

@@ -27,7 +27,9 @@ PATIENT = pytest.mark.timeout(115)
 async def test_a_minute_of_everything_breaks_no_promise(
     rabbit_server: RabbitServer, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    minimum = Minimum(tells=200, asks=20, fenced=1, faults=dict.fromkeys(KINDS, 1))
+    # Whether a frozen worker has a turn to commit when it thaws is chance in so short a time; that such a
+    # commit is refused has tests of its own, and `make soak` demands one.
+    minimum = Minimum(tells=200, asks=20, faults=dict.fromkeys(KINDS, 1))
     plan = Plan(seed=20, load_seconds=28.0, gap_seconds=1.8, lines=3, kinds=KINDS, minimum=minimum)
     amqp_url = await asyncio.to_thread(rabbit_server.vhosts.create)
     site = Site((rabbit_server,), redis_server, amqp_url)
