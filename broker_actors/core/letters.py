@@ -6,11 +6,17 @@ one is in `dead`. Invariant: a letter that does not say something matches no con
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from broker_actors.core import dead, history
 from broker_actors.core.dead import DeadLetter
+
+#: What tells two errors of one kind apart: words with digits, such as ids, dates and ports. Short numbers are
+#: often what the kind is: a status, an exit code.
+_PARTICULAR: Final = re.compile(r"(?<![\w-])(?!\d{1,3}(?![\w-]))(?=[\w-]*\d)[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Group:
 
     Attributes:
         reason: why they are here.
-        error: their error.
+        error: their error, with `...` where it names something else in each.
         count: how many there are.
         oldest_ms: when the first of them died; 0 if none says.
         newest_ms: when the last of them died; 0 if none says.
@@ -107,7 +113,7 @@ def grouped(letters: Iterable[DeadLetter]) -> list[Group]:
     """Return the groups of *letters*, the largest first."""
     members: dict[tuple[str, str], list[DeadLetter]] = {}
     for letter in letters:
-        members.setdefault((letter.reason, letter.error), []).append(letter)
+        members.setdefault((letter.reason, _kind(letter.error)), []).append(letter)
     groups = [_group(some) for some in members.values()]
     return sorted(groups, key=lambda group: -group.count)
 
@@ -115,4 +121,10 @@ def grouped(letters: Iterable[DeadLetter]) -> list[Group]:
 def _group(some: list[DeadLetter]) -> Group:
     died = [letter.died_ms for letter in some if letter.died_ms]
     first = some[0]
-    return Group(first.reason, first.error, len(some), min(died, default=0), max(died, default=0), first.id)
+    is_same = all(letter.error == first.error for letter in some)
+    error = first.error if is_same else _kind(first.error)
+    return Group(first.reason, error, len(some), min(died, default=0), max(died, default=0), first.id)
+
+
+def _kind(error: str) -> str:
+    return _PARTICULAR.sub("...", error)

@@ -83,3 +83,17 @@ def test_letters_that_died_of_the_same_are_a_group_and_the_largest_comes_first()
         Group("rejected", "ValueError: Boom", 1, 10, 10, "e"),
     ]
     assert grouped([]) == []
+
+
+def test_errors_that_differ_in_ids_alone_are_one_group_and_an_error_of_one_text_is_shown_as_it_is() -> None:
+    letters = [
+        letter("a", error="ValueError: order o-17 of 2026-03-01 is gone"),
+        letter("b", error="ValueError: order 3f2b9c1e-aaaa-bbbb-cccc-0123456789ab of 2026-03-02 is gone"),
+        letter("c", error="HTTPError: 404 from web-1:8080"),
+        letter("d", error="HTTPError: 503 from web-1:8080"),
+    ]
+    assert [(group.error, group.count, group.example) for group in grouped(letters)] == [
+        ("ValueError: order ... of ... is gone", 2, "a"),
+        ("HTTPError: 404 from web-1:8080", 1, "c"),
+        ("HTTPError: 503 from web-1:8080", 1, "d"),
+    ]
