@@ -53,6 +53,17 @@ class Deployment:
 Make: TypeAlias = Callable[[], Awaitable[Deployment]]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what is marked `embedded_first` to `make verify` where it takes real servers."""
+    for item in items:
+        chosen = (
+            item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        )
+        if chosen.get("deployment") == "real" and item.get_closest_marker("embedded_first"):
+            item.add_marker(pytest.mark.verify)
+
+
 @pytest.fixture(params=["embedded", "real"])
 async def deployment(request: pytest.FixtureRequest) -> AsyncIterator[Deployment]:
     """A fresh broker and store."""

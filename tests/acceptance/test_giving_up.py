@@ -12,6 +12,8 @@ from broker_actors.core.events import TurnEnded
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.gate import Gate
 
+pytestmark = pytest.mark.embedded_first
+
 
 class ClerkRef(Ref):
     """The actor of these tests, as its callers see it."""

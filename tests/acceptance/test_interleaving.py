@@ -13,6 +13,8 @@ from broker_actors.core.events import TurnEnded
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.gate import Gate
 
+pytestmark = pytest.mark.embedded_first
+
 ONCE = Retry(attempts=1)
 
 

@@ -21,6 +21,8 @@ from broker_actors.worker import worker
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.ledger import Ledger, LedgerRef
 
+pytestmark = pytest.mark.embedded_first
+
 ME = Address("Front", "f1")
 
 

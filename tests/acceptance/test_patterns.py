@@ -25,6 +25,8 @@ from tests.acceptance.gate import Gate
 from tests.acceptance.listeners import Listener, listener, listeners
 from tests.acceptance.watching import HANG_SECONDS
 
+pytestmark = pytest.mark.embedded_first
+
 
 async def test_a_batch_is_fanned_out_to_actors(deployment: Deployment) -> None:
     system = await deployment.system()

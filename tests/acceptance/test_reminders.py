@@ -146,6 +146,7 @@ async def test_killing_the_worker_misses_no_tick_and_doubles_none(fragile: Deplo
         assert due == list(range(due[0], due[-1] + 1, 1_000)), "a tick is missing, or came twice"
 
 
+@pytest.mark.verify
 @pytest.mark.timeout(2 * HANG_SECONDS)
 async def test_an_outage_of_the_broker_misses_no_tick_and_doubles_none(
     fragile: Deployment, rabbit_server: RabbitServer

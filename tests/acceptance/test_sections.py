@@ -21,6 +21,8 @@ from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef
 from tests.acceptance.gate import Gate
 
+pytestmark = pytest.mark.embedded_first
+
 TILL = Address("TillRef", "t1")
 
 

@@ -17,6 +17,8 @@ from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
 from tests.acceptance.conftest import Deployment
 
+pytestmark = pytest.mark.embedded_first
+
 NO_RETRY = Retry(attempts=1)
 ADDRESS = Address("Invoice", "i1")
 

@@ -19,6 +19,8 @@ from broker_actors.runtime.suspending import resume, suspend
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.dead_letters import take
 
+pytestmark = pytest.mark.embedded_first
+
 NO_RETRY = Retry(attempts=1)
 ADDRESS = Address("Fragile", "f1")
 

@@ -54,6 +54,7 @@ async def test_is_silent_while_frozen_and_goes_on_afterwards(rabbit_server: Rabb
     assert await _take(url, "q") == b"kept"
 
 
+@pytest.mark.verify
 async def test_is_repaired_for_the_next_test(rabbit_server: RabbitServer) -> None:
     rabbit_server.freeze()
     rabbit_server.repair()

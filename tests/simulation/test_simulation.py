@@ -15,8 +15,10 @@ from tests.simulation.run import run
 from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.summary import Summary
 
-#: 200 of each class: what one core runs in about 90 seconds.
-SEEDS = 200 * len(SCENARIOS)
+#: 120 of each class: what one core runs in about two minutes.
+SEEDS = 120 * len(SCENARIOS)
+#: There are so many points that each has but a few seeds.
+POINT_SEEDS = 400 * len(SCENARIOS)
 #: Classes in which a mutant shows, of those that seldom do in others.
 SHOWS = {
     "answers not kept": "orderly",
@@ -46,8 +48,7 @@ def seldom_collected() -> Iterator[None]:
 @pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=[scenario.name for scenario in SCENARIOS])
 def test_every_promise_holds(number: int) -> None:
     summary = Summary()
-    # There are so many points that each has but a few seeds.
-    seeds = 2 * SEEDS if SCENARIOS[number].points else SEEDS
+    seeds = POINT_SEEDS if SCENARIOS[number].points else SEEDS
     for seed in range(number, seeds, len(SCENARIOS)):
         summary.add(run(seed))
     assert not summary.failed, "\n".join(summary.lines(1.0))
