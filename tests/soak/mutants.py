@@ -28,12 +28,15 @@ DEFAULT_LIMIT: Final = 20
 
 
 def reused_message_id() -> AbstractContextManager[object]:
-    """Publish everything under one message id."""
+    """Publish everything under one message id, by the client library, which goes by it."""
 
     def message_ids(incarnation: str) -> Iterator[str]:
         return repeat(incarnation)
 
-    return patch.object(publisher, "message_ids", message_ids)
+    def passages_of(_channel: object) -> None:
+        return None
+
+    return patch.multiple(publisher, message_ids=message_ids, passages_of=passages_of)
 
 
 def cancel_before_close() -> AbstractContextManager[object]:
