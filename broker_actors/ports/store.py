@@ -19,6 +19,7 @@ from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.listing import Summary
+from broker_actors.ports.origins import Origins
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import ParkingChange, Parkings, ParkingSize
 from broker_actors.ports.reminders import ReminderChange, Reminders
@@ -192,7 +193,7 @@ def too_many_spawned(address: Address, bound: int) -> str:
     return f"{address}: more than {bound:,} dedicated actors of one type: use shared mailboxes"
 
 
-class Store(Parkings, Suspensions, Schedules, Reminders, Protocol):
+class Store(Parkings, Suspensions, Schedules, Reminders, Origins, Protocol):
     """The durable memory of the actors."""
 
     async def layout(self, wanted: Layout) -> Layout:

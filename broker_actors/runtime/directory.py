@@ -159,6 +159,42 @@ class Directory:
         """Return what is served from *mailbox*."""
         return [address for address, activation in self._live.items() if activation.mailbox == mailbox]
 
+    def addresses(self) -> list[Address]:
+        """Return what is live."""
+        return list(self._live)
+
+    def known(self) -> dict[Address, int]:
+        """Return how many commits are known of each actor that is live here, or was."""
+        known = {address: one.version for address, one in self._known.items()}
+        return known | {address: one.ledger.version for address, one in self._live.items()}
+
+    def went_back(self, address: Address, version: int, found: int) -> bool:
+        """Say that the store has *found* commits of *address*, and had *version*, unless that was said.
+
+        Returns:
+            Whether the actor must still become a new sender: it was not claimed here since.
+
+        """
+        activation = self._live.get(address)
+        if activation is not None:
+            is_older = activation.ledger.version >= version
+            if is_older:
+                activation.ledger.compare(found)
+            return is_older
+        known = self._known.get(address, _Known(version))
+        if known.version < version:
+            return False
+        if not known.is_told:
+            self._services.observer.observe(StoreRolledBack(address, version, found))
+        self._keep(address, replace(known, is_told=True))
+        return address not in self._claiming
+
+    def renewed(self, address: Address, version: int) -> None:
+        """Take note that *address* is a new sender: that *version* was known is of no use any more."""
+        known = self._known.get(address)
+        if known is not None and known.version <= version:
+            del self._known[address]
+
     async def close(self) -> None:
         """Passivate everything."""
         for address in list(self._live):
@@ -200,10 +236,12 @@ class Directory:
     def _remember(self, activation: Activation) -> None:
         self._left(activation)
         ledger = activation.ledger
-        if not ledger.version:
-            return
-        self._known.pop(activation.address, None)
-        self._known[activation.address] = _Known(ledger.version, is_told=ledger.rolled_back)
+        if ledger.version:
+            self._keep(activation.address, _Known(ledger.version, is_told=ledger.rolled_back))
+
+    def _keep(self, address: Address, known: _Known) -> None:
+        self._known.pop(address, None)
+        self._known[address] = known
         if len(self._known) > VERSIONS_MAX:
             del self._known[next(iter(self._known))]
 

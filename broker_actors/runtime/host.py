@@ -130,6 +130,17 @@ class Host:
             self._lanes.arrive(address, Passivate(address))
         self._start_runner()
 
+    def let_go(self) -> None:
+        """Passivate every actor when its lane comes to it: what runs is not cut off."""
+        for address in self._directory.addresses():
+            self._lanes.arrive(address, Passivate(address))
+        self._start_runner()
+
+    @property
+    def directory(self) -> Directory:
+        """What is live here, and what is known of what was."""
+        return self._directory
+
     async def finish(self, subscription: Subscription) -> None:
         """Begin nothing more of *subscription*; return when what runs has ended.
 

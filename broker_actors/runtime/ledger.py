@@ -142,6 +142,10 @@ class Ledger(Protocol):
         """Take note that *envelope* will never run."""
         ...
 
+    def compare(self, found: int) -> None:
+        """Take note of how many commits the store knows of: it may have lost some."""
+        ...
+
 
 class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
@@ -275,7 +279,7 @@ class StoreLedger:
             case Committed(pending=pending):
                 self._committed(commit, pending)
             case Fenced(version=found):
-                self._fenced(found)
+                self.compare(found)
         return result
 
     async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
@@ -305,7 +309,7 @@ class StoreLedger:
         commit = Commit(self._claim(), self._services.clock.token(), parking=change)
         result = await self._services.store.commit(commit)
         if isinstance(result, Fenced):
-            self._fenced(result.version)
+            self.compare(result.version)
             return result
         self._committed(commit, result.pending)
         self._numbers.parked(accepted)
@@ -346,7 +350,8 @@ class StoreLedger:
         if commit.acceptance is not None:
             self._numbers.committed(commit.acceptance)
 
-    def _fenced(self, found: int) -> None:
+    def compare(self, found: int) -> None:
+        """Say that the store has lost commits this activation knows of, once, if it has."""
         known = self.version
         if found < known and not self.rolled_back:
             self._services.observer.observe(StoreRolledBack(self.address, known, found))

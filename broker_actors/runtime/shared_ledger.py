@@ -103,6 +103,10 @@ class SharedLedger:
                 return result
             return self._fenced
 
+    def compare(self, found: int) -> None:
+        """Take note of how many commits the store knows of."""
+        self._inner.compare(found)
+
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run."""
         self._inner.close(envelope)

@@ -24,6 +24,7 @@ from broker_actors.ports.members import Members
 from broker_actors.runtime.cancels import Cancels
 from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.host import Host
+from broker_actors.runtime.lookout import Lookout
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
 from broker_actors.runtime.offloaded import check_importable
 from broker_actors.runtime.processes import Processes
@@ -96,6 +97,7 @@ class Worker:
         self._holding = Holding(backend.members, me.name, observer)
         capacity = Capacity(settings.running_max, settings.residents_max)
         self._host = Host(self._services, self._specs, self._holding, capacity=capacity)
+        self._lookout = Lookout(self._services, self._host)
         self._relay = Relay(self._services)
         self._watchdog = Watchdog(me.name, backend.transport, clock, observer)
         tuning = Tuning(settings.prefetch, settings.drain_timeout_seconds)
@@ -129,6 +131,7 @@ class Worker:
             await self._watchdog.declare()
             self._relayed.open(self._watchdog.mailbox, "", self._watchdog)
             self._host.hold()
+            await self._lookout.look()
             self._sharing.reached_by(await self._services.control.attend(self._services.cancels.cancel))
             await self._beat()
             await self._opened()
@@ -293,6 +296,7 @@ class Worker:
                     self._tick(),
                     self._sweep(),
                     self._share(),
+                    self._look_at_store(),
                     self._probe(),
                     self._look_for_stalls(),
                 )
@@ -313,6 +317,11 @@ class Worker:
         while True:
             await self._services.clock.sleep(BEAT_SECONDS)
             await self._beat()
+
+    async def _look_at_store(self) -> None:
+        while True:
+            await self._services.clock.sleep(BEAT_SECONDS)
+            await self._lookout.look()
 
     async def _probe(self) -> None:
         while True:

@@ -145,6 +145,7 @@ class SimStore(MemoryStore):
         """Let everything be as it was: a backup was restored, or a replica promoted that was behind."""
         if self._backup is None:
             return
+        self._origin = f"after {self._origin}"
         for address, actor in self._actors.items():
             before = deepcopy(self._backup.get(address, MemoryActor()))
             if before.version < actor.version:

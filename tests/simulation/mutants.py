@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -25,6 +25,7 @@ from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory
 from broker_actors.runtime.ledger import StoreLedger
+from broker_actors.runtime.lookout import Lookout
 from broker_actors.runtime.numbers import Numbers
 from broker_actors.runtime.order import Order
 from broker_actors.runtime.outbox import StoreOutbox
@@ -259,7 +260,13 @@ def rollback_unseen() -> AbstractContextManager[object]:
     async def compare(self: Directory, claim: Claim, ledger: StoreLedger) -> None:
         del self, claim, ledger
 
-    return patch.object(Directory, "_compare", compare)
+    async def look(self: Lookout) -> None:
+        del self
+
+    patches = ExitStack()
+    patches.enter_context(patch.object(Directory, "_compare", compare))
+    patches.enter_context(patch.object(Lookout, "look", look))
+    return patches
 
 
 def sections_uncounted() -> AbstractContextManager[object]:

@@ -239,6 +239,14 @@ class SimStorePort:
         self._inner = world.store
         self._gate = Gate(world, StoreUnavailableError)
 
+    async def origin(self) -> str:
+        """See the port."""
+        return await self._inner.origin()
+
+    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
+        """See the port."""
+        return await self._inner.versions(addresses)
+
     async def layout(self, wanted: Layout) -> Layout:
         """See the port."""
         return await self._gate.through("store.layout", lambda: self._inner.layout(wanted))

@@ -54,6 +54,22 @@ class MemoryStore:
         #: How many runs of a suspect began, and until when that is remembered.
         self._charges = Charges(clock)
         self._schedules = MemorySchedules()
+        #: Which run of the store this is.
+        self._origin = clock.token()
+
+    async def origin(self) -> str:
+        """Return which run of the store this is."""
+        await self._step()
+        origin = self._origin
+        await self._step()
+        return origin
+
+    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
+        """Return how many commits there were of each of *addresses*."""
+        await self._step()
+        found = [self._actors[one].version if one in self._actors else 0 for one in addresses]
+        await self._step()
+        return found
 
     async def layout(self, wanted: Layout) -> Layout:
         """Record *wanted* if its type has none yet; return what is recorded."""

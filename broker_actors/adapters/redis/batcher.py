@@ -79,6 +79,36 @@ class Batcher:
         """Run *commands* and return their answers, in order; raises what `call` raises."""
         return await self._ask([Command(pack(*args), key=_key(args)) for args in commands])
 
+    async def call_everywhere(self, commands: Sequence[tuple[Arg, ...]]) -> list[list[Answer]]:
+        """Run *commands* on the only server, or on each node that has keys; raises what `call` raises.
+
+        Returns:
+            The answers of each. What a node did not answer is an error in its place.
+
+        """
+        nodes = [self._at(place) for place in self._slots.places] or [self._home]
+        packed = [Command(pack(*args)) for args in commands]
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                found = await asyncio.gather(*(node.ask(packed) for node in nodes))
+                if any(is_again(answer) for answers in found for answer in answers):
+                    # It may be gone for good, and nobody else asks it for anything.
+                    await self.learn()
+                return found
+        except TimeoutError as error:
+            raise self._unanswered() from error
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether there are several servers, as far as is known."""
+        return bool(self._slots)
+
+    async def learn(self) -> None:
+        """Find out which nodes a cluster has, of whoever answers; the caller sets the deadline."""
+        self._home.persists = False
+        async with self._looking:
+            await self._look()
+
     async def run(self, script: Script, keys: tuple[str, ...], *args: Arg) -> Answer:
         """Run *script* and return its answer; raises what `call` raises."""
         return await self._ask_one(Command(script.call(keys, args), script, keys[0]))

@@ -10,6 +10,7 @@ from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.connection import Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.looking import Looking
+from broker_actors.adapters.redis.origins import RedisOrigins
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.parkings import RedisParkings
 from broker_actors.adapters.redis.reminders import RedisReminders
@@ -61,6 +62,7 @@ class RedisStore:
         self._commit = Script.named("commit")
         self._dispatched = Script.named("dispatched")
         self._layout = Script.named("layout")
+        self._origins = RedisOrigins(self._batcher, self._keys)
         self._reminders = RedisReminders(self._batcher, self._keys)
         self._schedules = RedisSchedules(self._batcher, self._keys)
         self._spawn = Script.named("spawn")
@@ -89,6 +91,14 @@ class RedisStore:
     async def close(self) -> None:
         """Give up the connection. Idempotent."""
         await self._batcher.close()
+
+    async def origin(self) -> str:
+        """Return which run of which servers answers."""
+        return await self._origins.origin()
+
+    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
+        """Return how many commits Redis knows of each of *addresses*."""
+        return await self._origins.versions(addresses)
 
     # --- types ----------------------------------------------------------------
 
