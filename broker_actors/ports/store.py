@@ -296,7 +296,6 @@ class Store(Parkings, Suspensions, Schedules, Reminders, Origins, Protocol):
         by one: the next commit under this claim starts from `claim.version + 1`, which is also the version
         in the keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.
-
         A store whose version is below the claim's has lost commits it had answered.
 
         A numbered item is kept with its mark before it, and the marks are in the answer. A number
