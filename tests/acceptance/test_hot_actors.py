@@ -15,7 +15,7 @@ from broker_actors.core import dead, parking
 from broker_actors.core.address import Address
 from broker_actors.core.codec import decode
 from broker_actors.core.envelope import to_wire
-from broker_actors.core.events import Undecodable
+from broker_actors.core.events import TurnEnded, Undecodable
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.dispatch import Dispatch
 from broker_actors.ports.parking import ParkingChange
@@ -132,6 +132,10 @@ async def test_neighbours_of_a_hot_actor_are_served_in_order_while_it_runs(deplo
     assert await entries(system, HOT) == 0
 
 
+def _has_filed_on_d1(ended: TurnEnded) -> bool:
+    return (ended.address.id, ended.method, ended.outcome) == ("d1", "file", "ok")
+
+
 async def test_what_finds_no_room_behind_a_message_that_blocks_is_a_dead_letter_and_can_be_redriven(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +154,8 @@ async def test_what_finds_no_room_behind_a_message_that_blocks_is_a_dead_letter_
         other = system.ref(DeskRef, "d2").with_options(timeout=HANG_SECONDS)
         await other.file(0, "y")
         Desk.is_mended = True
+        # What asks before there is room again is told that there is none.
+        await deployment.watcher.wait_for(TurnEnded, _has_filed_on_d1)
         assert await desk.read() == [0], "what there was room for"
         dispatch = Dispatch(system.backend.transport, system.backend.store, system.backend.clock)
         for letter in letters:
