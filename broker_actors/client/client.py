@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from broker_actors.client.asking_again import AskingAgain
 from broker_actors.client.giving_up import GivingUp
 from broker_actors.client.inbox import Inbox
 from broker_actors.client.options import ClientOptions
@@ -38,7 +39,6 @@ from broker_actors.core.numbering import Numbering
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import Scheduled, listed
-from broker_actors.core.topology import Route
 from broker_actors.dispatch import Dispatch
 from broker_actors.ports.calling import Call, CallOptions, When
 from broker_actors.ports.clock import Clock
@@ -91,17 +91,17 @@ class Client:
         #: Envelopes that may never have arrived: their numbers are missing where they were to go.
         self._unconfirmed = 0
         self._asked = 0
-        self._publishing: set[asyncio.Task[None]] = set()
         self._under_way = UnderWay()
         self._loop = asyncio.get_running_loop()
+        self._room = Room(dispatch, clock)
+        self._again = AskingAgain(self._pending, self._room, observer)
         #: The channel of this process, and its signals.
         self.inbox = Inbox(
             *(self._incarnation, channels.replies, observer, self._under_way),
-            (self._pending.resolve, self._send_again),
+            (self._pending.resolve, self._again.lost),
         )
         self._telling = Telling(dispatch, self._under_way, self._tell_of, self._told)
         self._giving_up = GivingUp(channels.members, self.inbox, dispatch, observer)
-        self._room = Room(dispatch, clock)
         self._streaming = Streaming(self._room, channels.streams, self.inbox, clock, observer)
 
     async def ask(self, call: Call) -> Plain:
@@ -198,9 +198,7 @@ class Client:
     async def close(self) -> None:
         """End every call under way with `PlatformError` and give up the reply channel. Idempotent."""
         await self._under_way.end_all()
-        for task in list(self._publishing):
-            task.cancel()
-        await asyncio.gather(*self._publishing, return_exceptions=True)
+        await self._again.close()
         await self._giving_up.close()
         await self._streaming.close()
         await self.inbox.close()
@@ -253,6 +251,7 @@ class Client:
         future = self._pending.add(envelope)
         try:
             await self._send(place, envelope, future)
+            self._again.sent(envelope.correlation_id)
             place.leave()
             return await future
         except BaseException as error:
@@ -263,6 +262,7 @@ class Client:
             raise
         finally:
             self._pending.remove(envelope.correlation_id)
+            self._again.end(envelope.correlation_id)
             self._settle(envelope)
 
     async def _send(self, place: Place, envelope: Envelope, answer: asyncio.Future[Reply]) -> None:
@@ -289,30 +289,6 @@ class Client:
         finally:
             is_publishing = False
             answer.remove_done_callback(answered)
-
-    def _publish(self, route: Route, envelope: Envelope) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._dispatch.publish(route, to_wire(envelope)))
-        self._publishing.add(task)
-
-        def published(done: asyncio.Task[None]) -> None:
-            self._publishing.discard(done)
-            if not done.cancelled() and (error := done.exception()) is not None:
-                self._pending.fail(envelope.correlation_id, error)
-
-        task.add_done_callback(published)
-        return task
-
-    def _send_again(self) -> None:
-        """Ask again what the lost channel may have swallowed, with the same identity.
-
-        An actor that has answered answers the same again. One of `at_least_once` may run twice.
-        """
-        if self._under_way.closed:
-            return
-        for envelope in self._pending.envelopes():
-            layout = self._dispatch.known(envelope.address.type)
-            if layout is not None:
-                self._publish(layout.route_to(envelope.address), envelope)
 
     async def _schedule(self, call: Call, when: When) -> Scheduled:
         await self._dispatch.layout(call.address.type, call.declared)

@@ -15,12 +15,22 @@ from broker_actors.core.reply import Reply
 from broker_actors.ports.observer import Observer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Waiting:
-    """One ask under way."""
+    """One ask under way.
+
+    Attributes:
+        envelope: what is asked.
+        reply: what comes of it.
+        is_sent: whether the broker has taken it.
+        is_lost: whether the reply channel was lost before the broker had taken it.
+
+    """
 
     envelope: Envelope
     reply: asyncio.Future[Reply]
+    is_sent: bool = False
+    is_lost: bool = False
 
 
 class Pending:
@@ -49,12 +59,10 @@ class Pending:
             return
         waiting.reply.set_result(reply)
 
-    def fail(self, correlation_id: str, error: BaseException) -> None:
-        """Make the ask fail with *error*, unless its reply came first."""
-        waiting = self._waiting.get(correlation_id)
-        if waiting is not None and not waiting.reply.done():
-            waiting.reply.set_exception(error)
+    def of(self, correlation_id: str) -> Waiting | None:
+        """Return the ask *correlation_id*, if its caller still waits."""
+        return self._waiting.get(correlation_id)
 
-    def envelopes(self) -> list[Envelope]:
-        """Return the envelopes of the asks nobody has answered, oldest first."""
-        return [w.envelope for w in self._waiting.values() if not w.reply.done()]
+    def unanswered(self) -> list[Waiting]:
+        """Return the asks that nobody has answered, oldest first."""
+        return [waiting for waiting in self._waiting.values() if not waiting.reply.done()]
