@@ -77,8 +77,8 @@ class ReminderSteps(Steps):
     def _wound(self, commit: t.Commit) -> Wound:
         wound = super()._wound(commit)
         name = self._arrival.envelope.reminder
-        # Once: another run in the same turn commits only if this one did not.
-        ticked, self._ticked = self._ticked, self._ticked
+        # Kept: another run in the same turn commits only if this one did not.
+        ticked = self._ticked
         if ticked is None or any(change.name == name for change in wound.changes):
             return wound
         change = change_of(name, ticked.after, self._stored)
