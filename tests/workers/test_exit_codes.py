@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar, Final
 
 import pytest
@@ -71,6 +71,15 @@ async def test_an_answer_a_refusal_and_a_mistake_differ(code: int, servers: tupl
     assert said.startswith(err)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Let what is started from here be interrupted, also where a shell runs the tests in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 async def test_ctrl_c_ends_the_call_without_a_word(servers: tuple[str, ...]) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "broker_actors.cli", *ASK, "doze", *servers),
