@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # More arguments for pytest: make test ARGS="-k retry -x"
 ARGS :=
-# Tests run in this many processes, each with servers of its own. 0 for a debugger.
-PROCESSES := 2
+# Tests run in this many processes, for most of them wait for servers; each with servers of its own. 0 for a debugger.
+PROCESSES := 3
 PARALLEL = -n $(PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help

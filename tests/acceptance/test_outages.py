@@ -100,6 +100,7 @@ async def test_a_killed_store_loses_nothing_that_was_committed(
     await survives(fragile, break_it)
 
 
+@pytest.mark.verify
 async def test_asks_end_by_their_deadline_while_the_broker_is_gone(
     fragile: Deployment, rabbit_server: RabbitServer
 ) -> None:

@@ -41,6 +41,7 @@ async def test_a_worker_is_ready_once_it_is_entered_and_not_after_it_stopped(dep
     assert worker.status().reasons == ("the worker is not running",)
 
 
+@pytest.mark.verify
 async def test_a_worker_that_lost_its_broker_says_so_and_recovers(
     fragile: Deployment, rabbit_server: RabbitServer
 ) -> None:

@@ -24,6 +24,8 @@ _ON_SERVERS: Final = {
     for page in PAGES
     if (found := [c for c in commands(page) if c.on_servers and not c.line.startswith("export ")])
 }
+#: The workers besides the first have tests of their own, so that their pages can wait for `make verify`.
+_LATER: Final = {page for page in _ON_SERVERS if page.parent.name == "workers" and page.stem != "counter"}
 #: What differs from run to run: ids and ages of dead letters, times; at the end of a line, host and process.
 _CHANGING: Final = re.compile(
     r"\b[0-9a-f]{24}\b|\b\d+s\b|\b\d{4}-\d\d-\d\dT[\d:+]+|\b[\w.-]+:\d{2,}$| +", re.MULTILINE
@@ -124,7 +126,11 @@ def _servers(amqp_url: str, redis_url: str, go_to: GoTo, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("_servers")
-@pytest.mark.parametrize("page", _ON_SERVERS, ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.verify if page in _LATER else ()) for page in _ON_SERVERS],
+    ids=name_of,
+)
 def test_what_is_typed_prints_what_the_page_says(
     page: Path, go_to: GoTo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

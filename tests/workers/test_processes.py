@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from time import monotonic
 
+import pytest
+
 from broker_actors import ActorSystem, PlatformError
 from broker_actors.worker.listening import tcp
 from tests.servers.ports import free_port
@@ -81,6 +83,7 @@ async def test_processes_stop_in_order_when_their_parent_is_killed(run: Run, sys
         assert not any("Traceback" in line for line in parent.lines)
 
 
+@pytest.mark.verify
 async def test_processes_stop_in_order_when_their_parent_is_killed_before_it_heard_that_they_are_ready(
     run: Run,
 ) -> None:
@@ -99,6 +102,7 @@ async def test_processes_stop_in_order_when_their_parent_is_killed_before_it_hea
             assert not any("Traceback" in line or "Exception in thread" in line for line in parent.lines)
 
 
+@pytest.mark.verify
 async def test_a_parent_asked_twice_ends_everything_at_once(run: Run, system: ActorSystem) -> None:
     async with run("--processes", "2") as parent:
         await parent.line("ready: sleeper")
@@ -110,6 +114,7 @@ async def test_a_parent_asked_twice_ends_everything_at_once(run: Run, system: Ac
         assert await parent.ended() == -signal.SIGTERM
 
 
+@pytest.mark.verify
 async def test_the_signal_for_a_dump_reaches_every_process(run: Run) -> None:
     async with run("--processes", "2") as parent:
         await parent.line("ready: sleeper")
@@ -118,6 +123,7 @@ async def test_the_signal_for_a_dump_reaches_every_process(run: Run) -> None:
             await parent.line(f"worker process {pid} at")
 
 
+@pytest.mark.verify
 async def test_processes_that_cannot_start_end_the_parent(run: Run, sleeper: Path) -> None:
     (sleeper / "sleeper.py").write_text("1 / 0")
     async with run("--processes", "2") as parent:

@@ -121,6 +121,7 @@ async def test_a_frozen_broker_costs_the_deadline_and_no_more(rabbit_server: Rab
         assert arrived == sorted(arrived, key=lambda n: n if n >= 0 else IN_FLIGHT)
 
 
+@pytest.mark.verify
 async def test_consumers_report_the_loss_and_can_be_opened_again(rabbit_server: RabbitServer) -> None:
     url, watcher = await asyncio.to_thread(rabbit_server.vhosts.create), Watcher()
     async with asyncio.timeout(HANG_SECONDS), open_transport(url, watcher) as transport:
