@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -37,14 +37,26 @@ class Place:
         limiter: its name.
         token: higher than that of every place given before, for outside systems that can check it.
         until_seconds: when it ends unless renewed, by this process's clock.
-        lost: whether it has ended before the block.
 
     """
 
     limiter: str
     token: int
     until_seconds: float
-    lost: bool = False
+    _clock: Clock = field(repr=False)
+    _is_ended: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended before the block.
+
+        By the clock as well: a process that was frozen may go on before it has been told.
+        """
+        return self._is_ended or self._clock.monotonic_seconds() >= self.until_seconds
+
+    def end(self) -> None:
+        """It is lost, whatever the clock says."""
+        self._is_ended = True
 
     def check(self) -> None:
         """Raise `PlaceLostError` if the place is lost: somebody else may have it."""
@@ -145,7 +157,8 @@ class Limiter:
             at_seconds = self._clock.monotonic_seconds()
             answer = await self._places.take(self._name, holder, self._terms)
             if isinstance(answer, Granted):
-                return Place(self._name, answer.token, at_seconds + self._terms.lease_ms / 1000)
+                until_seconds = at_seconds + self._terms.lease_ms / 1000
+                return Place(self._name, answer.token, until_seconds, self._clock)
             if isinstance(answer, LineFull):
                 raise PlatformError(f"limiter {self._name!r}: too many wait for it")
             asked += 1
@@ -201,7 +214,7 @@ class Limiter:
 
 
 def _lose(place: Place, ending: asyncio.Timeout) -> None:
-    place.lost = True
+    place.end()
     ending.reschedule(asyncio.get_running_loop().time())
 
 

@@ -170,6 +170,23 @@ async def test_work_that_ends_after_its_place_was_lost_is_told(world: World) -> 
         await working
 
 
+async def test_work_that_goes_on_after_its_process_was_frozen_is_told_before_anything_else(
+    world: World,
+) -> None:
+    """No renewal and no timer had its turn yet."""
+
+    async def frozen() -> None:
+        async with world.process() as place:
+            world.clock.now_seconds += LEASE - 1
+            place.check()
+            world.clock.now_seconds += 1
+            with pytest.raises(PlaceLostError):
+                place.check()
+
+    with pytest.raises(PlaceLostError):
+        await frozen()
+
+
 async def test_an_error_of_the_work_is_what_its_caller_sees_and_the_place_is_free(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
         async with world.process():
