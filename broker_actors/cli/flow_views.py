@@ -51,9 +51,9 @@ def fields(address: Address, run: Run, now_ms: int) -> Mapping[str, str]:
         "flow": str(address),
         "status": run.status.value,
         "at": run.at,
-        "promise": promise_of(address, run),
+        "promise": ", ".join(promises_of(address, run)),
         "step": str(run.step),
-        "items": _items(run) if run.fan else "",
+        "items": _items(run).removeprefix("-"),
         "attempt": str(run.attempt + 1) if run.attempt else "",
         "started": f"{_age(run.started_ms, now_ms)} ago",
         "moved": f"{_age(run.moved_ms, now_ms)} ago",
@@ -71,8 +71,9 @@ def document(address: Address, run: Run) -> dict[str, object]:
         "status": run.status.value,
         "at": run.at or None,
         "step": run.step,
-        "promise": promise_of(address, run) or None,
-        "items": None if run.fan is None else {"ended": len(run.fan.results), "all": run.fan.count},
+        "promise": next(iter(promises_of(address, run)), None),
+        "promises": promises_of(address, run),
+        "items": None if run.items is None else dict(zip(("ended", "all"), run.items, strict=True)),
         "started_ms": run.started_ms,
         "moved_ms": run.moved_ms,
         "action": run.action,
@@ -87,9 +88,9 @@ def trail(run: Run) -> list[tuple[str, ...]]:
     return [(one.node, "-" if one.action is None else str(one.action)) for one in run.trail]
 
 
-def promise_of(address: Address, run: Run) -> str:
-    """Return what would let *run* go on; empty if it does not wait for somebody."""
-    return str(Promise(address, run.at, run.step)) if run.status is Status.WAITING else ""
+def promises_of(address: Address, run: Run) -> list[str]:
+    """Return what would let *run* go on; several if rounds wait beside each other."""
+    return [str(Promise(address, strand.at, strand.step)) for strand in run.waiting]
 
 
 def shared_of(snapshot: Snapshot) -> Plain:
@@ -99,7 +100,7 @@ def shared_of(snapshot: Snapshot) -> Plain:
 
 
 def _items(run: Run) -> str:
-    return "-" if run.fan is None else f"{len(run.fan.results)}/{run.fan.count}"
+    return "-" if run.items is None else "{}/{}".format(*run.items)
 
 
 def _age(since_ms: int, now_ms: int) -> str:

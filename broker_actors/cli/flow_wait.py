@@ -8,7 +8,7 @@ import typer
 
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.cli import options, running
-from broker_actors.cli.flow_views import document, promise_of, run_of
+from broker_actors.cli.flow_views import document, promises_of, run_of
 from broker_actors.cli.output import OUT, printable, show_json
 from broker_actors.core.address import Address, check_id, check_type
 from broker_actors.core.errors import AskTimeoutError
@@ -43,7 +43,8 @@ def wait(
     if as_json:
         show_json(document(address, run))
     else:
-        more = promise_of(address, run) or run.error or ("" if run.action is None else str(run.action))
+        waits_for = " ".join(promises_of(address, run))
+        more = waits_for or run.error or ("" if run.action is None else str(run.action))
         OUT.print(printable(f"{run.status.value} {more}".rstrip()))
 
 

@@ -13,12 +13,13 @@ _CURRENT: Final = "fill:#ffd54f,stroke:#b28704"
 _MANY: Final = {Many.ONE: "", Many.IN_ORDER: " (each)", Many.PARALLEL: " (parallel)"}
 
 
-def mermaid(flow: BaseNode, current: BaseNode | str | None = None) -> str:
+def mermaid(flow: BaseNode, current: BaseNode | str | Mapping[str, str] | None = None) -> str:
     """Return *flow* as the text of a Mermaid flowchart.
 
     Args:
         flow: what to draw.
-        current: the node, or the name of the node, to mark: where a run stands.
+        current: the node, or the name of the node, to mark: where a run stands. If it stands at several,
+            the names of all, and what is to be written behind each.
 
     Raises:
         ConfigurationError: *current* is not in the flow, or the flow contains itself.
@@ -26,27 +27,44 @@ def mermaid(flow: BaseNode, current: BaseNode | str | None = None) -> str:
     """
     names = names_of(flow)
     ids = {name: f"n{number}" for number, name in enumerate(names)}
-    lines = ["flowchart TD", *_body(names, ids, "", 1)]
+    marks = _marks(names, current)
+    texts = {name: _MANY[node.many] + f" {marks.get(name, '')}".rstrip() for name, node in names.items()}
+    lines = ["flowchart TD", *_body(names, ids, texts, "", 1)]
     lines += _edges(names, ids)
-    if current is not None:
-        name = current if isinstance(current, str) else name_in(names, current)
-        if name not in ids:
-            raise ConfigurationError(f"no node {name!r} in this flow, which has {', '.join(names) or 'none'}")
-        lines.append(f"    style {ids[name]} {_CURRENT}")
+    lines += [f"    style {ids[name]} {_CURRENT}" for name in marks]
     return "\n".join(lines) + "\n"
 
 
-def _body(names: Mapping[str, BaseNode], ids: Mapping[str, str], prefix: str, depth: int) -> Iterator[str]:
+def _marks(
+    names: Mapping[str, BaseNode], current: BaseNode | str | Mapping[str, str] | None
+) -> Mapping[str, str]:
+    """Return what is to be marked, and what is written behind it."""
+    match current:
+        case None:
+            return {}
+        case BaseNode():
+            return {name_in(names, current): ""}
+        case _:
+            marks = {current: ""} if isinstance(current, str) else current
+    for name in marks:
+        if name not in names:
+            raise ConfigurationError(f"no node {name!r} in this flow, which has {', '.join(names) or 'none'}")
+    return marks
+
+
+def _body(
+    names: Mapping[str, BaseNode], ids: Mapping[str, str], texts: Mapping[str, str], prefix: str, depth: int
+) -> Iterator[str]:
     """Yield the nodes whose names are one part longer than *prefix*, nested flows with what is in them."""
     indent = "    " * depth
     for name, node in names.items():
         inner = name.removeprefix(prefix)
         if not name.startswith(prefix) or SEPARATOR in inner:
             continue
-        text = _quoted(inner + _MANY[node.many])
+        text = _quoted(inner + texts[name])
         if node.is_flow:
             yield f"{indent}subgraph {ids[name]}[{text}]"
-            yield from _body(names, ids, f"{name}{SEPARATOR}", depth + 1)
+            yield from _body(names, ids, texts, f"{name}{SEPARATOR}", depth + 1)
             yield f"{indent}end"
         else:
             yield f"{indent}{ids[name]}[{text}]"

@@ -23,13 +23,16 @@ from broker_actors.core.errors import (
     PayloadTooLargeError,
 )
 from broker_actors.flow.drawing import mermaid as drawn
-from broker_actors.flow.durable import moves, visiting
+from broker_actors.flow.durable import fans, moves, rounds
+from broker_actors.flow.durable.compensation import compensate
+from broker_actors.flow.durable.fans import LANE
 from broker_actors.flow.durable.interrupts import InterruptedRunError
-from broker_actors.flow.durable.lane import ERROR_CHARACTERS_MAX, LANE, Lane, text_of
+from broker_actors.flow.durable.lane import ERROR_CHARACTERS_MAX, Lane, text_of
 from broker_actors.flow.durable.news import News
 from broker_actors.flow.durable.plan import Plan
 from broker_actors.flow.durable.run import Ended, Progress, Report, Run, Standing, Status
-from broker_actors.flow.durable.visiting import Again, Fanned, Moved, Stands, Visitor
+from broker_actors.flow.durable.strand import Strand
+from broker_actors.flow.durable.visiting import Again, Fanned, Moved, Stands, Stepped, Visitor
 from broker_actors.flow.graph import BaseNode
 from broker_actors.flow.waiting import Promise, Wait, read_visit
 
@@ -125,19 +128,21 @@ class DurableFlow(Lane):
             node = self._plan.node(name)
         except ConfigurationError as error:
             raise BusinessError("no_promise", str(error)) from error
-        waits_here = self.run.status is Status.WAITING and self.run.at == name
         if not isinstance(node, Wait):
             raise BusinessError("no_promise", f"{name} waits for nobody")
         if not self.run.status.goes_on:
             raise BusinessError("not_running", f"the flow is {self.run.status.value}")
-        if visit and not (waits_here and visit == self.run.step):
+        called = next((one for one in self.run.waiting if one.at == name and visit in {0, one.step}), None)
+        if visit and called is None and f"{name}@{visit}" not in self.run.arrived:
             raise BusinessError("promise_over", f"the flow does not wait at {promise} any more")
         accepted = node.accept(value)
-        if name in self.run.arrived:
+        if called is not None:
+            self.run.arrived[called.here] = accepted
+            await self._me().advance.tell(called.step)
+        elif visit or self.run.is_answered(name):
             raise BusinessError("already_completed", f"{name} was completed before")
-        self.run.arrived[name] = accepted
-        if waits_here:
-            await self._me().advance.tell(self.run.step)
+        else:
+            self.run.arrived[name] = accepted
 
     @method.options(interleave=True)
     async def cancel(self, reason: str = "cancelled") -> None:
@@ -156,10 +161,10 @@ class DurableFlow(Lane):
             error=run.error,
             uncompensated=run.uncompensated,
         )
-        if run.status is Status.WAITING:
-            standing.promise = str(Promise(turn.current().address, run.at, run.step))
-        if run.fan is not None:
-            standing.items, standing.items_all = len(run.fan.results), run.fan.count
+        address = turn.current().address
+        standing.promises = [str(Promise(address, one.at, one.step)) for one in run.waiting]
+        standing.promise = next(iter(standing.promises), "")
+        standing.items, standing.items_all = run.items or (0, 0)
         return standing
 
     @method.options(interleave=True)
@@ -197,27 +202,26 @@ class DurableFlow(Lane):
 
     @method.options(interleave=True)
     def mermaid(self) -> str:
-        """Return the flow as a Mermaid flowchart that shows where the run stands."""
-        return drawn(self._plan.flow, self.run.at or None)
+        """Return the flow as a Mermaid flowchart that shows where the run stands, and how far."""
+        return drawn(self._plan.flow, moves.marks(self.run))
 
     # --- between the flow, its lanes and itself ------------------------------
 
     @method
     async def advance(self, step: int) -> None:
         """Do the step with this number, if it is still to be done."""
-        if step != self.run.step:
-            return
         if self.run.status.goes_on:
-            await self._move()
-        elif self.run.status is Status.COMPENSATING:
+            await self._move(step)
+        elif self.run.status is Status.COMPENSATING and step == self.run.step:
             await self._compensate()
 
     @method
     async def expire(self, step: int) -> None:
         """Let the wait of this step be over, if it still waits."""
-        if step == self.run.step and self.run.status is Status.WAITING:
-            self.run.has_expired = True
-            await self._move()
+        line = self.run.line(step) if self.run.status.goes_on else []
+        if line and line[-1].is_waiting:
+            line[-1].has_expired = True
+            await self._move(step)
 
     @method.options(interleave=True)
     async def halt(self, outcome: Status, reason: str) -> None:
@@ -233,29 +237,32 @@ class DurableFlow(Lane):
     @method
     async def reported(self, report: Report) -> None:
         """Take what a lane reports of its item."""
-        if not moves.reported(self.run, report):
+        strand = fans.reported(self.run, report)
+        if strand is None:
             return
-        fan = self.run.fan
+        problem = self._unstorable(strand, report)
         if self.run.status is Status.STOPPING:
-            if fan is not None and not fan.running:
-                moves.stopped(self.run)
+            if not fans.busy(self.run):
+                fans.stopped(self._plan, self.run)
                 await self._go_on()
-        elif report.ended is not Ended.DONE:
-            await self._end(Status.FAILED, report.error)
-        elif problem := self._unstorable():
-            await self._end(Status.FAILED, problem)
-        elif fan is not None and fan.is_complete:
-            await self._go_on()
+        elif report.ended is not Ended.DONE or problem:
+            await self._end(Status.FAILED, report.error or problem)
+        elif strand.fan is not None and strand.fan.is_complete:
+            await self._me().advance.tell(strand.step)
         else:
-            await self._dispatch(report.lane)
+            await self._dispatch(strand, report.lane)
 
     # --- what they do ---------------------------------------------------------
 
-    async def _move(self) -> None:
-        visitor = Visitor(self._plan, self.run, self.shared, turn.current().address)
+    async def _move(self, step: int) -> None:
+        line = self.run.line(step)
+        if not line:
+            return
+        at = line[-1].at
+        visitor = Visitor(self._plan, self.run, line, self.shared, turn.current().address)
         # A node that fails leaves nothing of what it did to either.
         before = copy.deepcopy((self.run, self.shared))
-        self._plan.node(self.run.at)
+        self._plan.node(at)
         try:
             stepped = await self._interrupts.guard(visitor.step())
             _check_storable(self.run, self.shared)
@@ -265,32 +272,38 @@ class DurableFlow(Lane):
             return
         except Exception as error:  # noqa: BLE001 - whatever a node raises ends its flow, as it does in one process
             self.run, self.shared = before
-            await self._end(Status.FAILED, text_of(self.run.at, error))
+            await self._end(Status.FAILED, text_of(at, error))
             return
         self.run.moved_ms = _now_ms()
+        await self._after(stepped, line)
+
+    async def _after(self, stepped: Stepped, line: list[Strand]) -> None:
+        strand = line[-1]
         match stepped:
             case Moved():
-                self.run.step += 1
-                await self._go_on()
+                for following in rounds.following(self._plan, self.run, line):
+                    await self._me().advance.tell(following.step)
+                self._news.tell()
             case Again(after_seconds):
-                await self._me().advance.tell_after(after_seconds, self.run.step)
+                await self._me().advance.tell_after(after_seconds, strand.step)
             case Stands(timeout_seconds):
-                self.run.status = Status.WAITING
+                rounds.note_waits(self.run)
                 self._news.tell()
                 if timeout_seconds is not None:
-                    await self._me().expire.tell_after(timeout_seconds, self.run.step)
+                    await self._me().expire.tell_after(timeout_seconds, strand.step)
             case Fanned(lanes):
                 for lane in lanes:
-                    await self._dispatch(lane)
+                    await self._dispatch(strand, lane)
 
-    def _unstorable(self) -> str:
-        """Return why the results of a batch cannot be stored, and forget them; nothing if they can."""
+    def _unstorable(self, strand: Strand, report: Report) -> str:
+        """Return why the result in *report* cannot be stored, and forget it; nothing if it can."""
         try:
             _check_storable(self.run, self.shared)
         except (TypeError, PayloadTooLargeError) as error:
-            if self.run.fan is not None:
-                self.run.fan.results.clear()
-            return text_of(self.run.at, error)
+            problem = text_of(strand.at, error)
+            if strand.fan is not None and strand.fan.results.pop(str(report.index), None) is not None:
+                self.run.uncompensated.append(f"{strand.at} item {report.index}: its result is not known")
+            return problem
         return ""
 
     async def _go_on(self) -> None:
@@ -298,21 +311,20 @@ class DurableFlow(Lane):
         if not self.run.status.has_ended:
             await self._me().advance.tell(self.run.step)
 
-    async def _dispatch(self, lane: str) -> None:
-        item = moves.dispatched(self.run, lane)
+    async def _dispatch(self, strand: Strand, lane: str) -> None:
+        item = fans.dispatched(strand, lane)
         if item is not None:
             await self._at(lane).work.tell(item)
 
     async def _end(self, outcome: Status, error: str) -> None:
-        step = self.run.step
-        for lane, index in moves.ending(self.run, outcome, error[:ERROR_CHARACTERS_MAX]).items():
-            await self._at(lane).stop_item.tell(step, index)
+        for one in fans.ending(self._plan, self.run, outcome, error[:ERROR_CHARACTERS_MAX]):
+            await self._at(one.lane).stop_item.tell(one.step, one.index)
         if self.run.status is not Status.STOPPING:
             await self._go_on()
 
     async def _compensate(self) -> None:
         before = copy.deepcopy(self.shared)
-        problem = await visiting.compensate(self._plan, self.run, self.shared)
+        problem = await compensate(self._plan, self.run.undo[-1], self.shared)
         if problem:
             self.shared = before
         moves.compensated(self.run, problem[:ERROR_CHARACTERS_MAX])

@@ -14,6 +14,7 @@ from broker_actors.actor.turn import turn
 from broker_actors.actor.untyped import UntypedRef
 from broker_actors.core.errors import InvalidArgumentsError, PayloadTooLargeError
 from broker_actors.flow.durable import visiting
+from broker_actors.flow.durable.fans import LANE
 from broker_actors.flow.durable.interrupts import InterruptedRunError, Interrupts
 from broker_actors.flow.durable.plan import Plan
 from broker_actors.flow.durable.run import Ended, Item, Report, Status
@@ -21,8 +22,6 @@ from broker_actors.flow.durable.visiting import Again
 
 #: Of an error that is kept.
 ERROR_CHARACTERS_MAX: Final = 2_000
-#: Behind it is the number of a lane, in its id.
-LANE: Final = "~"
 
 
 class Lane:

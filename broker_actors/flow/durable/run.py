@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from broker_actors.flow.durable.strand import Strand
+
 #: Visits that are remembered for whoever looks; the newest.
 TRAIL_MAX: Final = 100
 #: Visits that can be compensated.
@@ -41,51 +43,6 @@ class Status(StrEnum):
 
 
 @dataclass
-class Frame:
-    """A flow under way: the outermost one, or one that is a node of the flow before it.
-
-    Attributes:
-        flow: its name; empty for the outermost.
-        at: the node to visit; empty if only its `post` is left.
-        params: what its nodes are given.
-        prep: what its `prep` returned.
-        rounds: parameters of the rounds to come.
-        action: the last action.
-
-    """
-
-    flow: str
-    at: str
-    params: dict[str, Any]
-    prep: Any = None
-    rounds: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    action: Any = None
-
-
-@dataclass
-class Fan:
-    """A parallel batch under way.
-
-    Attributes:
-        count: how many items there are; they are what `prep` returned.
-        results: of the items that have ended, by their index as text.
-        running: the index of the item each busy lane works on, by the lane.
-        following: the index of the item to start next.
-
-    """
-
-    count: int
-    results: dict[str, Any] = field(default_factory=dict[str, Any])
-    running: dict[str, int] = field(default_factory=dict[str, int])
-    following: int = 0
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every item has its result."""
-        return len(self.results) == self.count
-
-
-@dataclass
 class Undo:
     """A completed visit that can be compensated."""
 
@@ -103,19 +60,13 @@ class Visited:
 
 
 @dataclass
-class Run:
-    """A run of a flow.
+class Run(Strand):
+    """A run of a flow: the outermost strand, and what is kept of all.
 
     Attributes:
         status: how it is.
-        step: counts what was committed; a message about an earlier step is stale.
-        frames: the flows under way, outermost first; empty before the first and after the last step.
-        attempt: which attempt at the current node comes next, from 0.
-        is_prepared: whether `prep` of the current node has run.
-        prep: what it returned.
-        has_expired: whether the current node has waited long enough.
-        fan: the parallel batch under way.
-        arrived: what promises were completed with, by node, until the node is visited.
+        step: counts what was committed.
+        arrived: what promises were completed with, by `Strand.here`; by node for a visit to come.
         undo: what can be compensated, oldest first.
         trail: the latest visits.
         visits: how many there were in all.
@@ -129,13 +80,6 @@ class Run:
     """
 
     status: Status = Status.NEW
-    step: int = 0
-    frames: list[Frame] = field(default_factory=list[Frame])
-    attempt: int = 0
-    is_prepared: bool = False
-    prep: Any = None
-    has_expired: bool = False
-    fan: Fan | None = None
     arrived: dict[str, Any] = field(default_factory=dict[str, Any])
     undo: list[Undo] = field(default_factory=list[Undo])
     trail: list[Visited] = field(default_factory=list[Visited])
@@ -148,15 +92,25 @@ class Run:
     moved_ms: int = 0
 
     @property
-    def rests(self) -> bool:
-        """Whether nothing happens until somebody outside does something."""
-        is_waiting = self.status is Status.WAITING and self.at not in self.arrived and not self.has_expired
-        return is_waiting or self.status is Status.NEW or self.status.has_ended
+    def waiting(self) -> list[Strand]:
+        """What of it waits for somebody, and was not answered yet."""
+        if not self.status.goes_on:
+            return []
+        return [strand for strand in self.leaves() if strand.is_waiting and not self._is_called(strand)]
 
     @property
-    def at(self) -> str:
-        """The node it stands at; the flow whose `post` is left, if none; empty for neither."""
-        return (self.frames[-1].at or self.frames[-1].flow) if self.frames else ""
+    def rests(self) -> bool:
+        """Whether nothing happens until somebody outside does something."""
+        if self.status is Status.WAITING:
+            return not any(map(self._is_called, self.leaves()))
+        return self.status is Status.NEW or self.status.has_ended
+
+    def is_answered(self, node: str) -> bool:
+        """Whether there is an answer for *node* that it has not taken yet."""
+        return any(promise.partition("@")[0] == node for promise in self.arrived)
+
+    def _is_called(self, strand: Strand) -> bool:
+        return strand.has_expired or strand.here in self.arrived
 
 
 @dataclass
@@ -215,8 +169,10 @@ class Standing:
         status: how it is.
         at: the node it stands at; empty if it has ended well or not begun.
         step: how many steps it has taken.
-        promise: what would let it go on, if it waits for somebody.
-        items: of a parallel batch under way, how many have ended.
+        promise: what would let it go on, if it waits for somebody; one of them, if rounds wait beside
+            each other.
+        promises: all of them, also while other rounds go on.
+        items: of a parallel batch or of rounds beside each other, how many have ended.
         items_all: and how many there are.
         action: the last action, once it has ended well.
         error: why it failed or was cancelled.
@@ -228,6 +184,7 @@ class Standing:
     at: str = ""
     step: int = 0
     promise: str = ""
+    promises: list[str] = field(default_factory=list[str])
     items: int = 0
     items_all: int = 0
     action: Any = None

@@ -6,13 +6,15 @@ Invariant: a step either moves the run on, or leaves it at the same node with wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, TypeAlias
 
 from broker_actors.core.address import Address
 from broker_actors.flow.attempts import Attempts
-from broker_actors.flow.durable import moves
+from broker_actors.flow.durable import fans, moves
+from broker_actors.flow.durable.compensation import can_be_compensated
 from broker_actors.flow.durable.plan import ROOT, Plan
-from broker_actors.flow.durable.run import Fan, Item, Run
+from broker_actors.flow.durable.run import Item, Run
+from broker_actors.flow.durable.strand import Strand
 from broker_actors.flow.graph import BaseNode, Many, Value, Visit
 from broker_actors.flow.pace import OnLoop
 from broker_actors.flow.waiting import Promise, Wait
@@ -20,15 +22,6 @@ from broker_actors.flow.waiting import Promise, Wait
 #: Waits from here on are delayed messages; shorter ones happen in place.
 DELAYED_SECONDS: Final = 1.0
 _PACE: Final = OnLoop()
-
-
-@runtime_checkable
-class Compensates(Protocol):
-    """A node whose completed visits can be compensated when the flow fails or is cancelled later."""
-
-    def compensate(self, shared: Any, exec_res: Any) -> Any:  # noqa: ANN401 - as in any node
-        """Take back what the visit that had *exec_res* for a result has done; plain or async."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +55,12 @@ Stepped: TypeAlias = Moved | Again | Stands | Fanned
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Visits the nodes of one run.
+    """Visits the nodes of one strand of a run.
 
     Attributes:
         plan: the flow.
         run: how far it is; changed.
+        line: the way from the run to the strand; the last one is changed.
         shared: what the nodes share; changed.
         address: the actor's.
 
@@ -74,8 +68,14 @@ class Visitor:
 
     plan: Plan
     run: Run
+    line: list[Strand]
     shared: dict[str, Any]
     address: Address
+
+    @property
+    def strand(self) -> Strand:
+        """What is moved on."""
+        return self.line[-1]
 
     async def step(self) -> Stepped:
         """Do what comes next.
@@ -84,82 +84,85 @@ class Visitor:
             Exception: whatever a function of the user raises, for the last time.
 
         """
-        run = self.run
-        if not run.frames:
+        strand = self.strand
+        if not strand.frames:
             return await self._enter(self.plan.visited(ROOT, self.plan.flow.params))
-        frame = run.frames[-1]
+        frame = strand.frames[-1]
         if not frame.at:
             return await self._leave()
         node = self.plan.visited(frame.at, frame.params)
         if node.is_flow:
             return await self._enter(node)
         visit = self._visit(node)
-        if not run.is_prepared:
-            run.prep = await self._prepare(node, visit)
-            run.is_prepared = True
+        if not strand.is_prepared:
+            strand.prep = await self._prepare(node, visit)
+            strand.is_prepared = True
         if isinstance(node, Wait):
             return await self._wait(node, visit)
-        if isinstance(node, Attempts):
-            if node.many is Many.PARALLEL:
-                return await self._fan_out(node, visit)
-            if node.many is Many.ONE and node.wait >= DELAYED_SECONDS:
-                return await self._try(node, visit)
-        return await self._post(node, visit, await node.perform(visit, run.prep))
+        # A round has all of its work done by lanes: what one waits for holds up no other.
+        if len(self.line) > 1 or node.many is Many.PARALLEL:
+            return await self._fan_out(node, visit)
+        exec_res = await self._exec(node, visit)
+        return exec_res if isinstance(exec_res, Again) else await self._post(node, visit, exec_res)
 
     def _visit(self, node: BaseNode) -> Visit:
         return Visit(self.shared, node.hooks(_PACE), _PACE)
 
     async def _prepare(self, node: BaseNode, visit: Visit) -> Value:
         if isinstance(node, Wait):
-            node.promise = str(Promise(self.address, self.run.at, self.run.step))
+            node.promise = str(Promise(self.address, self.strand.at, self.strand.step))
         return node.prepared(await _PACE.value(visit.hooks.prep(self.shared)))
 
     async def _enter(self, flow: BaseNode) -> Moved:
-        moves.entered(self.plan, self.run, await self._prepare(flow, self._visit(flow)))
+        moves.entered(self.plan, self.strand, await self._prepare(flow, self._visit(flow)))
         return Moved()
 
     async def _leave(self) -> Moved:
-        frame = self.run.frames[-1]
-        given = self.run.frames[-2].params if len(self.run.frames) > 1 else self.plan.flow.params
-        flow = self.plan.visited(frame.flow, given)
-        result = moves.result_of_rounds(self.plan, frame)
-        action = await _PACE.value(self._visit(flow).hooks.post(self.shared, frame.prep, result))
-        moves.left(self.plan, self.run, action)
+        frames = self.strand.frames
+        given = frames[-2].params if len(frames) > 1 else self.plan.flow.params
+        flow = self.plan.visited(frames[-1].flow, given)
+        result = moves.result_of_rounds(self.plan, frames[-1])
+        action = await _PACE.value(self._visit(flow).hooks.post(self.shared, frames[-1].prep, result))
+        moves.left(self.plan, self.run, self.strand, action)
         return Moved()
 
-    async def _post(self, node: object, visit: Visit, exec_res: Value) -> Moved:
-        run, frame = self.run, self.run.frames[-1]
-        action = await _PACE.value(visit.hooks.post(self.shared, run.prep, exec_res))
-        if isinstance(node, Compensates):
-            moves.remember_undo(run, frame.at, frame.params, exec_res)
-        moves.followed(self.plan, run, frame.at, action)
+    async def _post(self, node: BaseNode, visit: Visit, exec_res: Value) -> Moved:
+        frame = self.strand.frames[-1]
+        action = await _PACE.value(visit.hooks.post(self.shared, self.strand.prep, exec_res))
+        if can_be_compensated(node):
+            moves.remember_undo(self.run, frame.at, frame.params, exec_res)
+        moves.followed(self.plan, self.run, self.strand, frame.at, action)
         return Moved()
 
     async def _wait(self, node: Wait, visit: Visit) -> Moved | Stands:
-        run = self.run
-        if run.at in run.arrived:
-            return await self._post(node, visit, run.arrived.pop(run.at))
-        if run.has_expired:
-            late = TimeoutError(f"nobody has completed {run.at} within {node.timeout} seconds")
-            return await self._post(node, visit, await _PACE.value(visit.hooks.fallback(run.prep, late)))
+        strand, arrived = self.strand, self.run.arrived
+        for promise in (strand.here, strand.at):
+            if promise in arrived:
+                return await self._post(node, visit, arrived.pop(promise))
+        if strand.has_expired:
+            late = TimeoutError(f"nobody has completed {strand.at} within {node.timeout} seconds")
+            return await self._post(node, visit, await _PACE.value(visit.hooks.fallback(strand.prep, late)))
+        strand.is_waiting = True
         return Stands(node.timeout)
 
-    async def _fan_out(self, node: Attempts, visit: Visit) -> Moved | Fanned:
-        run, lanes = self.run, list[str]()
-        if run.fan is None:
-            items = list(node.items(run.prep))
-            run.fan, lanes = moves.fanned(len(items), node.concurrency, self.address.id)
-            run.prep = items or run.prep
-        if not run.fan.is_complete:
-            return Fanned(lanes)
-        return await self._post(node, visit, _results(run.fan))
+    async def _fan_out(self, node: BaseNode, visit: Visit) -> Moved | Fanned:
+        strand, lanes = self.strand, list[str]()
+        fan = strand.fan
+        if fan is None:
+            items, concurrency = None, None
+            if isinstance(node, Attempts) and node.many is Many.PARALLEL:
+                items, concurrency = list(node.items(strand.prep)), node.concurrency
+            fan = fans.fanned(strand, items)
+            lanes = fans.lanes_for(self.run, fan, concurrency, self.address.id)
+        return await self._post(node, visit, fan.result) if fan.is_complete else Fanned(lanes)
 
-    async def _try(self, node: Attempts, visit: Visit) -> Moved | Again:
-        exec_res = await attempt(node, visit, self.run.prep, self.run.attempt)
-        if isinstance(exec_res, Again):
-            self.run.attempt += 1
-            return exec_res
-        return await self._post(node, visit, exec_res)
+    async def _exec(self, node: BaseNode, visit: Visit) -> Value:
+        strand = self.strand
+        if not isinstance(node, Attempts) or node.many is not Many.ONE or node.wait < DELAYED_SECONDS:
+            return await node.perform(visit, strand.prep)
+        exec_res = await attempt(node, visit, strand.prep, strand.attempt)
+        strand.attempt += isinstance(exec_res, Again)
+        return exec_res
 
 
 async def attempt(node: Attempts, visit: Visit, prep_res: Value, number: int) -> Value:
@@ -176,7 +179,7 @@ async def attempt(node: Attempts, visit: Visit, prep_res: Value, number: int) ->
 
 
 async def work(plan: Plan, item: Item) -> Value:
-    """Return the result of one item of a parallel batch, or `Again`.
+    """Return the result of one item of a parallel batch, or of all that a node of a round does; or `Again`.
 
     Raises:
         Exception: whatever `exec` raises at its last attempt.
@@ -184,32 +187,8 @@ async def work(plan: Plan, item: Item) -> Value:
     """
     node = plan.visited(item.node, item.params)
     visit = Visit({}, node.hooks(_PACE), _PACE)
-    if not isinstance(node, Attempts):
-        return await _PACE.value(visit.hooks.exec(item.value))
+    if not isinstance(node, Attempts) or node.many is Many.IN_ORDER:
+        return await node.perform(visit, item.value)
     if node.wait >= DELAYED_SECONDS:
         return await attempt(node, visit, item.value, item.attempt)
     return await node.tried(visit, item.value)
-
-
-async def compensate(plan: Plan, run: Run, shared: dict[str, Any]) -> str:
-    """Compensate the latest visit that can be; return why it could not be, or nothing."""
-    undo = run.undo[-1]
-    node = plan.visited(undo.node, undo.params)
-    if not isinstance(node, Compensates):
-        return f"{undo.node}: it cannot be compensated any more"
-    attempts = node.max_retries if isinstance(node, Attempts) else 1
-    problem = ""
-    for number in range(max(1, attempts)):
-        try:
-            await _PACE.value(node.compensate(shared, undo.result))
-        except Exception as error:  # noqa: BLE001 - what cannot be taken back is reported, and the rest goes on
-            problem = f"{undo.node}: {type(error).__name__}: {error}"
-            if number + 1 < attempts and isinstance(node, Attempts):
-                await _PACE.sleep(node.wait)
-        else:
-            return ""
-    return problem
-
-
-def _results(fan: Fan) -> list[Value]:
-    return [fan.results[str(index)] for index in range(fan.count)]

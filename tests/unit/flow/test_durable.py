@@ -339,7 +339,9 @@ async def test_a_flow_waits_until_its_promise_is_completed() -> None:
     async with actor_test(story) as kit:
         ref = await run(kit, ref_class)
         promise = "Story/s1#Approve@2"
-        assert await ref.status() == Standing(Status.WAITING, "Approve", 2, promise=promise)
+        assert await ref.status() == Standing(
+            Status.WAITING, "Approve", 2, promise=promise, promises=[promise]
+        )
         with pytest.raises(BusinessError, match="say true or false"):
             await ref.complete("Approve", "perhaps")
         # Whoever has the promise needs nothing else.

@@ -16,9 +16,10 @@ from broker_actors.actor.plain import simplify
 from broker_actors.core import codec
 from broker_actors.core.address import Address
 from broker_actors.flow import BatchFlow, Flow, Node, read_promise
-from broker_actors.flow.durable import moves
+from broker_actors.flow.durable import fans, moves, rounds
 from broker_actors.flow.durable.plan import Plan
-from broker_actors.flow.durable.run import CONCURRENCY, ITEMS_MAX, Ended, Frame, Report, Run, Status
+from broker_actors.flow.durable.run import CONCURRENCY, ITEMS_MAX, Ended, Report, Run, Status
+from broker_actors.flow.durable.strand import Fan, Frame
 from broker_actors.flow.durable.visiting import Moved, Visitor
 from broker_actors.flow.graph import BaseNode, Value
 from broker_actors.flow.naming import names_of
@@ -88,15 +89,20 @@ async def durably(flow: BaseNode, shared: Shared, deaths: set[int]) -> tuple[Sha
     """Run *flow* step by step from stored bytes, some steps twice; None if it does not end in time."""
     plan, state = Plan(flow), stored(Run(Status.RUNNING), shared)
     for number in range(STEPS_MAX):
-        run, now = _STORED.validate_python(codec.decode(state))
-        assert isinstance(await Visitor(plan, run, now, Address("Story", "s1")).step(), Moved)
         if number in deaths:
-            run, now = _STORED.validate_python(codec.decode(state))
-            await Visitor(plan, run, now, Address("Story", "s1")).step()
+            await _step(plan, state)
+        run, now = await _step(plan, state)
         if run.status is Status.DONE:
             return now, run.action
         state = stored(run, now)
     return None
+
+
+async def _step(plan: Plan, state: bytes) -> tuple[Run, Shared]:
+    run, now = _STORED.validate_python(codec.decode(state))
+    assert isinstance(await Visitor(plan, run, [run], now, Address("Story", "s1")).step(), Moved)
+    rounds.following(plan, run, [run])
+    return run, now
 
 
 @pytest.mark.filterwarnings("ignore:Flow ends")
@@ -131,9 +137,10 @@ def test_names_are_of_one_node_each_and_the_same_in_every_process(wiring: Wiring
 def test_every_item_runs_once_and_no_more_than_may_at_once(
     count: int, concurrency: int | None, choices: list[int]
 ) -> None:
-    run = Run(Status.RUNNING, 3, [Frame("", "Items", {})], prep=[f"item {n}" for n in range(count)])
-    run.fan, lanes = moves.fanned(count, concurrency, "s1")
-    started = [item for lane in lanes if (item := moves.dispatched(run, lane)) is not None]
+    run = Run(Status.RUNNING, step=3, frames=[Frame("", "Items", {})])
+    run.fan = fans.fanned(run, [f"item {n}" for n in range(count)])
+    lanes = fans.lanes_for(run, run.fan, concurrency, "s1")
+    started = [item for lane in lanes if (item := fans.dispatched(run, lane)) is not None]
     pending = [
         Report(item.step, item.index, lane, Ended.DONE, f"done {item.value}")
         for lane, item in zip(lanes, started, strict=True)
@@ -144,12 +151,12 @@ def test_every_item_runs_once_and_no_more_than_may_at_once(
         assert len(run.fan.running) <= (concurrency or CONCURRENCY)
         choice = next(chosen)
         if old and choice % 3 == 2:
-            assert not moves.reported(run, old[choice % len(old)]), "a report is news once"
+            assert not fans.reported(run, old[choice % len(old)]), "a report is news once"
             continue
         report = pending.pop(choice % len(pending))
-        assert moves.reported(run, report)
+        assert fans.reported(run, report)
         old.append(report)
-        item = moves.dispatched(run, report.lane)
+        item = fans.dispatched(run, report.lane)
         if item is not None:
             started.append(item)
             pending.append(Report(item.step, item.index, report.lane, Ended.DONE, f"done {item.value}"))
@@ -166,7 +173,7 @@ def test_who_follows_gets_every_number_once_also_of_what_is_forgotten(visits: in
     plan = Plan(Flow(step))
     moves.entered(plan, run, None)
     for number in range(visits):
-        moves.followed(plan, run, "Scripted", "default" if number % 2 else None)
+        moves.followed(plan, run, run, "Scripted", "default" if number % 2 else None)
     found = moves.progress(run, after)
     assert [visit.number for visit in found] == [*range(after + 1, visits + 1)]
     assert all(visit.node for visit in found[-100:])
@@ -175,7 +182,17 @@ def test_who_follows_gets_every_number_once_also_of_what_is_forgotten(visits: in
 
 def test_a_batch_has_a_bound() -> None:
     with pytest.raises(OverflowError, match="at most 1000"):
-        moves.fanned(ITEMS_MAX + 1, None, "s1")
+        fans.fanned(Run(), [None] * (ITEMS_MAX + 1))
+
+
+def test_no_two_lanes_of_a_run_are_the_same_and_there_is_a_bound() -> None:
+    run = Run(Status.RUNNING, frames=[Frame("", "Items", {})])
+    run.fan = Fan(4, running={"s1~0": 0, "s1~2": 1})
+    assert fans.lanes_for(run, Fan(3), None, "s1") == ["s1~1", "s1~3", "s1~4"]
+    run.fan.running = {f"s1~{n}": n for n in range(9_999)}
+    assert fans.lanes_for(run, Fan(1), None, "s1") == ["s1~9999"]
+    with pytest.raises(OverflowError, match="10000 items run at once"):
+        fans.lanes_for(run, Fan(2), None, "s1")
 
 
 def test_what_can_be_compensated_has_a_bound() -> None:
