@@ -25,6 +25,7 @@ from broker_actors.ports.control import LOOK_SECONDS, Listener
 from broker_actors.ports.streams import Addition, Begun, Producer, Refusal, Standing
 from broker_actors.runtime.interruption import TurnInterruptedError
 from broker_actors.runtime.services import Services
+from broker_actors.runtime.waking import Waking
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class Production:
         self._token = services.clock.token()
         self._producer = Producer(*claim, Listener("", self._token))
         self._window = Window()
+        self._waking = Waking(services.control)
         self._stalled = False
         #: Something may have changed at the other end, or here.
         self._poked = asyncio.Event()
@@ -103,6 +105,7 @@ class Production:
         finally:
             watching.cancel()
             await asyncio.wait([watching])
+            await self._waking.settle()
         if course.is_short:
             raise self._diverged(course.seq + 1)
         return course.seq
@@ -167,16 +170,17 @@ class Production:
                 raise self._diverged(course.seq)
             case Verdict.WRITE:
                 addition = Addition(course.seq, digest, chunk)
-                await self._take_note(
+                self._take_note(
                     await _known(self._services.streams.append(self._call, self._producer, addition))
                 )
 
-    async def _take_note(self, standing: Standing | Refusal) -> None:
+    def _take_note(self, standing: Standing | Refusal) -> None:
         match standing:
             case Standing(wake=wake):
                 self._note(standing)
                 if wake is not None:
-                    await self._services.control.signal(wake)
+                    # Not waited for: what is signalled is in the store already.
+                    self._waking.wake(wake)
             case Refusal.GONE:
                 self._stop = self._stop or self._unread("the store does not hold it any more")
             case _:

@@ -10,17 +10,13 @@ from typing import Final
 import pytest
 
 from broker_actors import MailboxFullError, Settings
-from broker_actors.bootstrap.backend import Embedded
 from broker_actors.core.events import Trouble, TurnEnded
 from broker_actors.runtime import relay
+from tests.acceptance.bounds import bounded_deployment, filled
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.pressed import MillRef, Scale, ScaleRef, Scroll, ScrollRef
 from tests.acceptance.test_stream_crashes import process
-from tests.servers import VirtualHosts
 
-BOUND: Final = 5
-#: The bound of a quorum queue is soft: it refuses a moment after it is full.
-OVERSHOOT_MAX: Final = 200
 HANG_SECONDS: Final = 25.0
 WAITING: Final = 20
 
@@ -36,28 +32,8 @@ GROWTH_BYTES_MAX: Final = 15_000_000
 @pytest.fixture(params=["embedded", "real"])
 async def bounded(request: pytest.FixtureRequest) -> AsyncIterator[Deployment]:
     """A deployment whose mailboxes hold little, and have been declared."""
-    async with AsyncExitStack() as stack:
-        if request.param == "embedded":
-            deployment = Deployment(Settings(), Embedded(mailbox_max=BOUND), stack)
-        else:
-            url: str = request.getfixturevalue("amqp_url")
-            vhosts: VirtualHosts = request.getfixturevalue("vhosts")
-            vhosts.set_policy(url, "mailboxes", r"^actors\.[A-Za-z_]+\.g[0-9]+\.", max_length=BOUND)
-            settings = Settings(url=url, redis_url=request.getfixturevalue("redis_url"))
-            deployment = Deployment(settings, None, stack)
-        async with deployment.worker(Scroll):
-            pass
+    async with bounded_deployment(request, Deployment) as deployment:
         yield deployment
-
-
-async def filled(scroll: ScrollRef) -> int:
-    """Tell *scroll* 1, 2, 3, ... until it takes no more; return the last one it took."""
-    for number in range(1, BOUND + OVERSHOOT_MAX):
-        try:
-            await scroll.note.tell(number)
-        except MailboxFullError:
-            return number - 1
-    raise AssertionError("it took everything")
 
 
 async def noted(deployment: Deployment, count: int) -> None:

@@ -12,10 +12,10 @@ import redis
 from broker_actors import ActorSystem, MailboxFullError, Settings
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.bootstrap.backend import Embedded
+from tests.acceptance.bounds import bounded_deployment, filled
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.pressed import Scroll, ScrollRef
-from tests.acceptance.test_backpressure import BOUND, HANG_SECONDS, filled, noted
-from tests.servers import VirtualHosts
+from tests.acceptance.test_backpressure import HANG_SECONDS, noted
 
 
 class Bounded(Deployment):
@@ -42,17 +42,7 @@ class Bounded(Deployment):
 
 @pytest.fixture(params=["embedded", "real"])
 async def bounded(request: pytest.FixtureRequest) -> AsyncIterator[Bounded]:
-    async with AsyncExitStack() as stack:
-        if request.param == "embedded":
-            deployment = Bounded(Settings(), Embedded(mailbox_max=BOUND), stack)
-        else:
-            url: str = request.getfixturevalue("amqp_url")
-            vhosts: VirtualHosts = request.getfixturevalue("vhosts")
-            vhosts.set_policy(url, "mailboxes", r"^actors\.[A-Za-z_]+\.g[0-9]+\.", max_length=BOUND)
-            settings = Settings(url=url, redis_url=request.getfixturevalue("redis_url"))
-            deployment = Bounded(settings, None, stack)
-        async with deployment.worker(Scroll):
-            pass
+    async with bounded_deployment(request, Bounded) as deployment:
         yield deployment
 
 

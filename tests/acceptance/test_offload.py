@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from broker_actors import BusinessError, Settings, SystemFaultError, Worker, actor, method
-from broker_actors.bootstrap.backend import Embedded
+from broker_actors import BusinessError, SystemFaultError, Worker, actor, method
 from broker_actors.core.errors import ConfigurationError, PlatformError
 from broker_actors.core.events import LeftBehind, TurnEnded
 from tests.acceptance import cruncher
@@ -23,11 +21,7 @@ from tests.acceptance.cruncher import Cruncher, CruncherRef
 FIRST_SECONDS, SOON_SECONDS, LOOK_SECONDS = 30.0, 0.3, 0.005
 
 
-@pytest.fixture
-async def deployment() -> AsyncIterator[Deployment]:
-    """Embedded: where a method runs has nothing to do with broker and store."""
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(), Embedded(), stack)
+pytestmark = pytest.mark.embedded_first
 
 
 @pytest.fixture
@@ -185,6 +179,26 @@ async def test_as_many_threads_run_as_there_may(deployment: Deployment) -> None:
         assert len(cruncher.BLOCKED) == 2
         cruncher.OPEN.set()
         assert await asyncio.gather(*blocking) == list(range(4))
+
+
+@pytest.mark.verify
+async def test_who_finds_every_process_busy_waits_for_one_and_no_longer_than_it_may(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    system = await deployment.system()
+    mark = tmp_path / "pid"
+    async with deployment.worker(Cruncher, processes_max=1, drain_timeout_seconds=0.0):
+        busy = system.ref(CruncherRef, "c1").with_options(timeout=FIRST_SECONDS)
+        other = system.ref(CruncherRef, "c2").with_options(timeout=FIRST_SECONDS)
+        await busy.multiply(1)
+        spinning = asyncio.ensure_future(busy.spin(str(mark)))
+        while not mark.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(LOOK_SECONDS)
+        with pytest.raises((SystemFaultError, TimeoutError)):
+            await other.with_options(timeout=SOON_SECONDS).multiply(2)
+        waiting = asyncio.ensure_future(other.multiply(2))
+        spinning.cancel()
+        assert await waiting == 6
 
 
 async def test_a_class_no_other_process_can_import_is_refused(deployment: Deployment) -> None:
