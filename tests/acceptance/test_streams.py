@@ -13,6 +13,7 @@ from broker_actors import AskTimeoutError, BusinessError, SystemFaultError
 from broker_actors.actor.stream import Stream
 from broker_actors.adapters.memory.streams import MemoryStreams
 from broker_actors.client import reading
+from broker_actors.client.inbox import Inbox
 from broker_actors.core.chunks import WINDOW_CHUNKS
 from broker_actors.core.errors import (
     ConfigurationError,
@@ -25,6 +26,7 @@ from broker_actors.core.errors import (
     StreamTakenOverError,
 )
 from broker_actors.core.events import TurnEnded
+from broker_actors.ports.control import Listener
 from broker_actors.runtime import production
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.speaker import SpeakerRef, Stage, speaker
@@ -105,6 +107,35 @@ async def test_many_streams_of_one_actor_run_at_once(deployment: Deployment, sta
         for _ in streams:
             stage.go.release()
         assert await asyncio.gather(*reading) == [1] * 5
+
+
+async def test_a_generator_goes_on_while_its_reader_is_signalled(
+    deployment: Deployment, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signalled, arrives = asyncio.Event(), asyncio.Event()
+    signal = Inbox.signal
+
+    async def slowly(inbox: Inbox, listener: Listener) -> None:
+        signalled.set()
+        await arrives.wait()
+        await signal(inbox, listener)
+
+    monkeypatch.setattr(Inbox, "signal", slowly)
+    system = await deployment.system()
+    async with deployment.worker(speaker(stage)):
+        pass
+    stream = system.ref(SpeakerRef, "s1").many(5)
+    # It waits before anybody yields.
+    first = asyncio.ensure_future(stream.__anext__())
+    backend = await deployment.backend()
+    async with asyncio.timeout(HANG_SECONDS):
+        while not (await backend.transport.depth("actors.SpeakerRef.g1.0")).ready:  # noqa: ASYNC110 - of a broker
+            await asyncio.sleep(0.01)
+        async with deployment.worker(speaker(stage)):
+            await signalled.wait()
+            await stage.stepped(5)
+            arrives.set()
+            assert [await first, *[value async for value in stream]] == [b"%d" % n for n in range(5)]
 
 
 async def test_a_stalled_consumer_stops_the_generator_within_one_window(

@@ -31,6 +31,7 @@ COUNT: Final = 5_000
 MESSAGES: Final = 10_000
 PARTITIONS: Final = 128
 _AT_A_TIME: Final = 200
+_FIRST: Final = 1_000
 #: The broker's statistics are renewed every five seconds.
 _SETTLE_SECONDS: Final = 12.0
 _TEXT: Final = "x" * 1024
@@ -108,6 +109,19 @@ async def of_store(system: ActorSystem, redis_url: str, count: int = COUNT) -> d
         }
 
 
+async def of_worker(system: ActorSystem, pid: int) -> dict[str, float]:
+    """Return what the worker process *pid*, which runs `Small`, has resident for itself and for an actor."""
+    started = resident_bytes(pid)
+    # Whatever is loaded or grows with the first load is not an actor's.
+    await _each(lambda n: system.ref(SmallRef, f"first-{n:07}").add(), _FIRST)
+    before = resident_bytes(pid)
+    await _each(lambda n: system.ref(SmallRef, f"alive-{n:07}").add(), COUNT)
+    return {
+        "a worker process": started,
+        "a live actor in it, whose state is a number": (resident_bytes(pid) - before) / COUNT,
+    }
+
+
 async def of_broker(system: ActorSystem, server: RabbitServer) -> dict[str, float]:
     """Return what the broker needs for one of each, in bytes, and for declaring a mailbox, in seconds."""
     before = await _allocated(server)
@@ -150,12 +164,7 @@ def resident_bytes(pid: int) -> int:
 async def _measure(rabbit: RabbitServer, store: RedisServer) -> dict[str, float]:
     async with ActorSystem.connect(rabbit.url, store.url) as system:
         async with worker(*words(system, "Small", "Large")) as process:
-            started = resident_bytes(process.pid)
-            figures = await of_store(system, store.url)
-            # Both kinds are live now.
-            lively = resident_bytes(process.pid)
-        figures["a worker process"] = started
-        figures["a live actor in it"] = (lively - started) / (2 * COUNT)
+            figures = await of_worker(system, process.pid) | await of_store(system, store.url)
         return figures | await of_broker(system, rabbit)
 
 

@@ -28,6 +28,7 @@ _STATISTICS_SECONDS: Final = 30
 _COUNT: Final = 1_000
 _OF_STORE: Final = {row[0]: row[2] for row in rows(PAGE, "What things take") if row[1] == "Redis"}
 _OF_BROKER: Final = {row[0]: row[2] for row in rows(PAGE, "What things take") if row[1] == "RabbitMQ"}
+_OF_WORKER: Final = {row[0]: row[2] for row in rows(PAGE, "What things take") if row[1] == "its machine"}
 
 
 @pytest.mark.verify
@@ -37,6 +38,15 @@ async def test_the_store_needs_what_the_page_says(amqp_url: str, redis_url: str)
         worker(*footprint.words(system, "Small", "Large")),
     ):
         _compare(_OF_STORE, await footprint.of_store(system, redis_url, _COUNT))
+
+
+@pytest.mark.verify
+async def test_a_worker_needs_what_the_page_says(amqp_url: str, redis_url: str) -> None:
+    async with (
+        ActorSystem.connect(amqp_url, redis_url) as system,
+        worker(*footprint.words(system, "Small", "Large")) as process,
+    ):
+        _compare(_OF_WORKER, await footprint.of_worker(system, process.pid))
 
 
 @pytest.mark.verify
@@ -84,8 +94,8 @@ async def test_a_worker_and_a_client_open_as_many_connections_as_the_page_says(
 def _compare(shown: Mapping[str, str], measured: Mapping[str, float]) -> None:
     assert shown.keys() == measured.keys()
     for name, value in measured.items():
-        on_page = float(re.sub(r"[^\d.]", "", shown[name].replace("KB", "")))
-        on_page *= 1000 if "KB" in shown[name] else 1
+        on_page = float(re.sub(r"[^\d.]", "", shown[name]))
+        on_page *= {"KB": 1e3, "MB": 1e6}.get(shown[name][-2:], 1)
         text = (
             f"{name}: {value:.0f} bytes, and {shown[name]} on the page: python -m tests.benchmarks.footprint"
         )
