@@ -23,7 +23,7 @@ from redis.typing import EncodableT, FieldT
 
 from broker_actors.core.topology import ACTORS
 from tests.benchmarks.job import Job, Messages, argument
-from tests.benchmarks.latency import measure_asks
+from tests.benchmarks.latency import check, measure_asks
 from tests.benchmarks.measuring import Measured, Signals
 from tests.benchmarks.raw_aiormq import channel_of
 
@@ -112,14 +112,14 @@ class Caller:
         replies: list[bytes] = []
         while not replies:
             replies = [body for _, body in await self._read()]
-        _check(n, replies[0])
+        check(n, _result(replies[0]))
 
     async def many(self, n: int) -> None:
         """Send message *n* and wait for its reply, which whoever comes first reads for all."""
         future = self._waiting[await self._publish(n)] = asyncio.get_running_loop().create_future()
         if self._reading is None:
             self._reading = asyncio.create_task(self._deliver())
-        _check(n, await future)
+        check(n, _result(await future))
 
     async def _deliver(self) -> None:
         while self._waiting:
@@ -165,10 +165,9 @@ def _reply_to(message: DeliveredMessage) -> tuple[str, dict[FieldT, EncodableT]]
     return properties.reply_to or "", {"c": properties.correlation_id or "", "b": body}
 
 
-def _check(n: int, reply: bytes) -> None:
-    if msgpack.unpackb(reply) != {"ok": True, "result": n}:
-        text = f"message {n} was answered {reply!r}"
-        raise RuntimeError(text)
+def _result(reply: bytes) -> object:
+    answer: dict[str, object] = msgpack.unpackb(reply)
+    return answer["result"] if answer.get("ok") else answer
 
 
 def _entries(answer: object) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:

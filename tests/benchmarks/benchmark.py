@@ -1,4 +1,4 @@
-"""The benchmarks: what each measures, of which variants, held to which targets."""
+"""What every benchmark is: variants that take turns, and what they are held to."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from tests.benchmarks.broker import Broker
 from tests.benchmarks.figures import Target
 from tests.benchmarks.job import Job
-from tests.benchmarks.process import child, run
+from tests.benchmarks.variants import actor_type, is_present
 
-OURS = "broker_actors"
-AT_LEAST_ONCE = "broker_actors, at_least_once"
-EFFECTIVELY_ONCE = "broker_actors, effectively_once"
-AIO_PIKA = "aio-pika"
-AIORMQ = "aiormq"
-BARE = "bare round trip"
+#: Rounds of what takes long and varies little.
+FEW_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +23,11 @@ class Size:
     """How much is measured.
 
     Attributes:
-        messages: in one sample of publish and drain.
-        asks: in one sample, one at a time; twice as many go 100 at a time.
-        actors: how many the messages are spread over.
+        messages: in one sample of publish, drain and both together.
+        asks: in one sample, one at a time; four times as many go 100 at a time.
+        chunks: of the stream that is measured, and of twenty streams together.
+        crowd: how many actors are activated, woken and kept in memory.
+        actors: how many the messages are spread over elsewhere.
         in_flight: publishes under way at a time.
         prefetch: deliveries a consumer holds, per queue.
         rounds: how often the variants take turns.
@@ -36,62 +35,91 @@ class Size:
 
     """
 
-    messages: int = 20_000
-    asks: int = 1_000
+    messages: int = 8_000
+    asks: int = 300
+    chunks: int = 5_000
+    crowd: int = 10_000
     actors: int = 100
     in_flight: int = 500
     prefetch: int = 1_000
     rounds: int = 5
-    partitions: tuple[int, ...] = (1, 8)
+    partitions: tuple[int, ...] = (8,)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where is measured: the servers."""
+
+    broker: Broker
+    amqp_url: str
+    redis_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a sample is taken.
+
+    Attributes:
+        scale: the part of the size to measure, for a warm-up.
+        profile: where to write profiles of the platform's side; None for none.
+
+    """
+
+    scale: float = 1.0
+    profile: Path | None = None
+
+    def of(self, count: int) -> int:
+        """Return the part of *count* to measure."""
+        return max(1, round(count * self.scale))
+
+    def profiled(self, job: Job, name: str) -> Job:
+        """Return *job* with the file for its profile, if one is wanted."""
+        return replace(job, profile=str(self.profile / f"{name}.txt")) if self.profile else job
 
 
 class Benchmark(ABC):
     """One thing that is measured.
 
     Attributes:
+        key: its name on the command line and in names of files.
         name: its title.
         variants: what takes turns.
         targets: what the variants are held to.
         partitions: how many queues each type has.
+        rounds_max: the most rounds it is worth.
 
     """
 
+    key: str
     name: str
     variants: Sequence[str]
     targets: Sequence[Target]
-    partitions: int
+    partitions: int = 8
+    rounds_max: int = 1_000
 
-    def __init__(self, size: Size, broker: Broker, amqp_url: str, redis_url: str) -> None:
+    def __init__(self, size: Size, place: Place) -> None:
         self._size = size
-        self._broker = broker
-        self._urls = amqp_url, redis_url
+        self._place = place
+        self._broker = place.broker
+        self.variants = [variant for variant in self.variants if is_present(variant)]
+        self.targets = [found for target in self.targets if (found := target.among(self.variants))]
 
     async def prepare(self) -> None:
         """Declare what the variants use."""
-        for actor_type in sorted({self._job(variant).actor_type for variant in self.variants}):
-            await self._broker.declare(replace(self._job(self.variants[0]), actor_type=actor_type).layout)
+        for name in sorted({self.job(variant).actor_type for variant in self.variants}):
+            await self._broker.declare(replace(self.job(self.variants[0]), actor_type=name).layout)
 
     @abstractmethod
-    async def measure(
-        self, variant: str, scale: float = 1.0, profile: Path | None = None
-    ) -> dict[str, float]:
-        """Return one sample.
+    async def measure(self, variant: str, sampling: Sampling) -> dict[str, float]:
+        """Return one sample of *variant*."""
 
-        Args:
-            variant: which.
-            scale: the part of the size to measure, for a warm-up.
-            profile: where to write profiles of the platform's side; None for none.
-
-        """
-
-    def _job(self, variant: str, scale: float = 1.0) -> Job:
-        size, (amqp_url, redis_url) = self._size, self._urls
-        kind = "Once" if variant == EFFECTIVELY_ONCE else "Plain"
-        messages = max(size.actors, round(size.messages * scale))
+    def job(self, variant: str, messages: int = 1) -> Job:
+        """Return what a process of *variant* is told, with a new sender: nothing is a duplicate."""
+        size, place = self._size, self._place
         return Job(
-            amqp_url=amqp_url,
-            redis_url=redis_url,
-            actor_type=f"{kind}{self.partitions}",
+            amqp_url=place.amqp_url,
+            redis_url=place.redis_url,
+            actor_type=actor_type(variant, self.partitions),
             partitions=self.partitions,
             actors=size.actors,
             messages=messages,
@@ -100,84 +128,3 @@ class Benchmark(ABC):
             prefetch=size.prefetch,
             sender=secrets.token_hex(16),
         )
-
-
-class Publish(Benchmark):
-    """Tells, pipelined and confirmed."""
-
-    name = "publish"
-    variants: Sequence[str] = (OURS, AIO_PIKA, AIORMQ)
-    targets: Sequence[Target] = (Target("rate", OURS, AIO_PIKA, 1.0),)
-    partitions = 8
-
-    async def measure(
-        self, variant: str, scale: float = 1.0, profile: Path | None = None
-    ) -> dict[str, float]:
-        """Publish to empty queues."""
-        job = self._job(variant, scale)
-        await self._broker.empty(job)
-        try:
-            return await run(_side(variant), "publish", _profiled(job, profile, "publish"))
-        finally:
-            await self._broker.empty(job)
-
-
-class Drain(Benchmark):
-    """Messages that wait, consumed by one process."""
-
-    variants: Sequence[str] = (AT_LEAST_ONCE, AIO_PIKA, AIORMQ, EFFECTIVELY_ONCE)
-    targets: Sequence[Target] = (Target("rate", AT_LEAST_ONCE, AIO_PIKA, 0.8),)
-
-    def __init__(self, size: Size, broker: Broker, amqp_url: str, redis_url: str, partitions: int) -> None:
-        super().__init__(size, broker, amqp_url, redis_url)
-        self.partitions = partitions
-        self.name = f"drain, {partitions} queue{'s' if partitions > 1 else ''}"
-
-    async def measure(
-        self, variant: str, scale: float = 1.0, profile: Path | None = None
-    ) -> dict[str, float]:
-        """Drain full queues.
-
-        Raises:
-            RuntimeError: acknowledgements are missing.
-
-        """
-        job = self._job(variant, scale)
-        await self._broker.fill(job)
-        facts = await run(_side(variant), "drain", _profiled(job, profile, f"drain-{job.actor_type}"))
-        # A quorum queue forgets acknowledgements that were on their way to it when the channel closed.
-        if (left := await self._broker.waiting(job)) > job.prefetch:
-            raise RuntimeError(f"{self.name}, {variant}: {left} messages were not acknowledged")
-        return facts
-
-
-class Ask(Benchmark):
-    """Calls that wait for their reply."""
-
-    name = "ask"
-    variants: Sequence[str] = (AT_LEAST_ONCE, BARE, EFFECTIVELY_ONCE)
-    targets: Sequence[Target] = (Target("p50_ms", AT_LEAST_ONCE, BARE, 2.0, at_most=True),)
-    partitions = 8
-
-    async def measure(
-        self, variant: str, scale: float = 1.0, profile: Path | None = None
-    ) -> dict[str, float]:
-        """Ask a worker in another process."""
-        job = replace(self._job(variant), messages=max(10, round(self._size.asks * scale)), warm_up=50)
-        await self._broker.empty(job)
-        side = _side(variant)
-        async with child(side, "serve", _profiled(job, profile, f"serve-{job.actor_type}")) as worker:
-            facts = await run(side, "ask", _profiled(job, profile, f"ask-{job.actor_type}"))
-            await worker.go()
-            await worker.result()
-        return facts
-
-
-def _side(variant: str) -> str:
-    if variant == BARE:
-        return "bare"
-    return "broker_actors" if variant.startswith(OURS) else variant
-
-
-def _profiled(job: Job, folder: Path | None, name: str) -> Job:
-    return job if folder is None else replace(job, profile=str(folder / f"{name}.txt"))

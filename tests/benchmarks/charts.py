@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 from xml.sax.saxutils import escape
 
-from tests.benchmarks.benchmark import OURS
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.variants import OURS
 
 _WIDTH: Final = 760
 _ROW: Final = 28
-_LEFT: Final = 230
+_LEFT: Final = 250
 _RIGHT: Final = 90
 _TOP: Final = 34
 _OURS: Final = "#1b6ac9"
@@ -19,8 +19,8 @@ _OTHERS: Final = "#9aa5b1"
 _TEXT: Final = 'font-family="sans-serif" font-size="13" fill="#333"'
 
 
-def chart(title: str, figures: Mapping[str, Figure]) -> str:
-    """Return the chart of *figures*, the largest first."""
+def chart(title: str, figures: Mapping[str, Figure], form: str) -> str:
+    """Return the chart of *figures*, the largest first, with values written in *form*."""
     scale = (_WIDTH - _LEFT - _RIGHT) / max(figure.high for figure in figures.values())
     height = _TOP + _ROW * len(figures) + 8
     lines = [
@@ -31,11 +31,11 @@ def chart(title: str, figures: Mapping[str, Figure]) -> str:
     ]
     ordered = sorted(figures.items(), key=lambda item: -item[1].median)
     for row, (name, figure) in enumerate(ordered):
-        lines += _bar(name, figure, _TOP + _ROW * row, scale)
+        lines += _bar(name, figure, _TOP + _ROW * row, scale, form)
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _bar(name: str, figure: Figure, y: int, scale: float) -> list[str]:
+def _bar(name: str, figure: Figure, y: int, scale: float, form: str) -> list[str]:
     color = _OURS if name.startswith(OURS) else _OTHERS
     low, high = _LEFT + figure.low * scale, _LEFT + figure.high * scale
     middle, width = y + _ROW / 2, figure.median * scale
@@ -43,5 +43,5 @@ def _bar(name: str, figure: Figure, y: int, scale: float) -> list[str]:
         f'<text x="{_LEFT - 8}" y="{middle + 4:.1f}" text-anchor="end" {_TEXT}>{escape(name)}</text>',
         f'<rect x="{_LEFT}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 8}" fill="{color}"/>',
         f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle:.1f}" y2="{middle:.1f}" stroke="#000"/>',
-        f'<text x="{high + 6:.1f}" y="{middle + 4:.1f}" {_TEXT}>{figure.median:,.0f}</text>',
+        f'<text x="{high + 6:.1f}" y="{middle + 4:.1f}" {_TEXT}>{form.format(figure.median)}</text>',
     ]

@@ -18,6 +18,10 @@ Work: TypeAlias = Callable[[Job, Signals], Awaitable[None]]
 #: Where the code of each side is. Imported by need, so that a side pays for its own imports only.
 MODULES: Final = {
     "broker_actors": "tests.benchmarks.ours",
+    "streams": "tests.benchmarks.ours_streams",
+    "crowd": "tests.benchmarks.ours_crowd",
+    "heavy": "tests.benchmarks.ours_heavy",
+    "embedded": "tests.benchmarks.ours_embedded",
     "aio-pika": "tests.benchmarks.raw_aio_pika",
     "aiormq": "tests.benchmarks.raw_aiormq",
     "bare": "tests.benchmarks.bare",

@@ -10,8 +10,8 @@ with a probability of 1 - 2^(1-n), 94 % for five rounds.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import comb
 from typing import Final
 
@@ -53,26 +53,29 @@ def ratio(ours: Sequence[float], base: Sequence[float]) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A promise about two variants of one benchmark.
+    """A promise about a variant of one benchmark.
 
     Attributes:
         metric: what is compared.
         ours: the variant that is held to it.
-        base: the variant it is held against.
-        bound: of the ratio.
-        at_most: whether the ratio must stay below the bound, rather than above.
+        bases: the variants of which it is held against the best; none if the bound is a value.
+        bound: of the ratio to that one, or of the value.
+        at_most: whether less is better, and the bound is the most.
 
     """
 
     metric: str
     ours: str
-    base: str
+    bases: tuple[str, ...]
     bound: float
     at_most: bool = False
 
-    def __str__(self) -> str:
-        sign = "<=" if self.at_most else ">="
-        return f"{self.ours} {sign} {self.bound:g} x {self.base}"
+    def among(self, variants: Collection[str]) -> Target | None:
+        """Return what of this can be judged where only *variants* take part, if anything."""
+        bases = tuple(base for base in self.bases if base in variants)
+        if self.ours not in variants or (self.bases and not bases):
+            return None
+        return replace(self, bases=bases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +84,46 @@ class Verdict:
 
     Attributes:
         target: which.
-        ratio: ours divided by base.
-        met: whether the median ratio keeps the bound.
-        certain: whether the whole interval of the ratio lies on that side of the bound.
+        base: the best of those it is held against; empty if its bound is a value.
+        found: ours divided by that one, or ours.
+        met: whether the median of it keeps the bound.
+        certain: whether its whole interval lies on that side of the bound.
 
     """
 
     target: Target
-    ratio: Figure
+    base: str
+    found: Figure
     met: bool
     certain: bool
 
-    def __str__(self) -> str:
-        word = "PASS" if self.met else "MISS"
+    @property
+    def word(self) -> str:
+        """The verdict."""
+        word = "met" if self.met else "MISSED"
         return word if self.certain else f"{word} (within the noise)"
 
+    def __str__(self) -> str:
+        sign = "<=" if self.target.at_most else ">="
+        if not self.base:
+            return f"{self.target.ours} {sign} {self.target.bound:,g}"
+        best = "the best peer, " if len(self.target.bases) > 1 else ""
+        return f"{self.target.ours} {sign} {self.target.bound:g} x {best}{self.base}"
 
-def judge(target: Target, ours: Sequence[float], base: Sequence[float]) -> Verdict:
-    """Hold *ours* to *target*."""
-    found = ratio(ours, base)
+
+def judge(target: Target, samples: Mapping[str, Sequence[float]]) -> Verdict:
+    """Hold the samples of a metric, by variant, to *target*, which is among them."""
+    ours = samples[target.ours]
+    best = min if target.at_most else max
+    base = best(target.bases, key=lambda name: statistics.median(samples[name]), default="")
+    found = ratio(ours, samples[base]) if base else figure(ours)
 
     def keeps(value: float) -> bool:
         return value <= target.bound if target.at_most else value >= target.bound
 
     met = keeps(found.median)
     certain = len(found.samples) > 1 and keeps(found.low) == met and keeps(found.high) == met
-    return Verdict(target, found, met, certain)
+    return Verdict(target, base, found, met, certain)
 
 
 def _coverage(n: int, cut: int) -> float:

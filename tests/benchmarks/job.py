@@ -29,6 +29,9 @@ class Job:
         in_flight: how many publishes or asks are under way at a time.
         prefetch: deliveries a consumer holds, per queue.
         sender: the sender incarnation; new for each measurement, so that nothing is a duplicate.
+        prefix: what the ids of the actors begin with.
+        beforehand: how many messages of a publisher's warm-up are drained beside the measured ones.
+        chunks: of a stream.
         profile: the file to write a profile of the measured section to; empty for none.
 
     """
@@ -43,6 +46,9 @@ class Job:
     in_flight: int
     prefetch: int
     sender: str
+    prefix: str = "a"
+    beforehand: int = 0
+    chunks: int = 0
     profile: str = ""
 
     @property
@@ -63,7 +69,7 @@ class Job:
     @property
     def actor_ids(self) -> list[str]:
         """The actors that message 0, 1, 2, ... go to, in turn."""
-        return [f"a{number}" for number in range(self.actors)]
+        return [f"{self.prefix}{number}" for number in range(self.actors)]
 
 
 class Messages:

@@ -12,7 +12,16 @@ from redis.asyncio import Redis
 
 DRIVERS: Final = ("aio-pika", "aiormq", "redis", "hiredis", "msgpack", "pydantic")
 #: An extra; what is not installed did not take part.
-PEERS: Final = ("dramatiq", "pika", "celery", "kombu", "taskiq", "taskiq-aio-pika", "faststream")
+PEERS: Final = (
+    "dramatiq",
+    "pika",
+    "celery",
+    "kombu",
+    "taskiq",
+    "taskiq-aio-pika",
+    "taskiq-redis",
+    "faststream",
+)
 
 
 async def facts(redis_url: str, broker: dict[str, str]) -> dict[str, str]:

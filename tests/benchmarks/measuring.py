@@ -14,6 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from tests.benchmarks.job import Job
+
+#: What a measuring process is told.
+GO: Final = "go"
+END: Final = "end"
 #: Lines of each table of a profile.
 PROFILE_LINES: Final = 60
 
@@ -25,9 +30,14 @@ class Signals:
         """Say that everything is open and warm."""
         _say({"event": "ready"})
 
-    async def go(self) -> None:
-        """Return when told to go on."""
-        await asyncio.to_thread(sys.stdin.readline)
+    async def go(self) -> bool:
+        """Return when told to go on, and whether it is not in order to end."""
+        word: str = await asyncio.to_thread(sys.stdin.readline)
+        return word.strip() == GO
+
+    def report(self, facts: Mapping[str, float]) -> None:
+        """Say what was found so far."""
+        _say({"event": "report", "facts": dict(facts)})
 
     def result(self, facts: Mapping[str, float]) -> None:
         """Say what was measured."""
@@ -40,7 +50,8 @@ class Measured:
     def __init__(self, profile: str) -> None:
         self._profile = cProfile.Profile() if profile else None
         self._file = profile
-        self._wall_seconds = 0.0
+        self._began_seconds = 0.0
+        self._ended_seconds = 0.0
         self._cpu_seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -48,29 +59,36 @@ class Measured:
         if self._profile is not None:
             self._profile.enable()
         self._cpu_seconds = -time.process_time()
-        self._wall_seconds = -time.perf_counter()
+        self._began_seconds = time.monotonic()
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Stop the clocks and write the profile."""
-        self._wall_seconds += time.perf_counter()
+        self._ended_seconds = time.monotonic()
         self._cpu_seconds += time.process_time()
         if self._profile is not None:
             self._profile.disable()
             Path(self._file).write_text(_tables(self._profile), encoding="utf-8")
 
     def facts(self, messages: int) -> dict[str, float]:
-        """Return the rate, and this process's CPU time per message."""
-        return {"rate": messages / self._wall_seconds, "cpu_us": self._cpu_seconds / messages * 1e6}
+        """Return the rate, this process's CPU time per message, and when: one clock for all processes."""
+        return {
+            "rate": messages / (self._ended_seconds - self._began_seconds),
+            "cpu_us": self._cpu_seconds / messages * 1e6,
+            "began": self._began_seconds,
+            "ended": self._ended_seconds,
+        }
 
 
 class Effects:
     """What consumers do: count, and add up what the messages carry."""
 
-    def __init__(self, expected: int) -> None:
-        self._expected = expected
+    def __init__(self, job: Job) -> None:
+        #: How many messages there are.
+        self.expected: Final = job.messages + job.beforehand
+        self._expected_sum = sum(range(job.messages)) + sum(range(job.beforehand))
         self._count = 0
         self._sum = 0
         self._all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -82,7 +100,7 @@ class Effects:
     def done(self) -> None:
         """Take note that a message has taken effect and is acknowledged."""
         self._count += 1
-        if self._count == self._expected:
+        if self._count == self.expected:
             self._all.set_result(None)
 
     def fail(self, text: str) -> None:
@@ -98,8 +116,8 @@ class Effects:
 
         """
         await self._all
-        if self._sum != sum(range(self._expected)):
-            text = f"{self._expected} messages add up to {self._sum}: one was lost, or done twice"
+        if self._sum != self._expected_sum:
+            text = f"{self.expected} messages add up to {self._sum}: one was lost, or done twice"
             raise RuntimeError(text)
 
 

@@ -1,21 +1,28 @@
-"""The command line of the benchmarks."""
+"""The command line of the benchmarks, and which ones there are."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.benchmark import Size
+from tests.benchmarks.benchmark import Benchmark, Size
+from tests.benchmarks.calls import Ask, Streams
+from tests.benchmarks.one_way import Both, Drain, Publish
+from tests.benchmarks.scale import Crowd, Embedded, Hot, Memory, Processes
 
-BENCHMARKS: Final = ("publish", "drain", "ask", "peers-publish", "peers-drain")
-#: Without the peers, which are an extra: pip install broker-actors[bench].
-USUAL: Final = ("publish", "drain", "ask")
+#: By name, in the order in which they run.
+BENCHMARKS: Final[Mapping[str, type[Benchmark]]] = {
+    each.key: each for each in (Publish, Drain, Both, Ask, Streams, Hot, Crowd, Memory, Processes, Embedded)
+}
 DEFAULT: Final = Size()
 #: Enough to see that everything works; the figures mean nothing.
-QUICK: Final = Size(messages=2_000, asks=100, rounds=1)
+QUICK: Final = Size(messages=1_000, asks=50, chunks=500, crowd=1_000, rounds=1)
+_DESCRIPTION: Final = (
+    "Measure; then `python -m tests.benchmarks charts FILE` writes the documentation's page."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,6 @@ class Options:
         only: the benchmarks to run.
         size: how much.
         json: the file for all samples; None for none.
-        markdown: the file whose results to replace; None for none.
-        charts: the folder for a chart of each benchmark that has rates; None for none.
         profile: the folder for profiles, which are then all that is taken; None to measure.
         check: whether a missed target fails the command.
         amqp_url: a broker that already runs; empty for a private one.
@@ -38,8 +43,6 @@ class Options:
     only: tuple[str, ...]
     size: Size
     json: Path | None
-    markdown: Path | None
-    charts: Path | None
     profile: Path | None
     check: bool
     amqp_url: str
@@ -56,14 +59,14 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         "rounds": given.rounds,
         "messages": given.messages,
         "asks": given.asks,
+        "chunks": given.chunks,
+        "crowd": given.crowd,
         "partitions": given.partitions,
     }
     return Options(
         only=given.only,
         size=replace(size, **{name: value for name, value in sizes.items() if value is not None}),
         json=given.json,
-        markdown=given.markdown,
-        charts=given.charts,
         profile=given.profile,
         check=given.check,
         amqp_url=given.amqp_url,
@@ -72,23 +75,23 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser("python -m tests.benchmarks", description=_DESCRIPTION)
     add = parser.add_argument
     add(
         "--only",
         type=_benchmarks,
-        default=USUAL,
-        metavar="publish,drain,ask,peers-publish,peers-drain",
-        help="which benchmarks",
+        default=tuple(BENCHMARKS),
+        metavar=",".join(BENCHMARKS),
+        help="which benchmarks, instead of all",
     )
     add("--quick", action="store_true", help="a smoke run: one short round, meaningless figures")
     add("--rounds", type=_positive, help=f"how often the variants take turns ({DEFAULT.rounds})")
-    add("--messages", type=_positive, help=f"per sample of publish and drain ({DEFAULT.messages})")
+    add("--messages", type=_positive, help=f"per sample of publish, drain, both and hot ({DEFAULT.messages})")
     add("--asks", type=_positive, help=f"per sample of ask ({DEFAULT.asks})")
+    add("--chunks", type=_positive, help=f"per sample of streams ({DEFAULT.chunks})")
+    add("--crowd", type=_positive, help=f"actors that are activated and kept in memory ({DEFAULT.crowd})")
     add("--partitions", type=_partitions, metavar="1,8", help="queue counts to drain")
     add("--json", type=Path, metavar="FILE", help="write every sample")
-    add("--markdown", type=Path, metavar="FILE", help="replace the results in a page of the documentation")
-    add("--charts", type=Path, metavar="FOLDER", help="draw the rates as SVG")
     add(
         "--profile",
         type=Path,
@@ -103,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _benchmarks(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
-    if not set(names) <= set(BENCHMARKS):
+    if not set(names) <= BENCHMARKS.keys():
         raise argparse.ArgumentTypeError(f"benchmarks are {', '.join(BENCHMARKS)}")
     return names
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from broker_actors import ActorSystem, Worker
 from broker_actors.actor.spec import spec_of
 from broker_actors.core.events import Event, TurnEnded
-from tests.benchmarks.actors import ACTORS, REFS, AnyRef, Work
+from tests.benchmarks.actors import ACTORS, REFS, AnyRef, Work, ignore
 from tests.benchmarks.job import Job
-from tests.benchmarks.latency import measure_asks
+from tests.benchmarks.latency import check, measure_asks
 from tests.benchmarks.measuring import Effects, Measured, Signals, pump
 
 
@@ -27,11 +28,17 @@ class Counting:
     """
 
     def __init__(self, effects: Effects) -> None:
+        self._effects: Effects | None = None
+        self.count(effects)
+
+    def count(self, effects: Effects | None) -> None:
+        """Have what actors do from now on take effect in *effects*, and their turns counted there."""
         self._effects = effects
+        Work.effect = effects.add if effects else ignore
 
     def observe(self, event: Event) -> None:
         """Count *event* if it is the end of a turn."""
-        if isinstance(event, TurnEnded):
+        if isinstance(event, TurnEnded) and self._effects is not None:
             if event.outcome == "ok":
                 self._effects.done()
             else:
@@ -41,7 +48,7 @@ class Counting:
 async def publish(job: Job, signals: Signals) -> None:
     """Tell, many at a time."""
     async with ActorSystem.connect(job.amqp_url, job.redis_url, observer=Quiet()) as system:
-        refs = _refs(system, job)
+        refs = refs_of(system, job)
 
         async def send(n: int) -> None:
             await refs[n % len(refs)].add.tell(n)
@@ -56,8 +63,7 @@ async def publish(job: Job, signals: Signals) -> None:
 
 async def drain(job: Job, signals: Signals) -> None:
     """Run a worker until everything that waits has taken effect."""
-    effects = Effects(job.messages)
-    Work.effect = effects.add
+    effects = Effects(job)
     actor = ACTORS[job.actor_type]
     async with AsyncExitStack() as stack:
         system = ActorSystem.connect(job.amqp_url, job.redis_url, observer=Counting(effects))
@@ -88,16 +94,19 @@ async def serve(job: Job, signals: Signals) -> None:
 async def ask(job: Job, signals: Signals) -> None:
     """Ask: one at a time, then many."""
     async with ActorSystem.connect(job.amqp_url, job.redis_url, observer=Quiet()) as system:
-        refs = _refs(system, job)
-
-        async def one(n: int) -> None:
-            answer = await refs[n % len(refs)].add(n)
-            if answer != n:
-                text = f"message {n} was answered {answer}"
-                raise RuntimeError(text)
-
+        one = asking(refs_of(system, job))
         signals.result(await measure_asks(job, signals, one, one))
 
 
-def _refs(system: ActorSystem, job: Job) -> list[AnyRef]:
+def asking(refs: Sequence[AnyRef]) -> Callable[[int], Awaitable[None]]:
+    """Return a function that asks one of *refs* to add a number, and checks the answer."""
+
+    async def one(n: int) -> None:
+        check(n, await refs[n % len(refs)].add(n))
+
+    return one
+
+
+def refs_of(system: ActorSystem, job: Job) -> list[AnyRef]:
+    """Return a handle on each actor of *job*."""
     return [system.ref(REFS[job.actor_type], actor_id) for actor_id in job.actor_ids]

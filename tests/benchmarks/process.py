@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Final
 
 from tests.benchmarks.job import Job
+from tests.benchmarks.measuring import END, GO
 
 #: A guard against hangs, far above what any step needs.
 STEP_SECONDS: Final = 300.0
@@ -30,10 +31,15 @@ class Child:
 
     async def go(self) -> None:
         """Tell it to go on."""
-        stdin = self._process.stdin
-        assert stdin is not None
-        stdin.write(b"go\n")
-        await stdin.drain()
+        await self._tell(GO)
+
+    async def end(self) -> None:
+        """Tell it to go on to its end."""
+        await self._tell(END)
+
+    async def report(self) -> dict[str, float]:
+        """Return what it says in between; raises what `result` raises."""
+        return await self._event("report")
 
     async def result(self) -> dict[str, float]:
         """Return what it measured, once it has ended.
@@ -46,6 +52,12 @@ class Child:
         if await self._process.wait() != 0:
             raise RuntimeError(f"{self._name} failed after its result")
         return facts
+
+    async def _tell(self, word: str) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        stdin.write(f"{word}\n".encode())
+        await stdin.drain()
 
     async def _event(self, expected: str) -> dict[str, float]:
         stdout = self._process.stdout

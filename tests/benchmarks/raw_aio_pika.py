@@ -42,7 +42,7 @@ async def publish(job: Job, signals: Signals) -> None:
 
 async def drain(job: Job, signals: Signals) -> None:
     """Consume what waits; acknowledge each message after its work."""
-    effects = Effects(job.messages)
+    effects = Effects(job)
 
     async def receive(message: AbstractIncomingMessage) -> None:
         effects.add(argument(message.body))

@@ -68,7 +68,7 @@ class Sender:
 
 async def drain(job: Job, signals: Signals) -> None:
     """Consume what waits; acknowledge each message after its work."""
-    effects = Effects(job.messages)
+    effects = Effects(job)
     async with await aiormq.connect(job.amqp_url) as connection:
         channel = await connection.channel()
         await channel.basic_qos(prefetch_count=job.prefetch)

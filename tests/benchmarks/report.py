@@ -1,122 +1,112 @@
-"""The outcome as a table to read, as Markdown for the documentation, and as JSON to keep."""
+"""A run as tables: to read in a terminal, and as Markdown for the documentation. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks.benchmark import Size
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.runner import Outcome
+from tests.benchmarks.results import Result, Run
 
-#: Metric: its title and how a value is written.
-METRICS: Final[Mapping[str, tuple[str, str]]] = {
-    "rate": ("per second", "{:,.0f}"),
-    "cpu_us": ("CPU µs of the process each", "{:,.0f}"),
-    "together": ("per second, 100 at a time", "{:,.0f}"),
-    "p50_ms": ("p50 ms", "{:.2f}"),
-    "p99_ms": ("p99 ms", "{:.2f}"),
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a metric is shown.
+
+    Attributes:
+        title: of its column.
+        form: of a value.
+        charted: whether a picture of it is worth drawing.
+
+    """
+
+    title: str
+    form: str = "{:,.0f}"
+    charted: bool = False
+
+
+#: In the order of the columns.
+METRICS: Final[Mapping[str, Metric]] = {
+    "rate": Metric("per second", charted=True),
+    "activated": Metric("activated per second", charted=True),
+    "woken": Metric("woken per second", charted=True),
+    "bytes": Metric("bytes per live actor"),
+    "chunks": Metric("chunks per second, one stream", charted=True),
+    "chunks_together": Metric("chunks per second, 20 streams", charted=True),
+    "p50_ms": Metric("p50 ms", "{:.2f}", charted=True),
+    "p99_ms": Metric("p99 ms", "{:.2f}"),
+    "together": Metric("per second, 100 at a time", charted=True),
+    "share": Metric("% by the busier process"),
+    "cpu_us": Metric("CPU µs each"),
 }
-#: In the documentation, what `--markdown` replaces.
-BEGIN: Final = "<!-- results: written by python -m tests.benchmarks --markdown FILE -->"
-END: Final = "<!-- end of results -->"
 
 
-def text(outcomes: Sequence[Outcome]) -> str:
+def terminal(run: Run) -> str:
     """Return the tables for a terminal."""
-    return "\n".join(line for outcome in outcomes for line in _terminal(outcome))
+    return "\n".join(line for result in run.results for line in _terminal(result))
 
 
-def markdown(outcomes: Sequence[Outcome], machine: Mapping[str, str], size: Size) -> str:
-    """Return the tables for the documentation."""
-    lines = [BEGIN, ""]
-    for outcome in outcomes:
-        header, *rows = _rows(outcome)
-        lines += [
-            f"### {outcome.benchmark.name}",
-            "",
-            _bar(header),
-            _bar(["---", *["---:" for _ in header[1:]]]),
+def section(result: Result) -> list[str]:
+    """Return the lines of the documentation about *result*, without its charts."""
+    header, *table = rows(result)
+    lines = [bar(header), bar(["---", *["---:" for _ in header[1:]]]), *map(bar, table), ""]
+    if verdicts := list(_verdicts(result)):
+        lines += [*(f"- {verdict}" for verdict in verdicts), ""]
+    return lines
+
+
+def verdict_rows(run: Run) -> Iterator[list[str]]:
+    """Return a row for each target: where it was measured, what it is, what was found, the verdict."""
+    for result in run.results:
+        for verdict in result.verdicts():
+            metric = METRICS[verdict.target.metric]
+            form = "{:.2f}" if verdict.base else metric.form
+            yield [result.name, metric.title, str(verdict), _cell(verdict.found, form), verdict.word]
+
+
+def rows(result: Result) -> Iterator[list[str]]:
+    """Return the table of *result*, its header first."""
+    metrics = [name for name in METRICS if result.figures(name)]
+    figures = {name: result.figures(name) for name in metrics}
+    count = len(result.loads)
+    yield [f"median of {count} (lowest..highest)", *(METRICS[name].title for name in metrics)]
+    for variant in result.samples:
+        yield [
+            variant,
+            *(
+                _cell(figures[name][variant], METRICS[name].form) if variant in figures[name] else ""
+                for name in metrics
+            ),
         ]
-        lines += [*map(_bar, rows), ""]
-        lines += [f"- {verdict}" for verdict in _verdicts(outcome)] + [""]
-    lines += ["### Measured with", ""]
-    facts = {**machine, **{name: str(value) for name, value in _plain(size).items()}}
-    lines += [f"- {name}: {value}" for name, value in facts.items()]
-    return "\n".join([*lines, "", END])
 
 
-def insert(document: str, results: str) -> str:
-    """Return *document* with *results* in the place kept for them, or at its end."""
-    before, begin, rest = document.partition(BEGIN)
-    if not begin:
-        return f"{document.rstrip()}\n\n{results}\n".lstrip()
-    _, _, after = rest.partition(END)
-    return f"{before}{results}{after}"
+def bar(cells: Sequence[str]) -> str:
+    """Return a row of a table in Markdown."""
+    return f"| {' | '.join(cells)} |"
 
 
-def as_json(outcomes: Sequence[Outcome], machine: Mapping[str, str], size: Size) -> str:
-    """Return everything, samples included."""
-    benchmarks = [
-        {
-            "name": outcome.benchmark.name,
-            "loads": outcome.loads,
-            "variants": {
-                variant: {metric: asdict(each) for metric, each in outcome.figures(variant).items()}
-                for variant in outcome.samples
-            },
-            "targets": [
-                {**asdict(verdict), "text": str(verdict.target), "verdict": str(verdict)}
-                for verdict in outcome.verdicts()
-            ],
-        }
-        for outcome in outcomes
-    ]
-    return (
-        json.dumps({"machine": dict(machine), "size": asdict(size), "benchmarks": benchmarks}, indent=2)
-        + "\n"
-    )
-
-
-def _terminal(outcome: Outcome) -> Iterator[str]:
-    rows = list(_rows(outcome))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def _terminal(result: Result) -> Iterator[str]:
+    table = list(rows(result))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     yield ""
-    yield outcome.benchmark.name
-    for first, *rest in rows:
+    yield result.name
+    for first, *rest in table:
         cells = [
             first.ljust(widths[0]),
             *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)),
         ]
         yield "  " + "   ".join(cells)
-    for verdict in _verdicts(outcome):
+    for verdict in _verdicts(result):
         yield f"  {verdict}"
 
 
-def _rows(outcome: Outcome) -> Iterator[list[str]]:
-    metrics = [name for name in METRICS if any(name in each for each in outcome.samples.values())]
-    yield ["median (and the interval it lies in)", *(METRICS[name][0] for name in metrics)]
-    for variant in outcome.samples:
-        figures = outcome.figures(variant)
-        yield [variant, *(_cell(figures[name], METRICS[name][1]) for name in metrics)]
-
-
-def _verdicts(outcome: Outcome) -> Iterator[str]:
-    for verdict in outcome.verdicts():
-        found = _cell(verdict.ratio, "{:.2f}")
-        title = METRICS[verdict.target.metric][0]
-        yield f"{verdict}: {title}, {verdict.target}; measured {found}"
+def _verdicts(result: Result) -> Iterator[str]:
+    for verdict in result.verdicts():
+        metric = METRICS[verdict.target.metric]
+        form = "{:.2f}" if verdict.base else metric.form
+        yield f"{verdict.word}: {metric.title}, {verdict}; found {_cell(verdict.found, form)}"
 
 
 def _cell(value: Figure, form: str) -> str:
     return f"{form.format(value.median)} ({form.format(value.low)}..{form.format(value.high)})"
-
-
-def _bar(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _plain(size: Size) -> dict[str, object]:
-    return {name.replace("_", " "): value for name, value in asdict(size).items()}

@@ -12,10 +12,9 @@ from tests.benchmarks.charts import chart
 from tests.benchmarks.figures import Target, figure, judge, ratio
 from tests.benchmarks.job import Job, Messages
 from tests.benchmarks.options import QUICK, parse
-from tests.benchmarks.report import BEGIN, END, insert
 
-FASTER = Target("rate", "ours", "raw", 1.0)
-CLOSE = Target("p50_ms", "ours", "raw", 2.0, at_most=True)
+FASTER = Target("rate", "ours", ("raw",), 1.0)
+CLOSE = Target("p50_ms", "ours", ("raw",), 2.0, at_most=True)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +33,27 @@ CLOSE = Target("p50_ms", "ours", "raw", 2.0, at_most=True)
 def test_a_verdict_is_certain_when_the_whole_interval_is_on_one_side(
     target: Target, ours: list[float], *, met: bool, certain: bool
 ) -> None:
-    verdict = judge(target, ours, [100.0] * len(ours))
+    verdict = judge(target, {"ours": ours, "raw": [100.0] * len(ours)})
     assert (verdict.met, verdict.certain) == (met, certain)
+
+
+def test_the_best_of_several_is_what_a_target_is_held_against() -> None:
+    samples = {"ours": [100.0], "slow": [20.0], "fast": [50.0]}
+    rate = judge(Target("rate", "ours", ("slow", "fast"), 3.0), samples)
+    latency = judge(Target("p50_ms", "ours", ("slow", "fast"), 3.0, at_most=True), samples)
+    assert (rate.base, rate.met, latency.base, latency.met) == ("fast", False, "slow", False)
+
+
+def test_a_target_may_be_a_value() -> None:
+    target = Target("bytes", "ours", (), 3_000, at_most=True)
+    assert [judge(target, {"ours": [bytes_]}).met for bytes_ in (2_999.0, 3_001.0)] == [True, False]
+
+
+def test_a_target_without_anything_to_be_held_against_is_none() -> None:
+    target = Target("rate", "ours", ("a peer", "another"), 3.0)
+    assert target.among(["ours"]) is None
+    assert target.among(["ours", "another"]) == Target("rate", "ours", ("another",), 3.0)
+    assert Target("bytes", "ours", (), 1.0).among(["ours"]) is not None
 
 
 def test_ratios_are_taken_round_by_round() -> None:
@@ -52,14 +70,6 @@ def test_an_interval_holds_its_median(samples: list[float]) -> None:
 def test_an_interval_leaves_out_extremes_once_there_are_samples_enough() -> None:
     assert (figure(range(8)).low, figure(range(8)).high) == (0, 7)
     assert (figure(range(9)).low, figure(range(9)).high) == (1, 7)
-
-
-def test_results_replace_those_of_the_last_run_and_nothing_else() -> None:
-    first = insert("# Benchmarks\n", f"{BEGIN}\nold\n{END}")
-    assert (
-        insert(first + "The end.\n", f"{BEGIN}\nnew\n{END}")
-        == f"# Benchmarks\n\n{BEGIN}\nnew\n{END}\nThe end.\n"
-    )
 
 
 def test_raw_messages_are_numbered_densely_per_actor() -> None:
@@ -80,7 +90,7 @@ def test_options_override_the_size_they_name() -> None:
 
 
 def test_a_chart_shows_every_variant_the_fastest_first() -> None:
-    text = chart("rates", {"slow & <old>": figure([1.0]), "fast": figure([2, 3, 4])})
-    drawn = ET.fromstring(text)  # noqa: S314 - written here a moment ago
+    figures = {"slow & <old>": figure([1.0]), "fast": figure([2, 3, 4])}
+    drawn = ET.fromstring(chart("rates", figures, "{:.0f}"))  # noqa: S314 - written here a moment ago
     texts = [element.text for element in drawn.iter() if element.tag.endswith("text")]
     assert texts == ["rates", "fast", "3", "slow & <old>", "1"]

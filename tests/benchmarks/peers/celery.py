@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import Any, Final
 
 from celery import Celery
 
 from tests.benchmarks.job import Job
 from tests.benchmarks.measuring import Effects, Measured, Signals
-from tests.benchmarks.peers.threads import PUBLISHERS, SharedEffects, pump_in_threads
+from tests.benchmarks.peers.threads import (
+    PUBLISHERS,
+    SharedEffects,
+    measure_asks_in_threads,
+    pump_in_threads,
+)
+
+#: How long a result is waited for; a guard.
+RESULT_SECONDS: Final = 30
 
 
-def _app(job: Job) -> Any:  # noqa: ANN401 - its classes have no types
+def _app(job: Job, *, answers: bool = False) -> Any:  # noqa: ANN401 - its classes have no types
     app = Celery("bench", broker=job.amqp_url)
     app.conf.update(
         task_default_queue=job.peer_queue,
@@ -21,13 +29,16 @@ def _app(job: Job) -> Any:  # noqa: ANN401 - its classes have no types
         task_default_exchange_type="direct",
         broker_transport_options={"confirm_publish": True},
         broker_pool_limit=PUBLISHERS,
-        task_ignore_result=True,
+        task_ignore_result=not answers,
+        result_backend=job.redis_url if answers else None,
         task_acks_late=True,
         worker_prefetch_multiplier=job.prefetch,
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_detect_quorum_queues=True,
     )
+    # In every thread: which app is current is a matter of the thread, and without one there is no backend.
+    app.set_default()
     return app
 
 
@@ -45,17 +56,15 @@ async def publish(job: Job, signals: Signals) -> None:
 
 async def drain(job: Job, signals: Signals) -> None:
     """Run a worker until everything that waits is done."""
-    effects = Effects(job.messages)
-    shared = SharedEffects(effects, job.messages)
+    effects = Effects(job)
+    shared = SharedEffects(effects)
     app = _app(job)
 
     def add(n: int) -> None:
         shared.add(n)
 
     app.task(name="add")(add)
-    running = app.WorkController(
-        pool="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True
-    )
+    running = _worker(app)
     signals.ready()
     await signals.go()
     with Measured(job.profile) as measured:
@@ -63,6 +72,36 @@ async def drain(job: Job, signals: Signals) -> None:
         await effects.all()
     signals.result(measured.facts(job.messages))
     _leave()
+
+
+async def serve(job: Job, signals: Signals) -> None:
+    """Run a worker until told to stop."""
+    app = _app(job, answers=True)
+    app.task(name="add")(_same)
+    threading.Thread(target=_worker(app).start, daemon=True).start()
+    signals.ready()
+    await signals.go()
+    signals.result({})
+    _leave()
+
+
+async def ask(job: Job, signals: Signals) -> None:
+    """Wait for results in Redis; each thread has a connection that is told of them."""
+    task = _app(job, answers=True).task(name="add")(_same)
+    signals.result(
+        await measure_asks_in_threads(job, signals, task.delay, lambda sent: sent.get(timeout=RESULT_SECONDS))
+    )
+    _leave()
+
+
+def _worker(app: Any) -> Any:  # noqa: ANN401 - its classes have no types
+    return app.WorkController(
+        pool="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True
+    )
+
+
+def _same(number: int) -> int:
+    return number
 
 
 def _nothing(_number: int) -> None:
