@@ -92,7 +92,7 @@ class Strand:
     is_waiting: bool = False
     has_expired: bool = False
     fan: Fan | None = None
-    beside: list[Strand] = field(default_factory=list)
+    beside: list[Strand] = field(default_factory=list["Strand"])
 
     @property
     def at(self) -> str:
@@ -128,6 +128,7 @@ class Strand:
         """Return the way from it to the one that *step* is of, both included; empty if that is over."""
         if not self.beside:
             return [self] if self.step == step else []
-        found = (strand.line(step) for strand in self.beside)
-        inner = next((line for line in found if line), [])
-        return [self, *inner] if inner else []
+        for strand in self.beside:
+            if inner := strand.line(step):
+                return [self, *inner]
+        return []
