@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Final, Protocol
 
@@ -96,6 +96,10 @@ class TurnScope(Caller, Protocol):
     @property
     def clockwork(self) -> Reminding:
         """The reminders of the actor."""
+        ...
+
+    def all_or_nothing(self) -> AbstractContextManager[None]:
+        """Return a block whose tells are taken back if it ends with an exception."""
         ...
 
     def section(self) -> AbstractAsyncContextManager[None]:

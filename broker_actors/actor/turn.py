@@ -5,7 +5,7 @@ The runtime makes a turn the running one with `context.entered`.
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -93,6 +93,13 @@ class CurrentTurn:
         if isinstance(target, str):
             return make_untyped_ref(target, actor_id, self._scope)
         return make_ref(target, actor_id, self._scope)
+
+    def all_or_nothing(self) -> AbstractContextManager[None]:
+        """Return a block for `with`: an exception in it takes back what was told in it, at once or delayed.
+
+        For methods that catch the exception and go on. State, asks and reminders are not taken back.
+        """
+        return self._scope.all_or_nothing()
 
     def scheduled(self, name: str, /) -> ScheduledTell:
         """Return a handle on the delayed tell whose `id` is *name*.

@@ -6,8 +6,8 @@ once and are not undone. A context is used by one run and is finished when the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final, Protocol
@@ -174,6 +174,18 @@ class TurnContext:
         destination = Destination.DELAY if due_ms > now_ms else Destination.MAILBOX
         self._record(Outgoing(destination, listed(to_wire(envelope)), due_ms))
         return Scheduled(call.address, envelope.key, call.method, due_ms)
+
+    @contextmanager
+    def all_or_nothing(self) -> Generator[None, None, None]:
+        """Take back what is recorded in the block if it ends with an exception."""
+        recording = self._recording
+        before = len(recording)
+        try:
+            yield
+        except BaseException:
+            # Numbers come with the commit, and keys from a counter that goes on: nothing else knows them.
+            del recording[before:]
+            raise
 
     async def cancel(self, entry: Scheduled) -> bool:
         """See to it that *entry* never runs, whatever becomes of this turn; see `ports.calling.Caller`."""

@@ -230,9 +230,12 @@ class DurableFlow(Lane):
 
     @method
     async def end(self, outcome: Status, reason: str) -> None:
-        """End the run with *outcome*, if it still goes on."""
+        """End the run with *outcome*, if it still goes on; if it is to end already, see to it."""
         if self.run.status.goes_on:
             await self._end(outcome, reason)
+        elif self.run.status is Status.STOPPING:
+            # A lane that died meanwhile works on its item once more.
+            await self._stop(fans.busy(self.run))
 
     @method
     async def reported(self, report: Report) -> None:
@@ -264,8 +267,9 @@ class DurableFlow(Lane):
         before = copy.deepcopy((self.run, self.shared))
         self._plan.node(at)
         try:
-            stepped = await self._interrupts.guard(visitor.step())
-            _check_storable(self.run, self.shared)
+            with turn.current().all_or_nothing():
+                stepped = await self._interrupts.guard(visitor.step())
+                _check_storable(self.run, self.shared)
         except InterruptedRunError:
             self.run, self.shared = before
             await self._end(self._interrupts.outcome, self._interrupts.reason)
@@ -317,10 +321,13 @@ class DurableFlow(Lane):
             await self._at(lane).work.tell(item)
 
     async def _end(self, outcome: Status, error: str) -> None:
-        for one in fans.ending(self._plan, self.run, outcome, error[:ERROR_CHARACTERS_MAX]):
-            await self._at(one.lane).stop_item.tell(one.step, one.index)
+        await self._stop(fans.ending(self._plan, self.run, outcome, error[:ERROR_CHARACTERS_MAX]))
         if self.run.status is not Status.STOPPING:
             await self._go_on()
+
+    async def _stop(self, busy: list[fans.Busy]) -> None:
+        for one in busy:
+            await self._at(one.lane).stop_item.tell(one.step, one.index)
 
     async def _compensate(self) -> None:
         before = copy.deepcopy(self.shared)
@@ -333,7 +340,8 @@ class DurableFlow(Lane):
     async def _halt(self, outcome: Status, reason: str) -> None:
         # The message makes it durable; until it is read, the interrupted turn has done the same.
         await self._me().end.tell(outcome.value, reason)
-        self._interrupts.stop(outcome, reason)
+        if self.run.status is not Status.NEW:
+            self._interrupts.stop(outcome, reason)
 
 
 def _check_storable(run: Run, shared: dict[str, Any]) -> None:

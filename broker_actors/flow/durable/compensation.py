@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
 
+from broker_actors.actor.turn import turn
 from broker_actors.flow.attempts import Attempts
 from broker_actors.flow.durable.plan import Plan
 from broker_actors.flow.durable.run import Undo
@@ -36,7 +37,8 @@ async def compensate(plan: Plan, undo: Undo, shared: dict[str, Any]) -> str:
     problem = ""
     for number in range(max(1, attempts)):
         try:
-            await _PACE.value(node.compensate(shared, undo.result))
+            with turn.current().all_or_nothing():
+                await _PACE.value(node.compensate(shared, undo.result))
         except Exception as error:  # noqa: BLE001 - what cannot be taken back is reported, and the rest goes on
             problem = f"{undo.node}: {type(error).__name__}: {error}"
             if number + 1 < attempts and isinstance(node, Attempts):

@@ -19,7 +19,7 @@ class InterruptedRunError(Exception):
 
 
 class Interrupts:
-    """At most one coroutine that runs, and can be told to stop."""
+    """At most one coroutine that runs, and can be told to stop; none begins after that."""
 
     def __init__(self) -> None:
         self._running: asyncio.Task[Any] | None = None
@@ -32,29 +32,37 @@ class Interrupts:
         """Return the result of *work*.
 
         Raises:
-            InterruptedRunError: it was stopped.
+            InterruptedRunError: it was stopped, perhaps before it began.
             Exception: whatever it raises.
 
         """
-        self._told = False
+        if self._was_told():
+            work.close()
+            raise InterruptedRunError
         task = asyncio.create_task(work)
         self._running = task
         try:
             return await task
         except asyncio.CancelledError:
             # Whoever cancels this turn cancels the work with it, and means both.
-            if self._told and task.cancelled() and not _is_cancelled():
+            if self._was_told() and task.cancelled() and not _is_cancelled():
                 raise InterruptedRunError from None
             raise
         finally:
             self._running = None
 
     def stop(self, outcome: Status, reason: str) -> None:
-        """Stop what runs, if anything does. It may take its time."""
+        """Stop what runs, which may take its time; and what would run next.
+
+        The message that stops may be read between the messages of two steps.
+        """
+        self.outcome, self.reason = outcome, reason
+        self._told = True
         if self._running is not None:
-            self.outcome, self.reason = outcome, reason
-            self._told = True
             self._running.cancel()
+
+    def _was_told(self) -> bool:
+        return self._told
 
 
 def _is_cancelled() -> bool:

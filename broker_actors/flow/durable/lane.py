@@ -65,9 +65,12 @@ class Lane:
         await self._report(Report(step, index, turn.current().actor_id, Ended.STOPPED))
 
     async def _work(self, item: Item) -> None:
+        # A node that is gone is for a deploy to mend, as in the flow itself, and no failure of the item.
+        self._plan.node(item.node)
         report = Report(item.step, item.index, turn.current().actor_id, Ended.DONE)
         try:
-            value = await self._interrupts.guard(visiting.work(self._plan, item))
+            with turn.current().all_or_nothing():
+                value = await self._interrupts.guard(visiting.work(self._plan, item))
         except InterruptedRunError:
             report.ended = Ended.STOPPED
         except Exception as error:  # noqa: BLE001 - whatever an item raises ends its batch

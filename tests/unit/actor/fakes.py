@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from broker_actors.core.address import Address
@@ -120,6 +120,9 @@ class RecordingTurn(RecordingCaller):
     clockwork: RecordingClockwork = field(default_factory=RecordingClockwork)
 
     def limiter(self, name: str, terms: Terms) -> AbstractAsyncContextManager[HeldPlace, bool | None]:
+        raise NotImplementedError
+
+    def all_or_nothing(self) -> AbstractContextManager[None]:
         raise NotImplementedError
 
     @asynccontextmanager
