@@ -71,11 +71,11 @@ def _body(
 
 
 def _edges(names: Mapping[str, BaseNode], ids: Mapping[str, str]) -> Iterator[str]:
+    # A node of two nested flows is drawn in each, and what follows it is in the same one.
+    found = {(_parent(name), id(node)): name for name, node in names.items()}
     for name, node in names.items():
         for action, following in node.successors.items():
-            # A node of two nested flows is drawn in each, and what follows it is in the same one.
-            beside = (one for one, other in names.items() if other is following)
-            target = next(one for one in beside if _parent(one) == _parent(name))
+            target = found[_parent(name), id(following)]
             arrow = "-->" if action == DEFAULT_ACTION else f"-->|{_quoted(action)}|"
             yield f"    {ids[name]} {arrow} {ids[target]}"
 

@@ -46,13 +46,13 @@ def name_in(names: Mapping[str, BaseNode], node: BaseNode) -> str:
 
 def _named(flow: BaseNode, prefix: str, around: tuple[BaseNode, ...]) -> Iterator[tuple[str, BaseNode]]:
     own: dict[str, BaseNode] = {}
+    counts: dict[str, int] = {}
     for node in _reached(flow):
         label = _label(node)
-        count = 1
         name = label
         while name in own:
-            count += 1
-            name = f"{label}-{count}"
+            counts[label] = counts.get(label, 1) + 1
+            name = f"{label}-{counts[label]}"
         own[name] = node
     for name, node in own.items():
         yield prefix + name, node
@@ -66,14 +66,13 @@ def _named(flow: BaseNode, prefix: str, around: tuple[BaseNode, ...]) -> Iterato
 
 def _reached(flow: BaseNode) -> Iterator[BaseNode]:
     waiting = [] if flow.start_node is None else [flow.start_node]
-    seen = list(waiting)
-    while waiting:
-        node = waiting.pop(0)
+    # By identity: a node may compare equal to another.
+    seen = {id(node) for node in waiting}
+    for node in waiting:
         yield node
         for following in node.successors.values():
-            # Not `in`: a node may compare equal to another.
-            if not any(following is one for one in seen):
-                seen.append(following)
+            if id(following) not in seen:
+                seen.add(id(following))
                 waiting.append(following)
 
 

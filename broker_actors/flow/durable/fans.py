@@ -16,8 +16,8 @@ from broker_actors.flow.durable.strand import Fan, Strand
 
 #: Behind it is the number of a lane, in its id.
 LANE: Final = "~"
-#: Numbered from 0, so that four digits are enough.
-LANES_MAX: Final = 10_000
+#: At once: fewer than one turn may tell, which begins or stops all of them.
+LANES_MAX: Final = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def lanes_for(run: Run, fan: Fan, concurrency: int | None, lane_of: str) -> list
 
     """
     taken = {one.lane for one in busy(run)}
-    count = min(concurrency or CONCURRENCY, fan.count)
-    if len(taken) + count > LANES_MAX:
+    if fan.count and len(taken) >= LANES_MAX:
         raise OverflowError(f"{LANES_MAX} items run at once; lower the `concurrency` of rounds or items")
+    count = min(concurrency or CONCURRENCY, fan.count, LANES_MAX - len(taken))
     numbers = range(len(taken) + count)
     free = [lane for number in numbers if (lane := f"{lane_of}{LANE}{number}") not in taken]
     return free[:count]

@@ -189,9 +189,11 @@ def test_no_two_lanes_of_a_run_are_the_same_and_there_is_a_bound() -> None:
     run = Run(Status.RUNNING, frames=[Frame("", "Items", {})])
     run.fan = Fan(4, running={"s1~0": 0, "s1~2": 1})
     assert fans.lanes_for(run, Fan(3), None, "s1") == ["s1~1", "s1~3", "s1~4"]
-    run.fan.running = {f"s1~{n}": n for n in range(9_999)}
-    assert fans.lanes_for(run, Fan(1), None, "s1") == ["s1~9999"]
-    with pytest.raises(OverflowError, match="10000 items run at once"):
+    run.fan.running = {f"s1~{n}": n for n in range(898)}
+    assert fans.lanes_for(run, Fan(5), None, "s1") == ["s1~898", "s1~899"], "as many as there is room for"
+    run.fan.running = {f"s1~{n}": n for n in range(900)}
+    assert fans.lanes_for(run, Fan(0), None, "s1") == []
+    with pytest.raises(OverflowError, match="900 items run at once"):
         fans.lanes_for(run, Fan(2), None, "s1")
 
 
