@@ -95,7 +95,7 @@ class CurrentTurn:
         return make_ref(target, actor_id, self._scope)
 
     def all_or_nothing(self) -> AbstractContextManager[None]:
-        """Return a block for `with`: an exception in it takes back what was told in it, at once or delayed.
+        """Return a block for `with`: an exception takes back what was told since it began, also with a delay.
 
         For methods that catch the exception and go on. State, asks and reminders are not taken back.
         """
