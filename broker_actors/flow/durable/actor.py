@@ -37,6 +37,8 @@ from broker_actors.flow.graph import BaseNode
 from broker_actors.flow.waiting import Promise, Wait, read_visit
 
 _LANE_CHARACTERS: Final = 5
+#: Of what is kept about a visit that could not be compensated; there may be many.
+PROBLEM_CHARACTERS_MAX: Final = 500
 _ID_BYTES_MAX: Final = 170 - _LANE_CHARACTERS
 
 
@@ -331,10 +333,15 @@ class DurableFlow(Lane):
 
     async def _compensate(self) -> None:
         before = copy.deepcopy(self.shared)
-        problem = await compensate(self._plan, self.run.undo[-1], self.shared)
+        undo = self.run.undo[-1]
+        problem = await compensate(self._plan, undo, self.shared)
+        try:
+            _check_storable(self.run, self.shared)
+        except (TypeError, PayloadTooLargeError) as error:
+            problem = text_of(undo.node, error)
         if problem:
             self.shared = before
-        moves.compensated(self.run, problem[:ERROR_CHARACTERS_MAX])
+        moves.compensated(self.run, problem[:PROBLEM_CHARACTERS_MAX])
         await self._go_on()
 
     async def _halt(self, outcome: Status, reason: str) -> None:

@@ -262,6 +262,19 @@ async def test_what_cannot_be_taken_back_is_said_and_the_rest_is() -> None:
         assert await shared_of(kit) == {"ran": ["hotel", "flight"], "taken back": ["booking of hotel"]}
 
 
+async def test_what_taking_back_leaves_and_cannot_be_stored_is_said_and_the_rest_is_taken_back() -> None:
+    class Careless(Booked):
+        async def compensate(self, shared: Shared, exec_res: str) -> None:
+            shared["thing"] = object()
+
+    story, ref_class = durable(chain(Booked("hotel"), Careless("flight"), Broken("b")))
+    async with actor_test(story) as kit:
+        ref = await run(kit, ref_class)
+        (problem,) = (await ref.status()).uncompensated
+        assert problem.startswith("flight: TypeError: shared: a value of type object")
+        assert await shared_of(kit) == {"ran": ["hotel", "flight"], "taken back": ["booking of hotel"]}
+
+
 async def test_long_waits_between_attempts_are_delayed_messages() -> None:
     class Later(Node):
         def prep(self, shared: Shared) -> int:
