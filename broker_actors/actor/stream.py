@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, Protocol, TypeVar
 
-from broker_actors.core.errors import Plain
+from broker_actors.core.errors import ConfigurationError, Plain
 from broker_actors.ports.calling import Values
 
 R = TypeVar("R")
@@ -91,22 +91,30 @@ class ConvertedStream(Generic[R]):
 class _Iteration(Generic[R]):
     """One `async for`. It is dropped when the loop is left, however that is."""
 
-    __slots__ = ("_stream", "_values")
+    __slots__ = ("_has_read", "_stream", "_values")
 
     def __init__(self, stream: ConvertedStream[R], values: Values) -> None:
         self._stream = stream
         self._values = values
+        self._has_read = False
 
     def __aiter__(self) -> _Iteration[R]:
         return self
 
     async def __anext__(self) -> R:
         try:
-            return await self._stream.__anext__()
+            value = await self._stream.__anext__()
+        except ConfigurationError:
+            # Somebody else reads the stream, and goes on.
+            self._has_read = False
+            raise
         except BaseException:
             # Whatever it is leaves the loop, and its traceback would keep this from being dropped.
             self._values.abandon()
             raise
+        self._has_read = True
+        return value
 
     def __del__(self) -> None:
-        self._values.abandon()
+        if self._has_read:
+            self._values.abandon()

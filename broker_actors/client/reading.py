@@ -21,6 +21,7 @@ from broker_actors.core.errors import (
     Plain,
     PlatformError,
     ReplyGoneError,
+    StreamCancelledError,
     revive,
 )
 from broker_actors.core.reply import Reply
@@ -62,6 +63,8 @@ class Reading:
         self._woken = asyncio.Event()
         self._failure: Exception | None = None
         self._is_over = False
+        #: Whether its reader went away before the end, without closing it.
+        self._is_left = False
         self._is_waiting = False
 
     @property
@@ -77,6 +80,8 @@ class Reading:
     async def __anext__(self) -> Plain:
         """Return the next value."""
         if self._is_over:
+            if self._is_left:
+                raise self._ended_early("was left by its reader, as by `break`, before it ended")
             raise StopAsyncIteration
         if self._is_waiting:
             raise ConfigurationError(f"{self._call} is being read already: one at a time reads a stream")
@@ -105,12 +110,15 @@ class Reading:
     async def aclose(self) -> None:
         """Cancel the generator, if it has not ended. Idempotent."""
         attended = self._over()
+        # Whoever reads it in another task is told.
+        self._woken.set()
         if attended is not None:
             # Not ended with whoever waits for it.
             await asyncio.wait([self._streaming.leave(attended)])
 
     def abandon(self) -> None:
         """Cancel the generator without waiting. Safe to call from any thread. Idempotent."""
+        self._is_left = self._is_left or not self._is_over
         attended = self._over()
         if attended is not None:
             self._streaming.leave_from_anywhere(attended)
@@ -142,18 +150,27 @@ class Reading:
             self._under_way.remove(deadline)
 
     async def _next(self) -> Chunk:
-        if self._attended is None:
-            self._attended = await self._begin()
+        attended = self._attended or await self._begin()
         while not self._fetched:
             # Before it is asked for, so that a signal between is not lost.
             self._woken.clear()
-            if self._failure is not None:
-                raise self._failure
-            taken = await self._streaming.take(self._attended, self.seq)
+            self._check_read()
+            taken = await self._streaming.take(attended, self.seq)
             self._fetched.extend(taken.chunks)
             if not taken.chunks:
                 await _wait(self._woken, LOOK_SECONDS)
+        self._check_read()
         return self._fetched.popleft()
+
+    def _check_read(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._is_over:
+            raise self._ended_early("was closed by another task while it was read")
+
+    def _ended_early(self, how: str) -> StreamCancelledError:
+        text = f"{self._call} {how}: of what follows value {self.seq} nothing arrives; call again"
+        return StreamCancelledError(text, recoverable=False)
 
     async def _begin(self) -> Attended:
         attended = await self._streaming.attend(self._call, self._woken, self._place.read)
@@ -166,6 +183,10 @@ class Reading:
             # It may be open all the same.
             self._streaming.leave(attended)
             raise
+        if self._is_over:
+            self._streaming.leave(attended)
+        else:
+            self._attended = attended
         return attended
 
     def _failed(self, error: Exception) -> None:

@@ -15,10 +15,11 @@ Switch: TypeAlias = Callable[[], Awaitable[None]]
 class AwaitedValues:
     """Implements `ports.calling.Values` around those of a caller."""
 
-    __slots__ = ("_begins", "_ends", "_values")
+    __slots__ = ("_begins", "_check", "_ends", "_values")
 
-    def __init__(self, values: Values, begins: Switch, ends: Switch) -> None:
+    def __init__(self, values: Values, check: Callable[[], None], begins: Switch, ends: Switch) -> None:
         self._values = values
+        self._check = check
         self._begins = begins
         self._ends = ends
 
@@ -33,7 +34,9 @@ class AwaitedValues:
         return self._values.seq
 
     async def __anext__(self) -> Plain:
-        """Return the next value."""
+        """Return the next value; raises what the check raises as long as nothing was sent."""
+        if not self.seq:
+            self._check()
         try:
             await self._begins()
             return await self._values.__anext__()

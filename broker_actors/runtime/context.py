@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from typing import Final, Protocol
 
@@ -131,12 +132,7 @@ class TurnContext:
 
         """
         self._check_running()
-        if any(_target(item) == call.address for item in (*self.outgoing, *self._recording)):
-            text = (
-                f"this turn told {call.address} something that leaves after the turn: "
-                "ask it before, or in a later turn"
-            )
-            raise OrderError(text)
+        self._check_order(call.address)
         options = replace(
             call.options,
             idempotency_key=call.options.idempotency_key or self._ask_key(call),
@@ -225,10 +221,14 @@ class TurnContext:
         return recorded
 
     def stream(self, call: Call) -> Values:
-        """Stream from another actor; see `ports.calling.Caller`. A turn that is run again begins anew."""
+        """Stream from another actor; see `ports.calling.Caller`. A turn that is run again begins anew.
+
+        Its first use raises `OrderError` if this turn has a tell to that actor which would leave later.
+        """
         self._check_running()
         values = self._services.caller.stream(replace(call, chain=self.chain))
-        return AwaitedValues(values, self._ask_begins, self._ask_ends)
+        check = partial(self._check_order, call.address)
+        return AwaitedValues(values, check, self._ask_begins, self._ask_ends)
 
     async def _known(self, call: Call) -> None:
         self._check_running()
@@ -301,6 +301,14 @@ class TurnContext:
         if self.finished:
             text = f"the turn of {self.address} is over: await everything a method starts before it returns"
             raise OutOfTurnError(text)
+
+    def _check_order(self, address: Address) -> None:
+        if any(_target(item) == address for item in (*self.outgoing, *self._recording)):
+            text = (
+                f"this turn told {address} something that leaves after the turn: "
+                "ask it before, or in a later turn"
+            )
+            raise OrderError(text)
 
     def _ask_key(self, call: Call) -> str:
         content = body.encode(call.args, call.kwargs, simplify=call.simplify)
