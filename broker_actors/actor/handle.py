@@ -12,6 +12,7 @@ from typing import Final, Self, TypeVar, cast
 from broker_actors.actor.context import current_caller
 from broker_actors.actor.durations import Duration, seconds
 from broker_actors.core.address import Address
+from broker_actors.core.checks import is_text
 from broker_actors.core.envelope import KEY_CHARACTERS_MAX
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.topology import Layout
@@ -130,6 +131,8 @@ def new_handle(cls: type[HandleT], target: Target) -> HandleT:
 
 
 def _key(key: str) -> str:
+    if not is_text(key):
+        raise ConfigurationError(f"idempotency_key={key!r} must be a text: use {str(key)!r}")
     if len(key) > KEY_CHARACTERS_MAX:
         text = f"an idempotency_key has at most {KEY_CHARACTERS_MAX} characters, not {len(key)}"
         raise ConfigurationError(text)

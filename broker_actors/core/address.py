@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
+from broker_actors.core.checks import is_text
 from broker_actors.core.errors import ConfigurationError
 
 #: Longest actor id in UTF-8 bytes: what the name of a dedicated mailbox, an AMQP short string
@@ -63,6 +64,8 @@ def check_id(actor_id: str) -> str:
             character or line separator, or cannot be written as UTF-8.
 
     """
+    if not is_text(actor_id):
+        raise ConfigurationError(f"actor id {actor_id!r} must be a text: use {str(actor_id)!r}")
     try:
         size_bytes = len(actor_id.encode())
     except UnicodeEncodeError as error:

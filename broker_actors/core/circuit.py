@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from broker_actors.core.checks import is_whole
 from broker_actors.core.errors import ConfigurationError
 
 PROBES_MAX: Final = 1_000
@@ -41,6 +42,9 @@ class Rules:
             ConfigurationError: a number is out of its bounds.
 
         """
+        if not (is_whole(self.failures) and is_whole(self.probes)):
+            text = f"failures={self.failures!r} and probes={self.probes!r} must be whole numbers"
+            raise ConfigurationError(text)
         if self.failures < 1:
             raise ConfigurationError(f"failures={self.failures}: a breaker opens after at least one")
         if not 1 <= self.probes <= PROBES_MAX:

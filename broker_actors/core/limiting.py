@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from broker_actors.core.checks import is_whole
 from broker_actors.core.errors import ConfigurationError
 
 #: Who has not asked for so long has gone away, or died: others move up.
@@ -50,6 +51,8 @@ class Terms:
             ConfigurationError: a number is out of its bounds.
 
         """
+        if not is_whole(self.places):
+            raise ConfigurationError(f"places={self.places!r} must be a whole number")
         if not 1 <= self.places <= PLACES_MAX:
             raise ConfigurationError(f"places={self.places}: a limiter has 1 to {PLACES_MAX:,}")
         if not LEASE_MS_MIN <= self.lease_ms <= LEASE_MS_MAX:

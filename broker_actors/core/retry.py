@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from broker_actors.core.checks import is_whole
 from broker_actors.core.delay import DELAY_SECONDS_MAX
 from broker_actors.core.errors import ConfigurationError
 
@@ -40,6 +41,8 @@ class Retry:
             ConfigurationError: a value is out of its bounds.
 
         """
+        if not is_whole(self.attempts):
+            raise ConfigurationError(f"attempts={self.attempts!r} must be a whole number")
         if self.attempts < 1:
             text = f"attempts={self.attempts}: a turn runs at least once"
             raise ConfigurationError(text)

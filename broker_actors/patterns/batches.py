@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeAlias, TypeVar
 
 from broker_actors.actor.durations import Duration, seconds
+from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.retry import Retry
 from broker_actors.patterns.outcomes import Outcomes
 from broker_actors.patterns.retrying import Retrying
@@ -51,10 +52,15 @@ async def each(
     at_once = CONCURRENCY
     if concurrency is None or isinstance(concurrency, int):
         at_once = check_concurrency(concurrency)
+    elif not hasattr(concurrency, "__aenter__"):
+        text = f"concurrency={concurrency!r} must be a whole number or an async context manager"
+        raise ConfigurationError(text)
     else:
         limiter = concurrency
     timeout_seconds = None if timeout is None else seconds(timeout, "timeout")
     again = Retrying(retry) if isinstance(retry, Retry) else retry
+    if not hasattr(again, "call") and again is not None:
+        raise ConfigurationError(f"retry={again!r} must be a Retry(...) or a Retrying(...)")
 
     async def attempt(item: T) -> R:
         async with limiter, asyncio.timeout(timeout_seconds):

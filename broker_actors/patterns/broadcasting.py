@@ -38,6 +38,8 @@ class Broadcast(Generic[RefT]):
         concurrency: int,
     ) -> None:
         self._refs = tuple(refs)
+        for ref in self._refs:
+            _check_ref(ref)
         self._timeout_seconds = timeout_seconds
         self._overall_seconds = overall_seconds
         self._concurrency = concurrency
@@ -52,6 +54,7 @@ class Broadcast(Generic[RefT]):
             InvalidArgumentsError: the arguments do not fit the signature; nothing is sent.
 
         """
+        _check_method(method)
         for ref in self._refs:
             remote_of(ref, method).as_call(*args, **kwargs)
         now = asyncio.get_running_loop().time
@@ -83,6 +86,7 @@ class Broadcast(Generic[RefT]):
             PlatformError: the actor system is closed.
 
         """
+        _check_method(method)
         calls: dict[Caller, list[tuple[int, Call]]] = {}
         for n, ref in enumerate(self._refs):
             remote = remote_of(ref, method)
@@ -102,6 +106,21 @@ class Broadcast(Generic[RefT]):
             if not overall.expired():
                 raise
         return Outcomes(self._refs, tuple(found))
+
+
+def _check_ref(ref: object) -> None:
+    if not isinstance(ref, Ref):
+        text = (
+            f"{ref!r} cannot be called together with others: it takes refs of a class that inherits `Ref`; "
+            "refs of a type known by name are called by `each`"
+        )
+        raise ConfigurationError(text)
+
+
+def _check_method(method: object) -> None:
+    if not isinstance(method, Method):
+        text = f"{method!r} is no method of an actor: pass it as the class has it, as in `Counter.increment`"
+        raise ConfigurationError(text)
 
 
 def broadcast(
@@ -124,9 +143,12 @@ def broadcast(
         ConfigurationError: a duration or the concurrency is out of bounds.
 
     """
+    timeout_seconds = None if timeout is None else seconds(timeout, "timeout")
+    if timeout_seconds == 0:
+        raise ConfigurationError("timeout=0: nobody answers in no time")
     return Broadcast(
         refs,
-        timeout_seconds=None if timeout is None else seconds(timeout, "timeout"),
+        timeout_seconds=timeout_seconds,
         overall_seconds=None if overall is None else seconds(overall, "overall"),
         concurrency=check_concurrency(concurrency),
     )

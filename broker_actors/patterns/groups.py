@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from broker_actors.actor.handle import target_of
+from broker_actors.actor.handle import Handle, target_of
 from broker_actors.actor.ref import Ref
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.group import GroupName
@@ -73,8 +73,14 @@ class Group(Generic[RefT]):
     def _pages(self, refs: tuple[RefT, ...]) -> list[list[str]]:
         ids: list[str] = []
         for ref in refs:
+            _check_ref(ref)
             address = target_of(ref).address
             if address.type != self._name.type:
                 raise ConfigurationError(f"{address} cannot belong to {self!r}: it is of another type")
             ids.append(address.id)
         return [ids[start : start + GROUP_PAGE_MAX] for start in range(0, len(ids), GROUP_PAGE_MAX)]
+
+
+def _check_ref(ref: object) -> None:
+    if not isinstance(ref, Handle):
+        raise ConfigurationError(f"{ref!r} is no ref: members are refs, made by `system.ref(...)`")

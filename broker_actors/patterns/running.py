@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
+from broker_actors.core.checks import is_whole
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.patterns.outcomes import Outcome, Outcomes, TimedOut, outcome_of
 
@@ -30,6 +31,8 @@ def check_concurrency(concurrency: int | None) -> int:
     """
     if concurrency is None:
         return CONCURRENCY
+    if not is_whole(concurrency):
+        raise ConfigurationError(f"concurrency={concurrency!r} must be a whole number")
     if not 1 <= concurrency <= CONCURRENCY_MAX:
         raise ConfigurationError(f"concurrency={concurrency}: 1 to {CONCURRENCY_MAX:,} may run at once")
     return concurrency
