@@ -144,6 +144,8 @@ class Streaming:
                 raise StreamTakenOverError(f"{attended.call} was resumed by another consumer")
             case Refusal.DROPPED:
                 raise ReplyGoneError(f"{attended.call}: what follows value {after} is not kept any more")
+            case Refusal.ENDED:
+                raise ReplyGoneError(f"{attended.call} has ended before value {after}, so nothing follows it")
             case _:
                 raise ReplyGoneError(f"{attended.call}: the store does not hold this stream any more")
 

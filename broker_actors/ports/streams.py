@@ -152,7 +152,8 @@ class Streams(Protocol):
         lease is renewed.
 
         Returns:
-            The chunks; or GONE, FENCED by another consumer, or DROPPED when they are no longer kept.
+            The chunks; or GONE, FENCED by another consumer, DROPPED when they are no longer kept, or
+            ENDED when the last chunk came before.
 
         Raises:
             StoreUnavailableError: no answer within the deadline.

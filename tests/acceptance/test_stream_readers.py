@@ -10,7 +10,7 @@ import pytest
 from broker_actors import Ref, actor, method, turn
 from broker_actors.actor.stream import Stream
 from broker_actors.client import reading
-from broker_actors.core.errors import ConfigurationError, OrderError, StreamCancelledError
+from broker_actors.core.errors import ConfigurationError, OrderError, ReplyGoneError, StreamCancelledError
 from broker_actors.core.events import TurnEnded
 from broker_actors.runtime import production
 from tests.acceptance.conftest import Deployment
@@ -66,6 +66,15 @@ async def test_a_stream_that_was_left_does_not_look_as_if_it_had_ended(deploymen
             break
         with pytest.raises(StreamCancelledError, match="was left by its reader"):
             await stream
+
+
+async def test_resuming_behind_the_end_of_a_stream_is_not_waited_for(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(speaker(Stage())):
+        stream = system.ref(SpeakerRef, "s1").with_options(idempotency_key="once").many(3)
+        await stream
+        with pytest.raises(ReplyGoneError, match="has ended before value 900"):
+            await system.resume(stream.call_id, after=900)
 
 
 async def test_a_stream_that_would_overtake_a_tell_of_its_turn_is_refused(deployment: Deployment) -> None:

@@ -285,3 +285,13 @@ async def test_readers_and_writers_at_once_lose_and_double_nothing(streams: Stre
         tasks.create_task(consume())
         await write(streams, *range(1, 51))
     assert read == [b"%d" % n for n in range(1, 51)]
+
+
+async def test_what_would_follow_the_last_chunk_is_not_waited_for(streams: Streams) -> None:
+    await started(streams)
+    await write(streams, 1)
+    await streams.append(CALL, WRITER, addition(2, ends=True))
+    assert await bodies(streams, 1) == [b"end"]
+    assert await streams.take(CALL, READER, 2, 1) is Refusal.ENDED
+    assert await streams.take(CALL, READER, 900, 1) is Refusal.ENDED
+    assert isinstance(await streams.take(CALL, READER, 2, 0), Taken), "its lease is renewed all the same"

@@ -147,6 +147,8 @@ class MemoryStreams:
             return Refusal.FENCED
         if after < stream.dropped:
             return Refusal.DROPPED
+        if at_most and stream.ended and after >= stream.written:
+            return Refusal.ENDED
         self._renew(stream)
         self._keep(stream, KEPT_SECONDS)
         stream.consumed = max(stream.consumed, after)

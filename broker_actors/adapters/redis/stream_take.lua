@@ -5,14 +5,15 @@
 -- ARGV    1 consumer's token   2 consumed up to   3 how many chunks to return
 --         4 lease in ms   5 how long the stream is kept, in ms
 -- Answer  {'OK', channel and token of a producer to signal or '' and '', chunk, ...},
---         {'GONE'}, {'FENCED'} or {'DROPPED'}
+--         {'GONE'}, {'FENCED'}, {'DROPPED'} or {'ENDED'}
 --
 -- Invariant: a producer that waits for credit is named to whoever grants enough of it, once.
 
 local stream, chunks = KEYS[1], KEYS[2]
 local token, after, at_most, lease_ms, kept_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
-local held = redis.call('HMGET', stream, 'token', 'dropped', 'consumed', 'wake_at', 'producer_channel', 'producer')
+local held = redis.call('HMGET', stream, 'token', 'dropped', 'consumed', 'wake_at', 'producer_channel', 'producer',
+  'ended', 'written')
 if not held[1] then
   return {'GONE'}
 end
@@ -22,6 +23,9 @@ end
 local dropped, consumed, wake_at = tonumber(held[2] or '0'), tonumber(held[3] or '0'), tonumber(held[4] or '0')
 if after < dropped then
   return {'DROPPED'}
+end
+if at_most > 0 and held[7] and after >= tonumber(held[8]) then
+  return {'ENDED'}
 end
 
 local time = redis.call('TIME')
