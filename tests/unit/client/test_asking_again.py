@@ -12,7 +12,7 @@ from broker_actors.client.pending import Pending
 from broker_actors.client.room import Room
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope
-from broker_actors.core.errors import BrokerUnavailableError
+from broker_actors.core.errors import BrokerUnavailableError, MailboxFullError
 from broker_actors.core.events import Trouble
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout, Route
@@ -30,6 +30,8 @@ class Broker:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.is_away = False
+        #: So often it refuses for want of room.
+        self.full = 0
         self.came = asyncio.Event()
         self.may_go = asyncio.Event()
         self.may_go.set()
@@ -40,6 +42,9 @@ class Broker:
     async def publish(self, _: Route, message: WireMessage) -> None:
         self.came.set()
         await self.may_go.wait()
+        if self.full:
+            self.full -= 1
+            raise MailboxFullError("it is full")
         if self.is_away:
             raise BrokerUnavailableError("it is away")
         self.taken.append(message.correlation_id)
@@ -86,6 +91,15 @@ async def test_an_ask_the_broker_has_is_asked_again_with_each_loss(asking: Askin
         asking.again.lost()
         await asking.settle()
     assert asking.broker.taken == ["1", "1"]
+
+
+async def test_an_ask_the_broker_has_waits_for_room_to_be_asked_again(asking: Asking) -> None:
+    asking.broker.full = 5
+    asking.ask("1")
+    asking.again.sent("1")
+    asking.again.lost()
+    await asking.settle()
+    assert asking.broker.taken == ["1"]
 
 
 async def test_an_ask_that_is_being_sent_is_asked_again_once_the_broker_has_it(asking: Asking) -> None:
