@@ -132,7 +132,7 @@ class StoreRolledBack:
     Attributes:
         address: the actor.
         version: commits this worker knows of.
-        found: commits the store knows of.
+        found: commits it had left when it was next run anew; 0 also if that cannot be told any more.
 
     """
 

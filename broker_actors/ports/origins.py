@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
+from broker_actors.core.past import Past
 
-#: Actors of which the versions are asked for at once.
-VERSIONS_READ_MAX: Final = 1_000
+#: Actors of which the past is asked for at once.
+PASTS_READ_MAX: Final = 1_000
 
 
 class Origins(Protocol):
@@ -27,10 +28,8 @@ class Origins(Protocol):
         """
         ...
 
-    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
-        """Return how many commits the store knows of each of *addresses*, at most `VERSIONS_READ_MAX`.
-
-        0 for an actor it does not know. Nothing is claimed.
+    async def pasts(self, addresses: Sequence[Address]) -> Sequence[Past]:
+        """Return what the store knows of each of *addresses*, at most `PASTS_READ_MAX`. Nothing is claimed.
 
         Raises:
             StoreUnavailableError: no answer within the deadline.

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
+from broker_actors.core.past import Resumption
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
@@ -65,7 +66,7 @@ class Claim:
         forgotten_ms: what was accepted up to then may have been forgotten, Unix milliseconds.
         parked: how much its parking holds.
         suspension: why it must not run; None if it may.
-
+        resumptions: how the newest runs of the store found the actor, this claim included.
     """
 
     address: Address
@@ -79,6 +80,7 @@ class Claim:
     forgotten_ms: int = 0
     parked: ParkingSize = _NOTHING_PARKED
     suspension: Suspension | None = None
+    resumptions: tuple[Resumption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,6 @@ class Acceptance:
         dropped: replies to forget, from this number up to and without that one.
         forget: other senders to forget, unheard of for long.
         forgotten_ms: when the last one of all those forgotten was heard of, Unix milliseconds.
-
     """
 
     sender: str
@@ -142,7 +143,6 @@ class Commit:
         section: how far an interleaved turn is; None for no news of that.
         numbers: how outbox items are numbered; None if none is.
         reminders: what becomes of the actor's reminders.
-
     """
 
     claim: Claim
@@ -176,7 +176,6 @@ class Snapshot:
         outbox: what is undispatched, in order.
         parked: how much its parking holds.
         suspension: why it is suspended; None if it is not.
-
     """
 
     address: Address
@@ -247,9 +246,10 @@ class Store(Parkings, Suspensions, Schedules, Reminders, Origins, Protocol):
     async def claim(self, address: Address, nonce: str) -> Claim:
         """Take the actor: every older claim is fenced from now on.
 
+        The first claim under another run of the store lets it number what it sends as a new sender.
+
         Raises:
             StoreUnavailableError: no answer within the deadline; the claim may have happened.
-
         """
         ...
 

@@ -16,6 +16,7 @@ from broker_actors.actor.spec import ActorSpec, actor, spec_of
 from broker_actors.core.address import Address
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import StoreRolledBack, Trouble
+from broker_actors.core.past import Known, Past, kept
 from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Claim
 from broker_actors.runtime.activation import Activation
@@ -55,10 +56,10 @@ class Passivate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """How many commits of an actor were known here, and whether it was said that the store has fewer."""
+class _Told:
+    """What is known of an actor that was live here, and whether it was said that the store has lost it."""
 
-    version: int
+    known: Known
     is_told: bool = False
 
 
@@ -82,7 +83,7 @@ class Directory:
         self._live: dict[Address, Activation] = {}
         self._claiming: dict[Address, asyncio.Event] = {}
         #: What was known of actors that were live here, the latest last.
-        self._known: dict[Address, _Known] = {}
+        self._known: dict[Address, _Told] = {}
 
     def __len__(self) -> int:
         """How many actors are live."""
@@ -163,37 +164,28 @@ class Directory:
         """Return what is live."""
         return list(self._live)
 
-    def known(self) -> dict[Address, int]:
-        """Return how many commits are known of each actor that is live here, or was."""
-        known = {address: one.version for address, one in self._known.items()}
-        return known | {address: one.ledger.version for address, one in self._live.items()}
+    def known(self) -> dict[Address, Known]:
+        """Return what is known of each actor that is live here, or was."""
+        known = {address: one.known for address, one in self._known.items()}
+        return known | {address: _known_to(one) for address, one in self._live.items()}
 
-    def went_back(self, address: Address, version: int, found: int) -> bool:
-        """Say that the store has *found* commits of *address*, and had *version*, unless that was said.
+    def compare(self, address: Address, known: Known, past: Past) -> None:
+        """Say, if it is so and was not said, that the store has lost some of what was *known* of *address*.
 
-        Returns:
-            Whether the actor must still become a new sender: it was not claimed here since.
-
+        What was claimed here since then was compared by that.
         """
         activation = self._live.get(address)
         if activation is not None:
-            is_older = activation.ledger.version >= version
-            if is_older:
-                activation.ledger.compare(found)
-            return is_older
-        known = self._known.get(address, _Known(version))
-        if known.version < version:
-            return False
-        if not known.is_told:
-            self._services.observer.observe(StoreRolledBack(address, version, found))
-        self._keep(address, replace(known, is_told=True))
-        return address not in self._claiming
-
-    def renewed(self, address: Address, version: int) -> None:
-        """Take note that *address* is a new sender: that *version* was known is of no use any more."""
-        known = self._known.get(address)
-        if known is not None and known.version <= version:
-            del self._known[address]
+            if activation.ledger.epoch == known.epoch:
+                activation.ledger.compare(kept(past, _known_to(activation)))
+            return
+        told = self._known.get(address, _Told(known))
+        if told.known.epoch != known.epoch:
+            return
+        self._say(address, told, kept(past, told.known))
+        if address in self._known:
+            # From here on it is known what the store has, also of what others did.
+            self._known[address] = _Told(Known(past.epoch, past.version))
 
     async def close(self) -> None:
         """Passivate everything."""
@@ -224,27 +216,31 @@ class Directory:
 
         What it sent before has numbers that it would give again, to something else.
         """
-        known = self._known.get(claim.address, _Known(0))
-        if claim.version < known.version:
-            if not known.is_told:
-                event = StoreRolledBack(claim.address, known.version, claim.version)
-                self._services.observer.observe(event)
-                self._known[claim.address] = replace(known, is_told=True)
+        told = self._known.get(claim.address, _Told(Known(0, 0)))
+        found = kept(Past(claim.epoch, claim.version, claim.resumptions), told.known)
+        if found < told.known.version:
+            self._say(claim.address, told, found)
+            self._known[claim.address] = replace(told, is_told=True)
             await ledger.renew()
         self._known.pop(claim.address, None)
+
+    def _say(self, address: Address, told: _Told, found: int) -> None:
+        if found < told.known.version and not told.is_told:
+            self._services.observer.observe(StoreRolledBack(address, told.known.version, found))
 
     def _remember(self, activation: Activation) -> None:
         self._left(activation)
         ledger = activation.ledger
         if ledger.version:
-            self._keep(activation.address, _Known(ledger.version, is_told=ledger.rolled_back))
-
-    def _keep(self, address: Address, known: _Known) -> None:
-        self._known.pop(address, None)
-        self._known[address] = known
-        if len(self._known) > VERSIONS_MAX:
-            del self._known[next(iter(self._known))]
+            self._known.pop(activation.address, None)
+            self._known[activation.address] = _Told(_known_to(activation), is_told=ledger.rolled_back)
+            if len(self._known) > VERSIONS_MAX:
+                del self._known[next(iter(self._known))]
 
     async def _dispatch_leftovers(self, claim: Claim) -> Backlog:
         """Send what a predecessor committed and did not get confirmed, before anything newer."""
         return await send_leftovers(self._services, claim.address, claim.outbox)
+
+
+def _known_to(activation: Activation) -> Known:
+    return Known(activation.ledger.epoch, activation.ledger.version)

@@ -12,14 +12,11 @@ from itertools import islice
 from typing import Protocol
 
 from broker_actors.core.address import Address
-from broker_actors.core.errors import PlatformError, StoreUnavailableError
+from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import Trouble
-from broker_actors.core.turn import Fenced
-from broker_actors.ports.origins import VERSIONS_READ_MAX
-from broker_actors.ports.outbox_numbers import OutboxNumbers
-from broker_actors.ports.store import Commit
+from broker_actors.core.past import Known
+from broker_actors.ports.origins import PASTS_READ_MAX
 from broker_actors.runtime.directory import Directory
-from broker_actors.runtime.ledger import INCARNATION_CHARACTERS
 from broker_actors.runtime.services import Services
 
 
@@ -44,8 +41,8 @@ class Lookout:
         self._residence = residence
         #: Empty before the first look.
         self._origin = ""
-        #: How many commits were known of actors when another run answered; those not compared yet.
-        self._uncompared: dict[Address, int] = {}
+        #: What was known of actors when another run answered, of those that are not compared yet.
+        self._uncompared: dict[Address, Known] = {}
         self._is_in_trouble = False
 
     async def look(self) -> None:
@@ -65,23 +62,8 @@ class Lookout:
             self._uncompared |= self._residence.directory.known()
             self._residence.let_go()
         self._origin = origin
-        while page := dict(islice(self._uncompared.items(), VERSIONS_READ_MAX)):
-            found = await self._services.store.versions(list(page))
-            for (address, version), in_store in zip(page.items(), found, strict=True):
-                if in_store < version:
-                    await self._went_back(address, version, in_store)
+        while page := dict(islice(self._uncompared.items(), PASTS_READ_MAX)):
+            pasts = await self._services.store.pasts(list(page))
+            for (address, known), past in zip(page.items(), pasts, strict=True):
+                self._residence.directory.compare(address, known, past)
                 del self._uncompared[address]
-
-    async def _went_back(self, address: Address, version: int, found: int) -> None:
-        directory = self._residence.directory
-        if directory.went_back(address, version, found):
-            await self._renew(address)
-            directory.renewed(address, version)
-
-    async def _renew(self, address: Address) -> None:
-        """Let *address* number what it sends as a new sender, also if somebody else has it now."""
-        store, token = self._services.store, self._services.clock.token
-        claim = await store.claim(address, token())
-        numbers = OutboxNumbers(token()[:INCARNATION_CHARACTERS], renew=True)
-        if isinstance(await store.commit(Commit(claim, token(), numbers=numbers)), Fenced):
-            raise StoreUnavailableError(f"{address} was claimed by somebody else meanwhile")

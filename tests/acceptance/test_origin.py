@@ -41,9 +41,13 @@ class Looks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ended = asyncio.Event()
         self._count = 0
+        #: Whether anybody may look.
+        self.may = asyncio.Event()
+        self.may.set()
         right = Lookout.look
 
         async def look(lookout: Lookout) -> None:
+            await self.may.wait()
             await right(lookout)
             self._count += 1
             self._ended.set()
@@ -157,3 +161,37 @@ async def test_it_is_said_although_another_worker_took_the_actor_first(
     events = deployment.watcher.of(StoreRolledBack)
     assert sorted(event.address.id for event in events) == sorted(IDS)
     assert {event.version for event in events} == {5}
+
+
+async def test_it_is_said_although_the_actor_has_as_many_commits_again(
+    mortal: tuple[Deployment, Mortal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it has told by then had no number that was used before."""
+    deployment, store = mortal
+    looks = Looks(monkeypatch)
+    system = await deployment.system()
+    heard, taken = system.ref(CounterRef, "heard"), system.ref(TellerRef, "c1")
+
+    async def has_heard(times: int) -> None:
+        await deployment.watcher.wait_for(TurnEnded, lambda e: e.method == "increment", times)
+        assert await heard.get() == times
+
+    async with deployment.worker(Counter, Teller) as first, AsyncExitStack() as later:
+        await taken.pass_on("heard", 1)
+        async with store.going_back("Teller"):
+            for _ in range(4):
+                await taken.pass_on("heard", 1)
+            await has_heard(5)
+            await later.enter_async_context(taken_over(deployment, first, monkeypatch))
+            looks.may.clear()
+        assert [await taken.pass_on("heard", 1) for _ in range(6)] == [2, 3, 4, 5, 6, 7]
+        await has_heard(11)
+        assert deployment.watcher.of(StoreRolledBack) == []
+        looks.may.set()
+        [event] = await deployment.watcher.wait_for(StoreRolledBack)
+        assert (event.address.id, event.version, event.found) == ("c1", 5, 1)
+        await looks.more(4)
+        # Who has the actor keeps it.
+        assert await taken.pass_on("heard", 1) == 8
+        await has_heard(12)
+    assert len(deployment.watcher.of(StoreRolledBack)) == 1

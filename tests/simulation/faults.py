@@ -46,6 +46,8 @@ POSSIBLE: Final[Mapping[str, frozenset[Fate]]] = MappingProxyType(
         "broker.ack": frozenset(),
         "store.layout": _WRITE,
         "store.recorded_layout": _OPENING,
+        "store.origin": _OPENING,
+        "store.pasts": _OPENING,
         "store.claim": _WRITE,
         "store.look_up": _OPENING,
         "store.accepted": _OPENING,

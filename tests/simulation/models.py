@@ -131,7 +131,7 @@ class SimStore(MemoryStore):
 
     def _operate(self, actor: MemoryActor, suspension: Suspension | None) -> None:
         now_ms = self._clock.now_ms()
-        actor.epoch, actor.nonce = max(actor.epoch + 1, now_ms), "operator"
+        actor.claim(f"operator at version {actor.version}", now_ms, self._origin)
         actor.version += 1
         actor.suspension = suspension
         actor.parking.due_ms = now_ms if suspension is None else NEVER_MS

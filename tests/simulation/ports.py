@@ -22,6 +22,7 @@ from broker_actors.core.errors import (
     StoreUnavailableError,
 )
 from broker_actors.core.member import Member, Report
+from broker_actors.core.past import Past
 from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.core.suspension import Suspension
@@ -241,11 +242,11 @@ class SimStorePort:
 
     async def origin(self) -> str:
         """See the port."""
-        return await self._inner.origin()
+        return await self._gate.through("store.origin", self._inner.origin)
 
-    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
+    async def pasts(self, addresses: Sequence[Address]) -> Sequence[Past]:
         """See the port."""
-        return await self._inner.versions(addresses)
+        return await self._gate.through("store.pasts", lambda: self._inner.pasts(addresses))
 
     async def layout(self, wanted: Layout) -> Layout:
         """See the port."""

@@ -13,6 +13,7 @@ from broker_actors.adapters.memory.parking import MemoryParking
 from broker_actors.adapters.memory.sections import MemorySections
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.outgoing import mark
+from broker_actors.core.past import Past, Resumption, resumed
 from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import CANCELLED
 from broker_actors.core.suspension import Suspension
@@ -37,6 +38,9 @@ class MemoryActor:
 
     epoch: int = 0
     nonce: str = ""
+    #: Under which run of the store it was claimed last.
+    run: str = ""
+    resumptions: tuple[Resumption, ...] = ()
     version: int = 0
     commit: str = ""
     state: bytes | None = None
@@ -58,6 +62,22 @@ class MemoryActor:
     targets: dict[str, int] = field(default_factory=dict[str, int])
     #: By name; what they are now, and when they are due.
     reminders: dict[str, ReminderChange] = field(default_factory=dict[str, ReminderChange])
+
+    @property
+    def past(self) -> Past:
+        """What may be compared with what others know."""
+        return Past(self.epoch, self.version, self.resumptions)
+
+    def claim(self, nonce: str, now_ms: int, run: str) -> None:
+        """Give the actor to the claim *nonce*, unless that has it."""
+        if self.nonce == nonce:
+            return
+        epoch = max(self.epoch + 1, now_ms)
+        if self.run != run:
+            self.run, self.resumptions = run, resumed(self.past, epoch)
+            # What it sent in a past that is lost has numbers that it would give again.
+            self.incarnation = ""
+        self.epoch, self.nonce = epoch, nonce
 
     def marks(self, numbers: OutboxNumbers) -> list[bytes]:
         """Number the items of a commit; return the mark of each, empty for one that is not numbered."""

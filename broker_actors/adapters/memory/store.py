@@ -14,6 +14,7 @@ from broker_actors.adapters.memory.schedules import MemorySchedules
 from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
+from broker_actors.core.past import Past
 from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import CANCELLED, Scheduled
 from broker_actors.core.suspension import Suspension
@@ -64,10 +65,10 @@ class MemoryStore:
         await self._step()
         return origin
 
-    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
-        """Return how many commits there were of each of *addresses*."""
+    async def pasts(self, addresses: Sequence[Address]) -> Sequence[Past]:
+        """Return what is known of each of *addresses*."""
         await self._step()
-        found = [self._actors[one].version if one in self._actors else 0 for one in addresses]
+        found = [self._actors[one].past if one in self._actors else Past() for one in addresses]
         await self._step()
         return found
 
@@ -112,9 +113,7 @@ class MemoryStore:
         """Take the actor: every older claim is fenced from now on."""
         await self._step()
         actor = self._actors[address]
-        if actor.nonce != nonce:
-            actor.epoch = max(actor.epoch + 1, self._clock.now_ms())
-            actor.nonce = nonce
+        actor.claim(nonce, self._clock.now_ms(), self._origin)
         senders = dict(islice(actor.senders.items(), SENDERS_MAX))
         claim = Claim(
             *(address, actor.epoch, nonce, actor.version, actor.state, actor.undispatched()),
@@ -123,6 +122,7 @@ class MemoryStore:
             forgotten_ms=actor.forgotten_ms,
             parked=actor.parking.size,
             suspension=actor.suspension,
+            resumptions=actor.resumptions,
         )
         await self._step()
         return claim

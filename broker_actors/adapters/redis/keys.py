@@ -4,7 +4,9 @@ Invariants: two things never share a name, whatever characters ids and keys cont
 everything of one actor has its bucket's hash tag, so that one script may touch it.
 
     ba:{Counter:17}:a:c1          hash     of Counter/c1: epoch, nonce, version, commit, state, forgotten,
-                                           parked (bytes), suspended, incarnation
+                                           parked (bytes), suspended, incarnation, run (of the server, at
+                                           the newest claim), runs (the first claim under each of the last
+                                           two: `epoch:how far above the one before:version`)
     ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from broker_actors.adapters.redis.answers import to_bytes, to_int
+from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list
 from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.connection import Answer
 from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.resumptions import read_resumptions
 from broker_actors.core.address import Address
 from broker_actors.core.errors import StoreUnavailableError
+from broker_actors.core.past import Past
 
 _QUESTIONS: Final = (("INFO", "server"), ("INFO", "replication"))
 
@@ -39,14 +41,19 @@ class RedisOrigins:
         ids = sorted(f"{one.get('run_id', '')}:{one.get('master_replid', '')}" for one in infos)
         return " ".join(ids)
 
-    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
-        """Return how many commits Redis knows of each of *addresses*."""
-        answers = await self._batcher.call_all([("HGET", self._keys.actor(a), "version") for a in addresses])
-        return [to_int(answer or 0) for answer in answers]
+    async def pasts(self, addresses: Sequence[Address]) -> Sequence[Past]:
+        """Return what Redis knows of each of *addresses*."""
+        keys = [self._keys.actor(address) for address in addresses]
+        answers = await self._batcher.call_all([("HMGET", key, "epoch", "version", "runs") for key in keys])
+        return [_past(*to_list(answer, 3)) for answer in answers]
 
     async def _infos(self) -> Sequence[Mapping[str, str]]:
         answers = await self._batcher.call_everywhere(_QUESTIONS)
         return [dict(_fields(some)) for some in answers]
+
+
+def _past(epoch: Answer, version: Answer, resumptions: Answer) -> Past:
+    return Past(to_int(epoch or 0), to_int(version or 0), read_resumptions(resumptions))
 
 
 def _fields(answers: Sequence[Answer]) -> Iterator[tuple[str, str]]:

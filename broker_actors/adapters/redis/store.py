@@ -22,6 +22,7 @@ from broker_actors.adapters.redis.turns import args_of, keys_of, read_claim, rea
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
+from broker_actors.core.past import Past
 from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import CANCELLED, Scheduled
 from broker_actors.core.suspension import Suspension
@@ -96,9 +97,9 @@ class RedisStore:
         """Return which run of which servers answers."""
         return await self._origins.origin()
 
-    async def versions(self, addresses: Sequence[Address]) -> Sequence[int]:
-        """Return how many commits Redis knows of each of *addresses*."""
-        return await self._origins.versions(addresses)
+    async def pasts(self, addresses: Sequence[Address]) -> Sequence[Past]:
+        """Return what Redis knows of each of *addresses*."""
+        return await self._origins.pasts(addresses)
 
     # --- types ----------------------------------------------------------------
 
@@ -145,7 +146,7 @@ class RedisStore:
         """Take the actor: every older claim is fenced from now on."""
         keys = self._keys
         touched = (keys.actor(address), keys.outbox(address), keys.ids(address), keys.senders(address))
-        known = (*touched, keys.parking(address))
+        known = (*touched, keys.parking(address), keys.targets(address))
         answer = await self._batcher.run(self._claim, known, nonce, address.id, SENDERS_MAX)
         return read_claim(address, nonce, answer)
 

@@ -11,6 +11,7 @@ from broker_actors.adapters.redis.connection import Answer, Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.reminders import args_of_reminders
+from broker_actors.adapters.redis.resumptions import read_resumptions
 from broker_actors.adapters.redis.suspensions import read_suspension
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
@@ -79,8 +80,8 @@ def read_outcome(answer: Answer) -> Committed | Fenced:
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
     """Return the claim the script has answered."""
-    epoch, version, state, outbox, senders, count, forgotten_ms, *rest = to_list(answer, 10)
-    parked, parked_bytes, suspended = rest
+    epoch, version, state, outbox, senders, count, forgotten_ms, *rest = to_list(answer, 11)
+    parked, parked_bytes, suspended, resumptions = rest
     known = {sender.decode(): Accepted.unpack(numbers) for sender, numbers in to_pairs(senders)}
     return Claim(
         *(address, to_int(epoch), nonce, to_int(version), to_optional(state), read_outbox(outbox)),
@@ -89,6 +90,7 @@ def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
         forgotten_ms=to_int(forgotten_ms),
         parked=ParkingSize(to_int(parked), to_int(parked_bytes)),
         suspension=read_suspension(suspended),
+        resumptions=read_resumptions(resumptions),
     )
 
 
