@@ -45,6 +45,7 @@ def what_is_left(world: World) -> list[str]:
         for address, actor in outboxes
         if actor.parking.entries
     ]
+    left += [f"nobody has said that the store went back for {address}" for address in world.unsaid]
     return [*left, f"{world.pending} late effects"] if world.pending else left
 
 
@@ -68,12 +69,10 @@ def problems_of(world: World, workload: Workload) -> list[str]:
 
 
 def problems_after_rollback(world: World, workload: Workload) -> list[str]:
-    """Return what is wrong although the store has lost some time: with what came after that, or unsaid."""
+    """Return what is wrong although the store has lost some time: with what came after that."""
     notes = notes_of(world)
     calls = [call for call in workload.calls if call.began > world.set_back]
-    silent = (world.store.rolled_back & world.store.claimed_since) - world.said_back
     return [
-        *(f"nobody said that the store had gone back for {address}" for address in sorted(silent, key=str)),
         *_effects(notes, calls, {call.name for call in calls}),
         *_answers(notes, calls, {call.name for call in calls}),
         *_deadlines(workload.calls),

@@ -91,16 +91,10 @@ class SimStore(MemoryStore):
         self.commits = 0
         self.fenced = 0
         self._backup: dict[Address, MemoryActor] | None = None
-        #: Actors that have lost commits.
-        self.rolled_back: set[Address] = set()
-        #: Of those, who was claimed since.
-        self.claimed_since: set[Address] = set()
 
     async def claim(self, address: Address, nonce: str) -> Claim:
         """Take the actor."""
         claim = await super().claim(address, nonce)
-        if address in self.rolled_back:
-            self.claimed_since.add(address)
         self._note("claimed", address, claim.epoch, f"at version {claim.version}")
         return claim
 
@@ -141,18 +135,33 @@ class SimStore(MemoryStore):
         self._backup = deepcopy(self._actors)
         self._note("backed up")
 
-    def set_back(self) -> None:
-        """Let everything be as it was: a backup was restored, or a replica promoted that was behind."""
-        if self._backup is None:
-            return
+    @property
+    def run(self) -> str:
+        """Which run of the store this is."""
+        return self._origin
+
+    def restart(self) -> None:
+        """Come back as another run, with everything."""
         self._origin = f"after {self._origin}"
+        self._note("restarted")
+
+    def set_back(self) -> dict[Address, int]:
+        """Let everything be as it was: a backup was restored, or a replica promoted that was behind.
+
+        Returns:
+            How many commits there are left of each actor.
+
+        """
+        if self._backup is None:
+            return {}
+        self.restart()
         for address, actor in self._actors.items():
             before = deepcopy(self._backup.get(address, MemoryActor()))
-            if before.version < actor.version:
-                self.rolled_back.add(address)
             for one in fields(MemoryActor):
                 setattr(actor, one.name, getattr(before, one.name))
-        self._note("set back", *sorted(map(str, self.rolled_back)))
+        left = {address: actor.version for address, actor in self._actors.items()}
+        self._note("set back", *(f"{address} to {version}" for address, version in left.items()))
+        return left
 
     def has_committed(self, actor_id: str, text: str) -> bool:
         """Return whether *text* is in the state of one of the actors."""

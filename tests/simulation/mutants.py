@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from broker_actors import dispatch
 from broker_actors.adapters.memory.actors import MemoryActor
@@ -21,6 +21,7 @@ from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply
 from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Acceptance, Claim, Commit, OutboxKey
+from broker_actors.runtime import directory
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory
@@ -269,6 +270,27 @@ def rollback_unseen() -> AbstractContextManager[object]:
     return patches
 
 
+def versions_alone() -> AbstractContextManager[object]:
+    """Take a store for the one of before that has as many commits."""
+    return patch.object(directory, "kept", lambda past, _known: past.version)
+
+
+def numbers_go_on() -> AbstractContextManager[object]:
+    """Go on with the numbers that are there, under whatever run of the store."""
+    right = MemoryActor.claim
+
+    def claim(self: MemoryActor, nonce: str, now_ms: int, run: str) -> None:
+        incarnation = self.incarnation
+        right(self, nonce, now_ms, run)
+        self.incarnation = incarnation
+
+    renewed = patch.object(StoreLedger, "renew", AsyncMock())
+    patches = ExitStack()
+    patches.enter_context(patch.object(MemoryActor, "claim", claim))
+    patches.enter_context(renewed)
+    return patches
+
+
 def sections_uncounted() -> AbstractContextManager[object]:
     """Run every section of a turn that runs again as if it were new."""
 
@@ -309,6 +331,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
         "outbox trimmed by count": trim_by_count,
         "hand-over by basic.cancel": cancel_before_close,
         "rollback unseen": rollback_unseen,
+        "versions alone compared": versions_alone,
+        "numbers go on after a rollback": numbers_go_on,
         "sections uncounted": sections_uncounted,
         "layouts unchecked": layouts_unchecked,
     }

@@ -99,6 +99,7 @@ class Nodes:
         """Stop *name* in order."""
         self._world.note("stop", name)
         self._stops.pop(name).set()
+        self._world.stopped.add(name)
 
     def _killed(self) -> None:
         """Let the node that runs die, and whoever supervises it start another."""

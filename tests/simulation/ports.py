@@ -107,6 +107,21 @@ class Gate:
                 return
 
 
+class StoreGate(Gate):
+    """The way of one node to the store: a call under way when that comes to run anew has no answer."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, StoreUnavailableError)
+
+    async def through(self, call: str, act: Act[T], gone: Callable[[], None] | None = None) -> T:
+        """Return what *act* returns, or raise what a lost server raises."""
+        run = self.world.store.run
+        result = await super().through(call, act, gone)
+        if self.world.store.run != run:
+            raise StoreUnavailableError(f"{call}: the connection was lost")
+        return result
+
+
 class SimDelivery:
     """Implements `ports.transport.Delivery`."""
 
@@ -238,7 +253,8 @@ class SimStorePort:
 
     def __init__(self, world: World) -> None:
         self._inner = world.store
-        self._gate = Gate(world, StoreUnavailableError)
+        self._world = world
+        self._gate = StoreGate(world)
 
     async def origin(self) -> str:
         """See the port."""
@@ -272,7 +288,9 @@ class SimStorePort:
 
     async def claim(self, address: Address, nonce: str) -> Claim:
         """See the port."""
-        return await self._gate.through("store.claim", lambda: self._inner.claim(address, nonce))
+        claim = await self._gate.through("store.claim", lambda: self._inner.claim(address, nonce))
+        self._world.learn(address, claim.version)
+        return claim
 
     async def look_up(self, address: Address, key: str, digest: bytes) -> Fresh | Duplicate | Conflict:
         """See the port."""
@@ -292,7 +310,10 @@ class SimStorePort:
 
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """See the port."""
-        return await self._gate.through("store.commit", lambda: self._inner.commit(commit))
+        result = await self._gate.through("store.commit", lambda: self._inner.commit(commit))
+        if isinstance(result, Committed) and commit.writes:
+            self._world.learn(commit.claim.address, commit.claim.version + 1)
+        return result
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
         """See the port."""

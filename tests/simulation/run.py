@@ -117,7 +117,7 @@ async def _played(
         return [f"calls that never ended: {[c.name for c in workload.calls if not c.ended]}"]
     # Some calls are made now and then, and not for anybody's message.
     await _until(lambda: not world.has_target, TARGET_SECONDS_MAX)
-    _heal(world, nodes, joins=scenario.workers > 1)
+    _heal(world, nodes)
     for address, _ in await world.store.suspended("Book"):
         await resume(world.store, world.clock(), address)
     if not await _until(lambda: not what_is_left(world), QUIET_SECONDS_MAX):
@@ -128,13 +128,12 @@ async def _played(
     return [*problems_of(world, workload), *disturbed]
 
 
-def _heal(world: World, nodes: Nodes, *, joins: bool) -> None:
+def _heal(world: World, nodes: Nodes) -> None:
     world.note("heal")
     world.spare()
     for name in nodes.workers:
         world.thaw(name)
-    if joins:
-        nodes.start_worker()
+    nodes.start_worker()
 
 
 async def _until(holds: Callable[[], bool], seconds_max: float) -> bool:
@@ -168,7 +167,7 @@ class Happening:
                 self._nodes.start_worker()
             case Trouble.START_OTHER:
                 self._nodes.start_worker(other=True)
-            case Trouble.BACK_UP | Trouble.RESTORE | Trouble.SUSPEND | Trouble.RESUME:
+            case Trouble.BACK_UP | Trouble.RESTORE | Trouble.RESTART | Trouble.SUSPEND | Trouble.RESUME:
                 self._to_store()
             case Trouble.CRASH_CLIENT | Trouble.LOSE_REPLIES:
                 if clients:
@@ -185,7 +184,9 @@ class Happening:
                 store.back_up()
             case Trouble.RESTORE:
                 self._world.set_back = len(self._world.history)
-                store.set_back()
+                self._world.witnessed(store.set_back())
+            case Trouble.RESTART:
+                store.restart()
             case Trouble.SUSPEND:
                 store.suspend_now(self._random.choice(ACTORS))
             case _:

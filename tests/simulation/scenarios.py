@@ -32,6 +32,7 @@ class Trouble(StrEnum):
     START_OTHER = "start a worker of another layout"
     BACK_UP = "back up the store"
     RESTORE = "set the store back"
+    RESTART = "restart the store"
     SUSPEND = "suspend an actor"
     RESUME = "resume the actors"
 
@@ -61,7 +62,7 @@ class Scenario:
         blocks: whether what fails holds up what comes after it.
         sections: how likely a message is run beside the lane, in sections.
         rolls_back: whether the store is set back once.
-        workers: at the start. A single one is never joined by another, also not when everything heals.
+        workers: at the start.
 
     """
 
@@ -99,13 +100,14 @@ _CRASHES: Final = (Trouble.CRASH_WORKER, Trouble.CRASH_WORKER, Trouble.CRASH_CLI
 _MOVES: Final = (Trouble.START, Trouble.STOP, Trouble.START, Trouble.STOP, Trouble.CRASH_WORKER)
 _CUTS: Final = (Trouble.DISCONNECT, Trouble.CANCEL, Trouble.CANCEL, Trouble.LOSE_REPLIES)
 _OPERATORS: Final = (Trouble.SUSPEND, Trouble.SUSPEND, Trouble.RESUME, Trouble.CRASH_WORKER, Trouble.STOP)
+_RESTARTS: Final = (*_CUTS, Trouble.RESTART, Trouble.RESTART)
 _FREEZES: Final = (Trouble.FREEZE, Trouble.FREEZE_DROPPED, Trouble.FREEZE_DROPPED)
 
 SCENARIOS: Final = (
     Scenario("crash points", points=True, troubles=(Trouble.CANCEL, Trouble.CRASH_WORKER), troubles_max=1),
     Scenario("crash at any step", troubles=_CRASHES, troubles_max=3),
     Scenario("broker", rates=_BROKER, troubles=_CUTS, troubles_max=1),
-    Scenario("store", rates=_STORE, troubles=_CUTS, troubles_max=1),
+    Scenario("store", rates=_STORE, troubles=_RESTARTS, troubles_max=2),
     Scenario("cut connections", troubles=_CUTS, troubles_max=4),
     Scenario("requeue to the back", troubles=(*_CUTS, *_CRASHES), troubles_max=3, requeues_to_back=True),
     Scenario("frozen workers", troubles=_FREEZES, troubles_max=2, rates=_SLOW),
@@ -145,10 +147,8 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "store rollback",
-        # Nobody who knows what was lost dies, and everybody who goes on knows it.
-        workers=1,
-        troubles=(Trouble.CANCEL, Trouble.DISCONNECT, Trouble.FREEZE, Trouble.LOSE_REPLIES),
-        troubles_max=1,
+        troubles=(*_CUTS, *_MOVES, *_FREEZES, Trouble.RESTART),
+        troubles_max=3,
         sends=0.6,
         rolls_back=True,
     ),
@@ -159,6 +159,8 @@ SCENARIOS: Final = (
         troubles_max=3,
     ),
 )
+#: At the start of a seed in which the store goes back.
+ROLLED_BACK_WORKERS_MAX: Final = 3
 #: Steps of a quiet seed in which something happens.
 BUSY_STEPS: Final = 700
 
@@ -184,6 +186,7 @@ PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "store.sections": {"sections": 0.8},
         "store.parking": _BLOCKED,
         "store.parked": _BLOCKED,
+        "store.pasts": {"troubles": (Trouble.RESTART,), "troubles_max": 9},
         "store.recorded_layout": {},
         "store.schedule": {},
         "store.arrived": {},
@@ -195,6 +198,9 @@ PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 def scenario_of(seed: int) -> Scenario:
     """Return the class of *seed*."""
     scenario = SCENARIOS[seed % len(SCENARIOS)]
+    if scenario.rolls_back:
+        # Of one, somebody who knows more may be all there is; of several, somebody who knows less goes on.
+        return replace(scenario, workers=1 + seed // len(SCENARIOS) % ROLLED_BACK_WORKERS_MAX)
     target = target_of(seed)
     return scenario if target is None else replace(scenario, **PROVOKED.get(target.call, {}))
 

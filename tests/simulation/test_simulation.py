@@ -31,6 +31,8 @@ SHOWS = {
     "suspension forgotten": "suspended actors",
     "parking passed by": "a failed message blocks",
     "rollback unseen": "store rollback",
+    "versions alone compared": "store rollback",
+    "numbers go on after a rollback": "store rollback",
     "sections uncounted": "sections",
     "layouts unchecked": "another layout",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -123,6 +123,12 @@ class World:
         self.sent: dict[str, Sent] = {}
         #: When the store was set back, by the history; 0 if it never was.
         self.set_back = 0
+        #: Workers that were stopped in order, and soon know nothing.
+        self.stopped: set[str] = set()
+        #: How many commits of each actor each worker knows of, or knew.
+        self.known: dict[str, dict[Address, int]] = {}
+        #: Workers that knew more of an actor than the store had left.
+        self._witnesses: dict[Address, set[str]] = {}
         #: Actors of which it was said that the store has gone back.
         self.said_back: set[Address] = set()
         #: Bodies that arrived later than those published after them.
@@ -145,6 +151,27 @@ class World:
             f"{seconds:8.3f} {step:6} {node:<9} {what} {' '.join(map(str, details))}"
             for seconds, node, step, what, details in self.history
         ]
+
+    def learn(self, address: Address, version: int) -> None:
+        """Let the calling node know of so many commits of *address*."""
+        self.known.setdefault(NODE.get(), {})[address] = version
+
+    def witnessed(self, left: Mapping[Address, int]) -> None:
+        """Take note of who knows that there were more commits of actors than are *left*."""
+        for node, known in self.known.items():
+            for address, version in known.items():
+                if left.get(address, version) < version:
+                    self._witnesses.setdefault(address, set()).add(node)
+
+    @property
+    def unsaid(self) -> list[Address]:
+        """Actors of which commits were lost that somebody knows of who lives, and nobody has said so."""
+        return sorted(
+            address
+            for address, nodes in self._witnesses.items()
+            if address not in self.said_back
+            and any(not self.loop.is_gone(node) for node in nodes - self.stopped)
+        )
 
     def note_sent(self, message: WireMessage, fate: Fate) -> None:
         """Remember what becomes of a publish, if it is a message that a turn numbered."""
