@@ -14,7 +14,8 @@ from tests.benchmarks.figures import Target
 from tests.benchmarks.job import Job
 from tests.benchmarks.variants import actor_type, is_present
 
-#: Rounds of what takes long and varies little.
+#: Rounds of what takes long: with two processes each for eight variants, and what varies little.
+FEWER_ROUNDS: Final = 4
 FEW_ROUNDS: Final = 3
 
 
@@ -35,7 +36,7 @@ class Size:
 
     """
 
-    messages: int = 8_000
+    messages: int = 6_000
     asks: int = 300
     chunks: int = 5_000
     crowd: int = 10_000

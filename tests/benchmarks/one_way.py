@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from tests.benchmarks.benchmark import Benchmark, Place, Sampling, Size
+from tests.benchmarks.benchmark import FEWER_ROUNDS, Benchmark, Place, Sampling, Size
 from tests.benchmarks.broker import Broker
 from tests.benchmarks.figures import Target
 from tests.benchmarks.job import Job
@@ -50,6 +50,7 @@ class Drain(Benchmark):
     """Messages that wait, worked off by one process."""
 
     key = "drain"
+    rounds_max = FEWER_ROUNDS
     variants: Sequence[str] = (AT_LEAST_ONCE, EFFECTIVELY_ONCE, AIO_PIKA, AIORMQ, *PEERS)
     targets: Sequence[Target] = (
         Target("rate", AT_LEAST_ONCE, (AIO_PIKA,), 1.5),
@@ -80,6 +81,7 @@ class Both(Benchmark):
     """One process publishes and another drains, at the same time."""
 
     key = "both"
+    rounds_max = FEWER_ROUNDS
     name = "Publish and drain together"
     variants: Sequence[str] = (*BOTH, AIO_PIKA, AIORMQ, *PEERS)
     targets: Sequence[Target] = ()
