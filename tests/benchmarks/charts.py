@@ -9,9 +9,9 @@ from xml.sax.saxutils import escape
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.variants import OURS
 
-_WIDTH: Final = 760
+_WIDTH: Final = 860
 _ROW: Final = 28
-_LEFT: Final = 250
+_LEFT: Final = 330
 _RIGHT: Final = 90
 _TOP: Final = 34
 _OURS: Final = "#1b6ac9"
