@@ -91,6 +91,11 @@ class Run(Strand):
     started_ms: int = 0
     moved_ms: int = 0
 
+    def __post_init__(self) -> None:
+        """Read what was stored when only a whole run could wait."""
+        if self.status is Status.WAITING and not self.beside:
+            self.is_waiting = True
+
     @property
     def waiting(self) -> list[Strand]:
         """What of it waits for somebody, and was not answered yet."""

@@ -197,6 +197,14 @@ def test_no_two_lanes_of_a_run_are_the_same_and_there_is_a_bound() -> None:
         fans.lanes_for(run, Fan(2), None, "s1")
 
 
+def test_a_run_that_waits_since_before_rounds_could_is_found_waiting() -> None:
+    frames = [{"flow": "", "at": "Approve", "params": {}}]
+    stored = {"status": "waiting", "step": 2, "frames": frames, "is_prepared": True, "arrived": {}}
+    run = TypeAdapter(Run).validate_python(stored)
+    assert [strand.here for strand in run.waiting] == ["Approve@2"]
+    assert run.rests
+
+
 def test_what_can_be_compensated_has_a_bound() -> None:
     run = Run()
     for _ in range(1_000):
