@@ -31,6 +31,8 @@ from broker_actors.runtime.shared_ledger import SharedLedger
 
 #: Actors that were live here of which the version is remembered, to know a store that has gone back.
 VERSIONS_MAX: Final = 100_000
+#: How many of those beyond the cap are looked at for each turn, on average.
+SURPLUS_PER_TURN: Final = 16
 
 
 @actor(delivery="at_least_once")
@@ -81,6 +83,8 @@ class Directory:
         #: What all actors have parked together.
         self.parked = ParkedBytes()
         self._live: dict[Address, Activation] = {}
+        #: Turns that may begin before what is live beyond the cap is looked through again.
+        self._unlooked = 0
         self._claiming: dict[Address, asyncio.Event] = {}
         #: What was known of actors that were live here, the latest last.
         self._known: dict[Address, _Told] = {}
@@ -153,8 +157,17 @@ class Directory:
         ]
 
     def surplus(self) -> list[Address]:
-        """Return the least recently used of what is live beyond the cap."""
-        return list(islice(self._live, max(0, len(self._live) - self._residents_max)))
+        """Return the least recently used of what is live beyond the cap, to be asked for before each turn.
+
+        Nothing, if that was answered so few turns ago: those found wait for their turn to leave, and
+        looking at all of them in each turn costs more than the turns once thousands wait.
+        """
+        if self._unlooked > 0:
+            self._unlooked -= 1
+            return []
+        found = list(islice(self._live, max(0, len(self._live) - self._residents_max)))
+        self._unlooked = len(found) // SURPLUS_PER_TURN
+        return found
 
     def of_mailbox(self, mailbox: str) -> list[Address]:
         """Return what is served from *mailbox*."""

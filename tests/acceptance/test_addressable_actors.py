@@ -25,8 +25,9 @@ SAMPLED: Final = 1_000
 PAGE: Final = 1_000
 TOLD_AT_A_TIME: Final = 1_000
 ASKED_AT_A_TIME: Final = 100
-#: A full window is some 20 MB, which may not have been there before; all live at once were 180 MB more.
-GROWTH_BYTES_MAX: Final = 30_000_000
+#: A full window, which may not have been there before, and some 400 bytes that are remembered of each actor
+#: that has left, of 100,000 at the most. All live at once were 180 MB more.
+GROWTH_BYTES_MAX: Final = 70_000_000
 A_FEW: Final = 5
 #: A guard: alone on two cores it takes a minute or two.
 HANG_SECONDS: Final = 550.0
