@@ -22,7 +22,7 @@ from broker_actors.core.member import Held, Member, Report
 from broker_actors.core.sharing import ranking
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery, Depth, Transport
-from broker_actors.worker.worker import RELAY_PREFETCH
+from broker_actors.runtime.punctual import WINDOW as RELAY_WINDOW
 
 #: Questions to the broker at a time.
 LOOKS_MAX: Final = 16
@@ -92,7 +92,7 @@ async def places(backend: Backend, types: Collection[str], prefetch: int) -> lis
     """
     wanted = sorted({check_type(name) for name in types}) or await backend.store.types()
     of_types = await _all(wanted, lambda name: _places_of(backend, name, prefetch), LOOKS_MAX)
-    shared = [Place(name, "", RELAY_PREFETCH) for name in (topology.DUE, topology.UNROUTABLE)]
+    shared = [Place(name, "", RELAY_WINDOW) for name in (topology.DUE, topology.UNROUTABLE)]
     dead_ones = [Place(topology.dead_queue(name), name, LETTERS_MAX, is_dead=True) for name in wanted]
     given_up = Place(topology.DEAD, "", LETTERS_MAX, is_dead=True)
     return [*(place for some in of_types for place in some), *shared, *dead_ones, given_up]

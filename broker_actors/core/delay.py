@@ -5,6 +5,10 @@ n - 1. A message enters at the highest set bit of its delay, and its routing key
 which of the lower levels it waits and which it passes by; one delay never stands behind
 another, since all messages of one level wait equally long. Source: NServiceBus.RabbitMQ
 delay infrastructure v2.
+
+Invariant: what is sent from here waits in one level at a time, and never longer than what is
+left until it is due. Whoever takes it from there sees what is left then, so that a time in
+which the broker was away is not waited for again.
 """
 
 from __future__ import annotations
@@ -17,13 +21,15 @@ DELAY_SECONDS_MAX: Final = 2**LEVELS - 1
 DUE: Final = "due"
 
 
-def whole_seconds(due_ms: int, now_ms: int) -> int:
-    """Return the delay until *due_ms* in whole seconds, rounded up, never below 1.
+def stretch_seconds(due_ms: int, now_ms: int) -> int:
+    """Return how long a message waits next in the levels: the longest level that ends by *due_ms*.
 
-    A longer delay than the levels can hold is cut to their maximum: on arrival the
-    message is found early and waits again.
+    Returns:
+        A power of two, or 0 if what is left is shorter than the shortest level.
+
     """
-    return min(DELAY_SECONDS_MAX, max(1, -((now_ms - due_ms) // 1000)))
+    left_seconds = min(DELAY_SECONDS_MAX, (due_ms - now_ms) // 1000)
+    return 1 << (left_seconds.bit_length() - 1) if left_seconds > 0 else 0
 
 
 def entry(delay_seconds: int) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, cast
 
-from broker_actors.core import codec, delay, topology
+from broker_actors.core import codec, topology
 from broker_actors.core.errors import Plain, UndecodableError
 from broker_actors.core.topology import Layout, Route
 from broker_actors.core.wire import BODY_BYTES_MAX, HeaderValue, WireMessage, text, whole
@@ -103,7 +103,7 @@ class Outgoing:
         """
         match self.destination:
             case Destination.DELAY:
-                return topology.delay_route(delay.whole_seconds(self.due_ms, now_ms))
+                return topology.waiting_route(self.due_ms, now_ms)
             case Destination.DEAD:
                 return topology.dead_route(self.actor_type)
             case Destination.MAILBOX:

@@ -148,6 +148,12 @@ def delay_route(delay_seconds: int) -> Route:
     return Route(_level(level), key)
 
 
+def waiting_route(due_ms: int, now_ms: int) -> Route:
+    """Return where a message waits next for *due_ms*: in a level, or with the relay for under a second."""
+    seconds = delay.stretch_seconds(due_ms, now_ms)
+    return delay_route(seconds) if seconds else Route(DUE, delay.DUE)
+
+
 def probe_queue(worker: str) -> str:
     """Return the name of the queue through which *worker* sends its probes to itself."""
     return f"{PROBE}.{worker}"

@@ -1,21 +1,30 @@
 """The part of every worker that sends what is due, astray or left over.
 
 It consumes `actors.due` and `actors.unroutable` beside all other workers, takes no epoch,
-and computes each target's mailbox at the moment it sends. What a target refuses waits
-again in a delay level, so that one full mailbox holds up nobody else. What has no target
-is tried for as long as a rolling deploy may take, then buried.
+and computes each target's mailbox at the moment it sends. What comes before its time waits
+in the next level; what is due within a second waits here, and leaves in order of its time.
+What a target refuses waits again, so that one full mailbox holds up nobody else. What has no
+target is tried for as long as a rolling deploy may take, then buried.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
-from broker_actors.core import dead, topology
+from broker_actors.core import dead, delay, topology
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope, from_wire, to_wire
-from broker_actors.core.errors import PlatformError, UnknownActorTypeError, UnroutableError, describe
+from broker_actors.core.errors import (
+    PlatformError,
+    UndecodableError,
+    UnknownActorTypeError,
+    UnroutableError,
+    describe,
+)
 from broker_actors.core.events import Trouble
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.parking import wake_of
@@ -26,6 +35,7 @@ from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.arrival import Subscription
 from broker_actors.runtime.leftovers import send_leftovers
 from broker_actors.runtime.outbox import LEFTOVER_SECONDS
+from broker_actors.runtime.punctual import Held, Punctual
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.strays import PASSING, bury
 
@@ -33,10 +43,10 @@ from broker_actors.runtime.strays import PASSING, bury
 REFUSED_SECONDS: Final = 5
 #: Of what has no target: the delay levels know no shorter wait.
 WAIT_SECONDS_MIN: Final = 1.0
+#: When a message is due; whoever sends it says so.
+DUE_HEADER: Final = "ba-due"
 #: How often a message on its way through the delay levels was found to have no target.
 RELAYED: Final = "ba-relayed"
-#: A message found this much before its time waits again: the delay levels hold eight and a half years.
-EARLY_MS_MAX: Final = 1_500
 #: How long the head of a parking must have been due before the relay, and not its own worker, looks after it.
 OVERDUE_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 5.0
@@ -48,19 +58,28 @@ class Relay:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._sending: set[asyncio.Task[None]] = set()
+        self._punctual = Punctual(services.clock, services.observer, self._begin)
+        self._putting_off: set[asyncio.Task[None]] = set()
 
     def receive(self, subscription: Subscription, delivery: Delivery) -> None:
-        """Take in a message that is due or astray; called by the transport, never blocks."""
-        task = asyncio.create_task(self._relay(subscription, delivery))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        """Take in a message that is due, early or astray; called by the transport, never blocks."""
+        if subscription.is_lost():
+            return
+        held, now_ms = Held(subscription, delivery), self._services.clock.now_ms()
+        due_ms = _due_ms(delivery) or now_ms
+        if not delay.stretch_seconds(due_ms, now_ms):
+            self._punctual.hold(held, due_ms)
+            return
+        task = asyncio.create_task(self._settle(held, partial(self._wait_on, delivery, due_ms)))
+        self._putting_off.add(task)
+        task.add_done_callback(self._putting_off.discard)
 
     async def finish(self, subscription: Subscription) -> None:
         """Do nothing: what is under way may end or not, it is delivered again."""
 
     def lost(self, subscription: Subscription) -> None:
-        """Do nothing: what is under way may end or not, it is delivered again."""
+        """Forget what came by *subscription* and is held: it is delivered again."""
+        subscription.lose()
 
     async def sweep(self, actor_type: str) -> None:
         """Send what crashed workers committed and never sent.
@@ -92,53 +111,72 @@ class Relay:
 
     async def close(self) -> None:
         """Cancel what is under way: it is delivered again."""
-        for task in self._sending:
+        await self._punctual.close()
+        for task in self._putting_off:
             task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        await asyncio.gather(*self._putting_off, return_exceptions=True)
 
-    async def _relay(self, subscription: Subscription, delivery: Delivery) -> None:
+    async def _begin(self, batch: Sequence[Held]) -> Sequence[asyncio.Task[None]]:
+        """Begin to pass on what is due: asking the store about all of it first keeps it in order."""
+        asked = [self._arrived(held.delivery) for held in batch]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        pairs = zip(batch, answers, strict=True)
+        passing = ((held, partial(self._pass_on, held.delivery, answer)) for held, answer in pairs)
+        return [asyncio.create_task(self._settle(held, pass_on)) for held, pass_on in passing]
+
+    async def _arrived(self, delivery: Delivery) -> bool:
+        """Return whether *delivery* is to be passed on: it is not if it was cancelled while it waited."""
+        if not is_listed(delivery.message):
+            return True
+        entry = entry_of(Outgoing(Destination.DELAY, delivery.message, _due_ms(delivery)))
+        return entry is None or await self._services.store.arrived(entry)
+
+    async def _settle(self, held: Held, passing: Callable[[], Awaitable[None]]) -> None:
+        """Get *held* out of this mailbox: to its target, into a delay level or to the dead letters."""
+        delivery = held.delivery
         try:
-            await self._settle(delivery)
+            try:
+                await passing()
+            except PASSING:
+                raise
+            except PlatformError as error:
+                # What waiting does not cure would block this mailbox for ever.
+                self._observe(delivery.mailbox, error)
+                await bury(self._services, self._letter(delivery, error))
         except Exception as error:  # noqa: BLE001 - nobody awaits this task: a bug would keep the message unseen
             self._observe(delivery.mailbox, error)
-            subscription.abandon()
+            held.subscription.abandon()
         else:
             delivery.ack()
 
-    async def _settle(self, delivery: Delivery) -> None:
-        """Get *delivery* out of this mailbox: to its target, into a delay level or to the dead letters."""
-        try:
-            await self._forward(delivery)
-        except PASSING:
-            raise
-        except PlatformError as error:
-            # What waiting does not cure would block this mailbox for ever.
-            self._observe(delivery.mailbox, error)
-            letter = dead.of_message(
-                delivery.message,
-                describe(error),
-                actor_type=topology.BROKER_KEY,
-                origin=delivery.mailbox,
-                now_ms=self._services.clock.now_ms(),
-            )
-            await bury(self._services, letter)
+    def _letter(self, delivery: Delivery, error: PlatformError) -> Outgoing:
+        return dead.of_message(
+            delivery.message,
+            describe(error),
+            actor_type=topology.BROKER_KEY,
+            origin=delivery.mailbox,
+            now_ms=self._services.clock.now_ms(),
+        )
 
-    async def _forward(self, delivery: Delivery) -> None:
+    async def _wait_on(self, delivery: Delivery, due_ms: int) -> None:
+        await self._put_off(delivery.message, due_ms, whole(delivery.message.headers, RELAYED, 0))
+
+    async def _pass_on(self, delivery: Delivery, answer: bool | BaseException) -> None:  # noqa: FBT001 - as it came
+        """Send *delivery* to its target, if the store has answered that it is to run."""
         envelope, headers = from_wire(delivery.message), delivery.message.headers
-        due_ms, refusals = whole(headers, "ba-due", 0), whole(headers, RELAYED, 0)
-        clock = self._services.clock
-        if due_ms > clock.now_ms() + EARLY_MS_MAX:
-            await self._put_off(delivery.message, due_ms, refusals)
-            return
-        entry = entry_of(Outgoing(Destination.DELAY, delivery.message, due_ms))
-        if entry is not None and not await self._services.store.arrived(entry):
-            # Cancelled while it waited.
+        # What nobody can read is buried, although it could be passed on without it.
+        whole(headers, DUE_HEADER, 0)
+        refusals = whole(headers, RELAYED, 0)
+        if isinstance(answer, BaseException):
+            raise answer
+        if not answer:
             return
         try:
             await self._services.dispatch.send(Outgoing(Destination.MAILBOX, to_wire(envelope)))
         except PASSING as error:
             self._observe(delivery.mailbox, error)
-            await self._put_off(delivery.message, clock.now_ms() + REFUSED_SECONDS * 1000, refusals)
+            due_ms = self._services.clock.now_ms() + REFUSED_SECONDS * 1000
+            await self._put_off(delivery.message, due_ms, refusals)
         except (UnknownActorTypeError, UnroutableError) as error:
             self._observe(delivery.mailbox, error)
             await self._refused(delivery, envelope, refusals + 1, error)
@@ -180,3 +218,11 @@ class Relay:
     def _observe(self, where: str, error: Exception) -> None:
         text = str(error) if isinstance(error, PlatformError) else repr(error)
         self._services.observer.observe(Trouble(f"relay: {where}", text))
+
+
+def _due_ms(delivery: Delivery) -> int:
+    """Return when *delivery* is due, Unix milliseconds; 0 if it does not say, or nobody can read it."""
+    try:
+        return whole(delivery.message.headers, DUE_HEADER, 0)
+    except UndecodableError:
+        return 0

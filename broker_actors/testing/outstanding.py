@@ -97,17 +97,27 @@ class Outstanding:
             yield "  ..."
         if unserved := sorted({one.target for one in left}.difference(self._served)):
             yield f"No worker runs {', '.join(unserved)} here: are all classes given that take part?"
-        if waits := [_due_ms(one.message) - now_ms for one in left if _is_delay(one.where)]:
+        waits = [
+            _due_ms(one.message) - now_ms for one in left if _is_delay(one.where) or one.where == topology.DUE
+        ]
+        if waits:
             seconds = max(0, *waits) / 1000
             yield f"The last delay ends in {seconds:.1f} s: settled(delayed=False) leaves delays alone."
 
     def _queues(self, *, delayed: bool) -> Iterator[MemoryQueue]:
         for queue in self._embedded.broker.queues:
-            if not _holds_letters(queue.name) and (delayed or not _is_delay(queue.name)):
+            if not _holds_letters(queue.name) and (delayed or not self._only_waits(queue)):
                 yield queue
 
+    def _only_waits(self, queue: MemoryQueue) -> bool:
+        """Return whether *queue* holds only what waits for its time, as `actors.due` may."""
+        if queue.name != topology.DUE:
+            return _is_delay(queue.name)
+        now_ms = self._embedded.broker.clock.now_ms()
+        return queue.held > 0 and all(_due_ms(entry.message) > now_ms for entry in queue.entries)
+
     def _moves(self, queue: MemoryQueue, latest_ms: float) -> bool:
-        if _is_delay(queue.name):
+        if self._only_waits(queue):
             return any(_due_ms(entry.message) <= latest_ms for entry in queue.entries)
         match queue.name.split("."):
             case [topology.ACTORS, actor_type, _, _, *_]:

@@ -28,6 +28,7 @@ from broker_actors.runtime.lookout import Lookout
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
 from broker_actors.runtime.offloaded import check_importable
 from broker_actors.runtime.processes import Processes
+from broker_actors.runtime.punctual import WINDOW as RELAY_WINDOW
 from broker_actors.runtime.relay import MAILBOXES as RELAYED
 from broker_actors.runtime.relay import SWEEP_SECONDS, Relay
 from broker_actors.runtime.running import Capacity, Running
@@ -51,8 +52,6 @@ HOLD_SECONDS_MAX: Final = 5.0
 HEALTH_CHARACTERS_MAX: Final = 500
 #: Of what tells two workers of one process apart.
 NAME_CHARACTERS: Final = 8
-#: Deliveries the relay holds at a time: it only forwards, so a short window keeps it fair among workers.
-RELAY_PREFETCH: Final = 100
 
 
 class Worker:
@@ -102,7 +101,7 @@ class Worker:
         self._watchdog = Watchdog(me.name, backend.transport, clock, observer)
         tuning = Tuning(settings.prefetch, settings.drain_timeout_seconds)
         self._mailboxes = Mailboxes(backend.transport, clock, observer, tuning)
-        self._relayed = Mailboxes(backend.transport, clock, observer, Tuning(RELAY_PREFETCH))
+        self._relayed = Mailboxes(backend.transport, clock, observer, Tuning(RELAY_WINDOW))
         self._sharing = Sharing(me, backend.members, self._mailboxes, clock)
         self._background: asyncio.Task[None] | None = None
         self._failure: Exception | None = None

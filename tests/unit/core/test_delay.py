@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker_actors.core.delay import DELAY_SECONDS_MAX, LEVELS, entry, passes_by, waits_here, whole_seconds
+from broker_actors.core.delay import DELAY_SECONDS_MAX, LEVELS, entry, passes_by, stretch_seconds, waits_here
 
 delays = st.integers(1, DELAY_SECONDS_MAX)
 
@@ -62,8 +62,27 @@ def test_a_pattern_ends_in_its_only_hash_so_that_longer_keys_still_match(level: 
 
 
 @given(st.integers(-(2**70), 2**70), st.integers(0, 2**63))
-def test_whole_seconds_round_up_and_stay_within_the_levels(wait_ms: int, now_ms: int) -> None:
-    seconds = whole_seconds(now_ms + wait_ms, now_ms)
-    assert 1 <= seconds <= DELAY_SECONDS_MAX
-    if 0 < wait_ms <= 1000 * DELAY_SECONDS_MAX:
-        assert 0 <= 1000 * seconds - wait_ms < 1000
+@example(1_000, 0)
+@example(999, 0)
+@example(-1, 0)
+def test_a_message_never_waits_longer_than_what_is_left_and_more_than_half_of_it(
+    left_ms: int, now_ms: int
+) -> None:
+    seconds = stretch_seconds(now_ms + left_ms, now_ms)
+    assert (seconds == 0) == (left_ms < 1000)
+    assert 1000 * seconds <= max(0, left_ms)
+    if 1000 <= left_ms <= 1000 * DELAY_SECONDS_MAX:
+        assert 2000 * seconds > left_ms
+
+
+@given(st.integers(0, 1000 * DELAY_SECONDS_MAX))
+def test_a_message_waits_in_one_level_at_a_time(left_ms: int) -> None:
+    hops = 0
+    while seconds := stretch_seconds(left_ms, 0):
+        level, key = entry(seconds)
+        assert _waited_seconds(level, key) == seconds == 2**level
+        assert sum(_matches(waits_here(below), key) for below in range(level + 1)) == 1
+        left_ms -= 1000 * seconds
+        hops += 1
+    assert 0 <= left_ms < 1000
+    assert hops <= LEVELS

@@ -93,11 +93,16 @@ def test_without_a_layout_there_is_no_mailbox() -> None:
         Outgoing(Destination.MAILBOX, TELL).route(None, 0)
 
 
-def test_a_delayed_tell_waits_for_what_is_left_of_its_delay() -> None:
+def test_a_delayed_tell_waits_in_the_longest_level_that_ends_in_time() -> None:
     item = Outgoing(Destination.DELAY, TELL, due_ms=10_000)
-    assert item.route(None, 0) == topology.delay_route(10)
-    assert item.route(None, 4_500) == topology.delay_route(6)
-    assert item.route(None, 99_000) == topology.delay_route(1)
+    assert item.route(None, 0) == topology.delay_route(8)
+    assert item.route(None, 4_500) == topology.delay_route(4)
+    assert item.route(None, 9_000) == topology.delay_route(1)
+
+
+def test_a_delayed_tell_waits_with_the_relay_for_the_last_of_its_time() -> None:
+    item = Outgoing(Destination.DELAY, TELL, due_ms=10_000)
+    assert item.route(None, 9_001) == item.route(None, 99_000) == Route(topology.DUE, "due")
 
 
 def test_a_dead_letter_goes_to_the_type_whose_mailbox_it_came_from() -> None:
