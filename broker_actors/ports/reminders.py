@@ -62,9 +62,14 @@ class Reminders(Protocol):
         ...
 
     async def all_reminders(
-        self, actor_type: str, *, limit: int = 1_000
+        self, actor_type: str, *, limit: int = 1_000, due_before_ms: int | None = None
     ) -> Sequence[tuple[Address, str, bytes]]:
         """Return actors of *actor_type* with a reminder, its name and itself, those due first first.
+
+        Args:
+            actor_type: whose actors.
+            limit: how many at the most.
+            due_before_ms: only those whose next tick is due before that, Unix milliseconds; None for all.
 
         Raises:
             ConfigurationError: the limit is not 1 to `SCHEDULED_LISTED_MAX`.

@@ -96,6 +96,6 @@ class Punctual:
         self._looking = None
         if looking.cancelled() or (error := looking.exception()) is None:
             return
-        self._observer.observe(Trouble("relay", f"gives everything back: {error!r}"))
+        self._observer.observe(Trouble("relay: what is due", f"gives everything back: {error!r}"))
         for held in self._waiting.clear():
             held.subscription.abandon()

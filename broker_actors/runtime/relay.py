@@ -159,7 +159,12 @@ class Relay:
         )
 
     async def _wait_on(self, delivery: Delivery, due_ms: int) -> None:
-        await self._put_off(delivery.message, due_ms, whole(delivery.message.headers, RELAYED, 0))
+        """Let *delivery* wait in its next level, as it is: it is listed already, if it is to be."""
+        message = delivery.message
+        # What the broker says of its way so far is of no use there, and would grow.
+        headers = {name: value for name, value in message.headers.items() if not name.startswith("x-")}
+        route = topology.waiting_route(due_ms, self._services.clock.now_ms())
+        await self._services.dispatch.publish(route, replace(message, headers=headers))
 
     async def _pass_on(self, delivery: Delivery, answer: bool | BaseException) -> None:  # noqa: FBT001 - as it came
         """Send *delivery* to its target, if the store has answered that it is to run."""

@@ -27,6 +27,8 @@ from broker_actors.runtime.host import Host
 from broker_actors.runtime.lookout import Lookout
 from broker_actors.runtime.mailboxes import Mailboxes, Tuning
 from broker_actors.runtime.offloaded import check_importable
+from broker_actors.runtime.overdue import LOOK_SECONDS as OVERDUE_LOOK_SECONDS
+from broker_actors.runtime.overdue import Overdue
 from broker_actors.runtime.processes import Processes
 from broker_actors.runtime.punctual import WINDOW as RELAY_WINDOW
 from broker_actors.runtime.relay import MAILBOXES as RELAYED
@@ -103,6 +105,7 @@ class Worker:
         self._mailboxes = Mailboxes(backend.transport, clock, observer, tuning)
         self._relayed = Mailboxes(backend.transport, clock, observer, Tuning(RELAY_WINDOW))
         self._sharing = Sharing(me, backend.members, self._mailboxes, clock)
+        self._overdue = Overdue(system.dispatch, backend.store, clock, observer, self.owns)
         self._background: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self._entered = False
@@ -294,6 +297,7 @@ class Worker:
                 routines = (
                     self._tick(),
                     self._sweep(),
+                    self._look_for_overdue(),
                     self._share(),
                     self._look_at_store(),
                     self._probe(),
@@ -359,6 +363,13 @@ class Worker:
                     self._host.parked(actor_type, await self._services.store.parked_bytes(actor_type))
                 except PlatformError as error:
                     self._services.observer.observe(Trouble(f"sweep of {actor_type}", str(error)))
+
+    async def _look_for_overdue(self) -> None:
+        durable = [spec.type for spec in self._specs.values() if spec.durable]
+        while True:
+            await self._services.clock.sleep(OVERDUE_LOOK_SECONDS)
+            for actor_type in durable:
+                await self._overdue.look(actor_type)
 
 
 def _member(types: frozenset[str], clock: Clock) -> Member:

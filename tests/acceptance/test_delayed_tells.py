@@ -1,27 +1,14 @@
-"""Delayed tells: in order of their time, and never once they are cancelled."""
+"""Delayed tells: listed while they wait, and never run once they are cancelled."""
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from broker_actors import Ref, Settings, actor, method, turn
+from broker_actors import Ref, actor, method, turn
 from broker_actors.core.events import TurnEnded
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef
-from tests.acceptance.ledger import Ledger, LedgerRef
-from tests.servers import RabbitServer
-
-#: What the delay levels promise: whole seconds, and what the relay takes on its way.
-GRAIN_SECONDS = 2.0
-HANG_SECONDS = 150.0
-#: Of the queues of a broker that is back, and of the connections to it.
-RECOVERY_SECONDS = 10.0
 
 
 @actor(partitions=2)
@@ -123,81 +110,3 @@ async def test_what_is_cancelled_while_it_waits_behind_others_never_runs(deploym
     async with deployment.worker(Counter):
         await counter.append.tell("kept ")
         assert await counter.read() == "begun kept "
-
-
-async def told(deployment: Deployment, count: int, seconds: int) -> dict[int, float]:
-    """Tell *count* numbers with mixed delays up to *seconds*; return when they are due."""
-    system = await deployment.system()
-    dice, due = random.Random(7), dict[int, float]()  # noqa: S311 - not for secrets
-    slots = asyncio.Semaphore(200)
-
-    async def one(number: int) -> None:
-        async with slots:
-            delay_seconds = dice.uniform(1, seconds)
-            ref = system.ref(LedgerRef, f"l{number % 10}")
-            handle = await ref.with_options(idempotency_key=f"n{number}").note.tell_after(
-                delay_seconds, number
-            )
-            assert handle.due is not None
-            due[number] = handle.due.timestamp()
-
-    await asyncio.gather(*(one(number) for number in range(count)))
-    return due
-
-
-async def test_mixed_delays_arrive_in_order_of_their_time(deployment: Deployment) -> None:
-    async with asyncio.timeout(HANG_SECONDS), deployment.worker(Ledger):
-        due = await told(deployment, 300, 5)
-        await deployment.watcher.wait_for(TurnEnded, lambda e: e.method == "note", len(due))
-        await check_order(deployment, due)
-
-
-@pytest.mark.verify
-@pytest.mark.timeout(2 * HANG_SECONDS)
-async def test_ten_thousand_mixed_delays_survive_a_killed_broker(
-    rabbit_server: RabbitServer, redis_url: str
-) -> None:
-    url = await asyncio.to_thread(rabbit_server.vhosts.create)
-    settings = Settings(
-        url=url,
-        redis_url=redis_url,
-        publish_timeout_seconds=HANG_SECONDS,
-        store_timeout_seconds=HANG_SECONDS,
-    )
-
-    def break_it() -> None:
-        rabbit_server.kill()
-        rabbit_server.restart()
-
-    async with AsyncExitStack() as stack, asyncio.timeout(2 * HANG_SECONDS):
-        fragile = Deployment(settings, None, stack)
-        async with fragile.worker(Ledger):
-            due = await told(fragile, 10_000, 60)
-            began = time.monotonic()
-            await asyncio.to_thread(break_it)
-            outage_seconds = time.monotonic() - began
-            await ran(fragile, len(due))
-            # What changed its level meanwhile is late by the outage, and what did not is not.
-            await check_order(fragile, due, outage_seconds + RECOVERY_SECONDS)
-
-
-async def ran(deployment: Deployment, count: int) -> None:
-    """Return when so many have run; the caller sets the deadline."""
-    system = await deployment.system()
-    refs = [system.ref(LedgerRef, f"l{n}").with_options(timeout=HANG_SECONDS) for n in range(10)]
-    while sum([len(await ref.read()) for ref in refs]) < count:  # noqa: ASYNC110 - ten thousand events would be heavy to count
-        await asyncio.sleep(0.5)
-
-
-async def check_order(deployment: Deployment, due: dict[int, float], late_seconds: float = 0.0) -> None:
-    """Fail unless each ran once, and none after one that was due so much later."""
-    system = await deployment.system()
-    ledgers = await asyncio.gather(*(system.ref(LedgerRef, f"l{n}").read() for n in range(10)))
-    for numbers in ledgers:
-        latest = 0.0
-        for number in numbers:
-            early_seconds = latest - due[number]
-            assert early_seconds < GRAIN_SECONDS + late_seconds, f"{number} came {early_seconds} s late"
-            latest = max(latest, due[number])
-    assert sorted(number for numbers in ledgers for number in numbers) == sorted(due)
-    assert time.time() >= max(due.values())

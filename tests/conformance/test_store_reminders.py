@@ -101,6 +101,15 @@ async def test_those_of_a_type_are_listed_due_first_first(store: Store) -> None:
     assert await store.all_reminders("Order") == []
 
 
+async def test_those_due_before_a_moment_are_listed_alone(store: Store) -> None:
+    for n in range(20):
+        await wound(store, ReminderChange("daily", f"{n}".encode(), NOW_MS + n), actor_id=f"c{n}")
+    found = await store.all_reminders("Counter", due_before_ms=NOW_MS + 5)
+    assert [int(one) for _, _, one in found] == list(range(5))
+    assert len(await store.all_reminders("Counter", due_before_ms=NOW_MS + 15, limit=3)) == 3
+    assert await store.all_reminders("Counter", due_before_ms=NOW_MS) == []
+
+
 @pytest.mark.parametrize("limit", [0, SCHEDULED_LISTED_MAX + 1])
 async def test_a_list_that_is_too_long_is_refused(store: Store, limit: int) -> None:
     with pytest.raises(ConfigurationError, match="limit="):

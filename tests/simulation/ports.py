@@ -385,10 +385,10 @@ class SimStorePort:
         return await self._inner.forget_reminder(address, name)
 
     async def all_reminders(
-        self, actor_type: str, *, limit: int = 1_000
+        self, actor_type: str, *, limit: int = 1_000, due_before_ms: int | None = None
     ) -> Sequence[tuple[Address, str, bytes]]:
         """See the port."""
-        return await self._inner.all_reminders(actor_type, limit=limit)
+        return await self._inner.all_reminders(actor_type, limit=limit, due_before_ms=due_before_ms)
 
     async def charge(self, address: Address, identity: str, *, at_most: int = CHARGES_MAX) -> int:
         """See the port."""

@@ -327,7 +327,7 @@ class MemoryStore:
         return found is not None
 
     async def all_reminders(
-        self, actor_type: str, *, limit: int = 1_000
+        self, actor_type: str, *, limit: int = 1_000, due_before_ms: int | None = None
     ) -> Sequence[tuple[Address, str, bytes]]:
         """Return actors with a reminder, its name and itself, those due first first."""
         check_listed(limit)
@@ -337,7 +337,7 @@ class MemoryStore:
             (one.due_ms, address, one.name, one.reminder)
             for address, known in of_type
             for one in known.values()
-            if one.reminder is not None
+            if one.reminder is not None and (due_before_ms is None or one.due_ms < due_before_ms)
         )
         await self._step()
         return [(address, name, one) for _, address, name, one in found[:limit]]

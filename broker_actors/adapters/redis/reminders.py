@@ -40,11 +40,14 @@ class RedisReminders:
         answer = await self._batcher.run(self._forget, touched, name, member_of(address.id, name))
         return bool(to_int(answer))
 
-    async def all_reminders(self, actor_type: str, limit: int) -> Sequence[tuple[Address, str, bytes]]:
+    async def all_reminders(
+        self, actor_type: str, limit: int, due_before_ms: int | None
+    ) -> Sequence[tuple[Address, str, bytes]]:
         """Return actors with a reminder, its name and itself, those due first first."""
+        before = "+inf" if due_before_ms is None else f"({due_before_ms}"
         indexes = self._keys.all_reminded(actor_type)
         answers = await self._batcher.call_all(
-            [("ZRANGE", index, 0, limit - 1, "WITHSCORES") for index in indexes]
+            [("ZRANGEBYSCORE", index, "-inf", before, "WITHSCORES", "LIMIT", 0, limit) for index in indexes]
         )
         found = sorted((int(due_ms), member) for answer in answers for member, due_ms in to_pairs(answer))
         names = [split(member) for _, member in found[:limit]]

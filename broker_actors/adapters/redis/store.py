@@ -287,8 +287,8 @@ class RedisStore:
         return await self._reminders.forget(address, name)
 
     async def all_reminders(
-        self, actor_type: str, *, limit: int = 1_000
+        self, actor_type: str, *, limit: int = 1_000, due_before_ms: int | None = None
     ) -> Sequence[tuple[Address, str, bytes]]:
         """Return actors with a reminder, its name and itself, those due first first."""
         check_listed(limit)
-        return await self._reminders.all_reminders(actor_type, limit)
+        return await self._reminders.all_reminders(actor_type, limit, due_before_ms)
