@@ -5,9 +5,10 @@ from __future__ import annotations
 import aiormq
 
 from broker_actors import ActorSystem
+from broker_actors.bootstrap.backend import Embedded
 from broker_actors.core.events import Trouble, TurnEnded
 from broker_actors.runtime.overdue import Overdue
-from broker_actors.testing import VirtualClock, actor_test
+from broker_actors.testing import ActorKit, VirtualClock
 from tests.acceptance.bell import Bell, BellRef
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.test_reminders import due_times, rang
@@ -56,10 +57,11 @@ async def test_a_lost_tick_is_sent_again_and_has_its_effect_once(deployment: Dep
 
 
 async def test_a_worker_looks_for_overdue_reminders_by_itself() -> None:
-    async with actor_test(Bell, clock=VirtualClock()) as kit:
+    embedded = Embedded(VirtualClock())
+    async with ActorKit(embedded, (Bell,), None) as kit:
         bell = kit.ref(BellRef, "b1")
         await bell.ring_every(3600, "ding")
-        kit._embedded.broker.queue("actors.delay.11").ready.clear()
+        embedded.broker.queue("actors.delay.11").ready.clear()
         await kit.advance(3600 + 30)
         assert await bell.rung() == []
         for _ in range(4):
