@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiormq
 
 from broker_actors import ActorSystem
 from broker_actors.bootstrap.backend import Embedded
 from broker_actors.core.events import Trouble, TurnEnded
+from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.overdue import Overdue
 from broker_actors.testing import ActorKit, VirtualClock
 from tests.acceptance.bell import Bell, BellRef
@@ -29,7 +32,10 @@ async def lose_the_tick(deployment: Deployment, system: ActorSystem) -> None:
         await (await connection.channel()).queue_purge(LEVEL)
         await connection.close()
     else:
-        await (await transport.consume(LEVEL, lambda delivery: delivery.ack(), prefetch=1)).close()
+        found: asyncio.Queue[Delivery] = asyncio.Queue()
+        consumer = await transport.consume(LEVEL, found.put_nowait, prefetch=1)
+        (await found.get()).ack()
+        await consumer.close()
     assert (await transport.depth(LEVEL)).ready == 0
 
 
