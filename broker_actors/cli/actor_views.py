@@ -19,6 +19,7 @@ from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import text
 from broker_actors.ports.listing import Summary
+from broker_actors.ports.outbox_numbers import ITEMS_MAX
 from broker_actors.ports.store import OutboxKey, Snapshot
 
 COLUMNS: Final = ("id", "version", "claimed", "bytes", "undispatched", "parked", "mailbox", "worker")
@@ -173,7 +174,7 @@ def outbox_row(key: OutboxKey, data: bytes) -> tuple[str, ...]:
     due_ms = item["due_ms"]
     due = moment(due_ms) if isinstance(due_ms, int) else "-"
     shown = (str(item[name] or "-") for name in ("destination", "actor", "method"))
-    return (f"{key.version}:{key.index}", *shown, due, str(len(data)))
+    return (f"{key.version}:{key.index % ITEMS_MAX}", *shown, due, str(len(data)))
 
 
 def moment(ms: int) -> str:
@@ -189,7 +190,7 @@ def _place(actor_id: str, places: Places) -> dict[str, object]:
 
 
 def _item(key: OutboxKey, data: bytes) -> dict[str, object]:
-    found: dict[str, object] = {"version": key.version, "index": key.index, "bytes": len(data)}
+    found: dict[str, object] = {"version": key.version, "index": key.index % ITEMS_MAX, "bytes": len(data)}
     try:
         item = outgoing.unpack(data)
         target = "/".join(_header(item, name) for name in ("ba-type", "ba-id"))

@@ -140,7 +140,7 @@ def redriven(letter: DeadLetter) -> Envelope:
     if letter.reason == Reason.GIVEN_UP:
         return envelope
     # Of a tick, too: its reminder has gone on.
-    return replace(envelope, key=f"redrive:{letter.id}", sender="", seq=0, low=0, reminder="")
+    return replace(envelope, key=f"redrive:{letter.id}", sender="", seq=0, low=0, reminder="", first="")
 
 
 _LETTER_HEADERS: Final = frozenset(

@@ -67,6 +67,7 @@ class Envelope:
         message_id: of the publish that brought it; all a foreign envelope may have for a name.
         stream: whether its caller reads a chunk stream, and no single reply.
         reminder: the name of the reminder whose tick it is; empty for none.
+        first: of a retry with a key: the number of its first attempt, if that had one; empty for none.
 
     """
 
@@ -90,6 +91,7 @@ class Envelope:
     message_id: str = ""
     stream: bool = False
     reminder: str = ""
+    first: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what the reader of a mailbox would refuse.
@@ -156,19 +158,23 @@ class Envelope:
         """By what a retry is known that was settled, whatever came of it; empty for a first attempt.
 
         A first attempt is known by its number. A retry has none, and the key it goes by is that
-        of every later attempt, too: that is used up only by one that succeeds.
+        of every later attempt, too, and of every other call that a user gave it: that is used
+        up only by one that succeeds.
         """
-        return f"r:{self.identity}:{self.attempt}" if self.key and self.attempt > 1 else ""
+        which = f"{self.attempt}:{self.first}" if self.first else f"{self.attempt}"
+        return f"r:{self.identity}:{which}" if self.key and self.attempt > 1 else ""
 
     def again(self, attempt: int, history: str) -> Envelope:
         """Return the envelope of the next attempt, which goes by a key.
 
         The failed attempt consumed its number. A user's key stays, for until one attempt
-        succeeds every envelope with that key is the same call.
+        succeeds every envelope with that key is the same call; but each has attempts of its own.
         """
         key = self.key or f"r:{self.identity}:{attempt}"
+        first = f"n:{self.sender}:{self.seq}" if self.key and self.sender and self.seq else self.first
         # A tick is the reminder's only once.
-        return replace(self, attempt=attempt, key=key, sender="", seq=0, low=0, history=history, reminder="")
+        unnumbered = replace(self, sender="", seq=0, low=0, reminder="")
+        return replace(unnumbered, attempt=attempt, key=key, history=history, first=first)
 
 
 def to_wire(envelope: Envelope) -> WireMessage:
@@ -194,6 +200,7 @@ def to_wire(envelope: Envelope) -> WireMessage:
         headers["ba-stream"] = 1
     texts = {
         "ba-reminder": envelope.reminder,
+        "ba-first": envelope.first,
         "traceparent": envelope.traceparent,
         "tracestate": envelope.tracestate,
         "ba-history": envelope.history,
@@ -247,6 +254,7 @@ def from_wire(message: WireMessage) -> Envelope:
             message.message_id,
             stream=whole(headers, "ba-stream", 0) == 1,
             reminder=text(headers, "ba-reminder", bytes_max=KEY_BYTES_MAX),
+            first=text(headers, "ba-first", bytes_max=KEY_BYTES_MAX),
         )
     except ConfigurationError as error:
         raise UndecodableError(f"not an envelope: {error}") from error

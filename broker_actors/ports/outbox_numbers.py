@@ -9,6 +9,18 @@ from typing import Final
 #: Targets of one actor whose numbers are remembered; with more it becomes a new sender.
 TARGETS_MAX: Final = 10_000
 
+#: Items of one commit: far more than there is room for.
+ITEMS_MAX: Final = 10_000
+
+
+def item_index(epoch: int, place: int) -> int:
+    """Return the index of the item at *place* of a commit, from 0, under the claim with *epoch*.
+
+    A store that has gone back comes to the same version again. Who has sent what was lost with
+    the first one must not clear, by its name, what is to be sent of the second one.
+    """
+    return epoch * ITEMS_MAX + place
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxNumbers:

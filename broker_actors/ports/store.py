@@ -39,7 +39,7 @@ SENDERS_MAX: Final = 1_024
 
 @dataclass(frozen=True, slots=True)
 class OutboxKey:
-    """Which outbox item: the version its commit made, and its place in that commit, from 0."""
+    """Which outbox item: the version its commit made, and its `item_index` there."""
 
     version: int
     index: int

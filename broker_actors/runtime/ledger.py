@@ -21,7 +21,7 @@ from broker_actors.core.suspending import due_ms
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.core.unanswered import to_send
-from broker_actors.ports.outbox_numbers import OutboxNumbers
+from broker_actors.ports.outbox_numbers import OutboxNumbers, item_index
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.reminders import ReminderChange
 from broker_actors.ports.sections import SectionMark
@@ -235,7 +235,7 @@ class StoreLedger:
         )
         result = await self._written(commit)
         if replies and isinstance(result, Committed):
-            self._unanswered = OutboxKey(self.version, len(outcome.outbox))
+            self._unanswered = OutboxKey(self.version, item_index(self.epoch, len(outcome.outbox)))
             result = replace(result, marks=result.marks[: len(outcome.outbox)])
         if suspension is not None and isinstance(result, Committed):
             self.parking.suspension = suspension

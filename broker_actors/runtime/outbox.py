@@ -16,6 +16,7 @@ from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.outgoing import OUTBOX_ITEMS_MAX, Outgoing
 from broker_actors.core.unsent import Backlog
 from broker_actors.dispatch import Dispatch
+from broker_actors.ports.outbox_numbers import item_index
 from broker_actors.ports.store import OutboxKey
 from broker_actors.runtime.services import Services
 
@@ -52,13 +53,15 @@ class Outbox(Protocol):
 class StoreOutbox:
     """The outbox of an actor whose turns are committed. Implements `Outbox`."""
 
-    __slots__ = ("_address", "_backlog", "_looked_seconds", "_pending", "_services")
+    __slots__ = ("_address", "_backlog", "_epoch", "_looked_seconds", "_pending", "_services")
 
     numbers = True
 
-    def __init__(self, services: Services, address: Address, backlog: Backlog) -> None:
+    def __init__(self, services: Services, address: Address, epoch: int, backlog: Backlog) -> None:
         self._services = services
         self._address = address
+        #: Of the claim under which everything is committed that is sent here.
+        self._epoch = epoch
         #: What is not known to have left; None for nothing, as with nearly all actors at a time.
         self._backlog = backlog if len(backlog) else None
         #: How many items the store's outbox holds.
@@ -81,14 +84,15 @@ class StoreOutbox:
         # From here to its confirms it holds something, so that sends that overlap share it.
         if (backlog := self._backlog) is None:
             backlog = self._backlog = Backlog()
-        going = [one for one in items if backlog.add((version, one[0]), one[1])]
+        placed = [((version, item_index(self._epoch, place)), item) for place, item in items]
+        going = [one for one in placed if backlog.add(*one)]
         lowered = [item.with_low(backlog.low(item)) if item.seq else item for _, item in going]
         confirmed, failed = await _publish(self._services.dispatch, lowered)
-        places = [(version, going[n][0]) for n in confirmed]
+        places = [going[n][0] for n in confirmed]
         backlog.confirm(places)
         self._pending -= len(places)
         for n in failed:
-            backlog.hold((version, going[n][0]))
+            backlog.hold(going[n][0])
         if not len(backlog):
             self._backlog = None
         await self._services.store.dispatched(self._address, [OutboxKey(*place) for place in places])

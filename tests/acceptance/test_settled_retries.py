@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from broker_actors import Retry, actor, method
@@ -78,3 +80,22 @@ async def test_the_next_attempt_runs_although_the_one_before_was_settled(deploym
         ended = await deployment.watcher.wait_for(TurnEnded, lambda e: e.method == "note", 3)
         assert await system.ref("Flaky", "f1").read() == [1]
     assert [one.outcome for one in ended] == ["retried", "ok", "duplicate"]
+
+
+@pytest.mark.parametrize("is_ask", [False, True])
+async def test_a_retry_is_not_taken_for_that_of_another_call_with_the_same_key(
+    deployment: Deployment, *, is_ask: bool
+) -> None:
+    """A call ends for good, its deadline being over, say; one that was told must still have its attempts."""
+    system = await deployment.system()
+    tell = replace(FIRST, key="order-42", seq=2)
+    other = replace(FIRST, key="order-42")
+    if is_ask:
+        other = replace(other, reply_to="nobody", correlation_id="1")
+    last = other.again(2, "").again(3, "")
+    async with deployment.worker(flaky()):
+        for envelope in (last, last, tell.again(2, "").again(3, "")):
+            await system.backend.transport.publish(ROUTES.route_to(envelope.address), to_wire(envelope))
+        ended = await deployment.watcher.wait_for(TurnEnded, lambda e: e.method == "note", 3)
+        assert await system.ref("Flaky", "f1").read() == [1]
+    assert [one.outcome for one in ended] == ["fault" if is_ask else "dead_lettered", "duplicate", "ok"]

@@ -19,8 +19,9 @@ from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.address import Address
 from broker_actors.core.events import Event
 from broker_actors.core.reply import Reply
+from broker_actors.ports.outbox_numbers import item_index
 from broker_actors.ports.replies import Replies
-from broker_actors.ports.store import Claim, Commit, KeyedRecord, Store
+from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
 from tests.servers import RedisCluster
 
 ADAPTERS = ("memory", "redis")
@@ -94,6 +95,11 @@ def commit_of(
 ) -> Commit:
     """Return a commit without a record."""
     return Commit(claim, nonce, state, None, outbox)
+
+
+def key_of(claim: Claim, version: int, place: int) -> OutboxKey:
+    """Return the key of the item at *place* of the commit under *claim* that made *version*."""
+    return OutboxKey(version, item_index(claim.epoch, place))
 
 
 def record_of(

@@ -11,8 +11,8 @@ from broker_actors.core.address import bucket_number
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.turn import Committed
 from broker_actors.ports.listing import PAGE_MAX, Summary
-from broker_actors.ports.store import OutboxKey, Store
-from tests.conformance.stores import OpenStore, actor, commit_of
+from broker_actors.ports.store import Store
+from tests.conformance.stores import OpenStore, actor, commit_of, key_of
 
 #: Several of them in one bucket, in the order of neither their ids nor their claims.
 IDS = [*(f"c{n}" for n in range(600)), "ä", "🦊", "a:b", "{a}", "A", "\uffee"]
@@ -113,8 +113,8 @@ async def test_a_peek_shows_state_and_outbox(store: Store) -> None:
     assert found is not None
     assert (found.address, found.epoch, found.version, found.state) == (actor(), claim.epoch, 2, state)
     assert list(found.outbox.items()) == [
-        *((OutboxKey(1, 0), b"one"), (OutboxKey(1, 1), b"two")),
-        (OutboxKey(2, 0), b"three"),
+        *((key_of(claim, 1, 0), b"one"), (key_of(claim, 1, 1), b"two")),
+        (key_of(claim, 2, 0), b"three"),
     ]
 
 

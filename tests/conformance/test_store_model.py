@@ -22,7 +22,7 @@ from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fres
 from broker_actors.ports.parking import ParkingChange, ParkingSize
 from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
 from broker_actors.ports.suspensions import SuspensionChange
-from tests.conformance.stores import ADAPTERS, Events, actor, record_of
+from tests.conformance.stores import ADAPTERS, Events, actor, key_of, record_of
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ class StoreModel(RuleBasedStateMachine):
         model.version += 1
         model.last = commit.nonce
         model.state = model.state if commit.state is None else commit.state
-        model.outbox |= {OutboxKey(model.version, n): item for n, item in enumerate(commit.outbox)}
+        model.outbox |= {key_of(commit.claim, model.version, n): item for n, item in enumerate(commit.outbox)}
         if commit.record is not None:
             model.records[commit.record.key] = commit.record
         if commit.suspension is not None:
@@ -184,7 +184,10 @@ class StoreModel(RuleBasedStateMachine):
     )
     def dispatched(self, actor_id: str, version: int, indices: set[int], *, everything: bool) -> None:
         model = self.model(actor_id)
-        gone = list(model.outbox) if everything else [OutboxKey(version, index) for index in indices]
+        if everything or model.holder is None:
+            gone = list(model.outbox)
+        else:
+            gone = [key_of(model.holder, version, index) for index in indices]
         self.run(self.store.dispatched(actor(actor_id), gone))
         for key in gone:
             model.outbox.pop(key, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from broker_actors.ports.origins import PASTS_READ_MAX
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.store import Claim, Commit, Store
 from tests.acceptance.going_back import Mortal, MortalMemory, MortalRedis
-from tests.conformance.stores import Events, OpenStore, actor, commit_of
+from tests.conformance.stores import HANG_SECONDS, Events, OpenStore, actor, commit_of
 from tests.servers import RedisServer
 
 
@@ -130,6 +131,27 @@ async def test_the_first_claim_after_a_restart_makes_a_new_sender_and_a_later_on
     await server.restart()
     assert await told("three", "a3") == (b"a3:1:",)
     assert await told("four", "a4") == (b"a3:2:",)
+
+
+async def test_who_has_sent_what_was_lost_does_not_clear_what_is_still_to_be_sent(
+    mortal: tuple[Store, Mortal],
+) -> None:
+    """Although both are the same item of commits that made the same version."""
+    store, server = mortal
+    await store.claim(actor(), "before")
+    async with server.going_back("Counter"):
+        lost = await store.claim(actor(), "lost")
+        await store.commit(commit_of(lost, "lost", outbox=(b"sent",)))
+        sent = list(await store.outbox(actor()))
+        # No store comes back within the millisecond.
+        async with asyncio.timeout(HANG_SECONDS):
+            while SystemClock().now_ms() <= lost.epoch:  # noqa: ASYNC110 - nobody says when it is over
+                await asyncio.sleep(0)
+    claim = await store.claim(actor(), "mine")
+    await store.commit(commit_of(claim, "turn", outbox=(b"to be sent",)))
+    await store.dispatched(actor(), sent)
+    assert list((await store.outbox(actor())).values()) == [b"to be sent"]
+    assert await store.undispatched("Counter", older_than_seconds=0) == [actor()]
 
 
 async def test_a_redis_that_does_not_say_which_run_it_is_is_claimed_all_the_same(

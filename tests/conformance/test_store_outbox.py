@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from broker_actors.ports.store import Claim, OutboxKey, Store
-from tests.conformance.stores import actor, commit_of
+from broker_actors.ports.store import Claim, Store
+from tests.conformance.stores import actor, commit_of, key_of
 
 
 async def fill(store: Store, actor_id: str = "c1", items: tuple[bytes, ...] = (b"a", b"b")) -> Claim:
@@ -22,7 +22,7 @@ async def test_the_outbox_is_in_the_order_of_its_commits(store: Store) -> None:
         items = tuple(b"%d.%d" % (version, n) for n in range(12))
         await store.commit(commit_of(replace(claim, version=version), f"turn {version}", None, items))
     outbox = await store.outbox(actor())
-    expected = [(OutboxKey(v + 1, n), b"%d.%d" % (v, n)) for v in range(12) for n in range(12)]
+    expected = [(key_of(claim, v + 1, n), b"%d.%d" % (v, n)) for v in range(12) for n in range(12)]
     assert list(outbox.items()) == expected
     assert list((await store.claim(actor(), "next")).outbox.items()) == expected
 
@@ -34,15 +34,15 @@ async def test_an_item_is_kept_byte_for_byte(store: Store) -> None:
 
 
 async def test_a_confirmed_item_is_forgotten_and_the_others_stay(store: Store) -> None:
-    await fill(store, items=(b"a", b"b", b"c"))
-    await store.dispatched(actor(), [OutboxKey(1, 1)])
-    assert dict(await store.outbox(actor())) == {OutboxKey(1, 0): b"a", OutboxKey(1, 2): b"c"}
+    claim = await fill(store, items=(b"a", b"b", b"c"))
+    await store.dispatched(actor(), [key_of(claim, 1, 1)])
+    assert dict(await store.outbox(actor())) == {key_of(claim, 1, 0): b"a", key_of(claim, 1, 2): b"c"}
 
 
 async def test_forgetting_an_unknown_item_changes_nothing(store: Store) -> None:
-    await fill(store)
-    await store.dispatched(actor(), [OutboxKey(1, 7), OutboxKey(9, 0)])
-    await store.dispatched(actor("nobody"), [OutboxKey(1, 0)])
+    claim = await fill(store)
+    await store.dispatched(actor(), [key_of(claim, 1, 7), key_of(claim, 9, 0)])
+    await store.dispatched(actor("nobody"), [key_of(claim, 1, 0)])
     await store.dispatched(actor(), [])
     assert len(await store.outbox(actor())) == 2
 
@@ -53,15 +53,15 @@ async def test_forgetting_twice_does_not_touch_what_came_later(store: Store) -> 
     await store.dispatched(actor(), keys)
     await store.commit(commit_of(claim, "later", None, (b"later",)))
     await store.dispatched(actor(), keys)
-    assert dict(await store.outbox(actor())) == {OutboxKey(2, 0): b"later"}
+    assert dict(await store.outbox(actor())) == {key_of(claim, 2, 0): b"later"}
 
 
 async def test_an_actor_is_undispatched_until_its_last_item_is_forgotten(store: Store) -> None:
-    await fill(store)
+    claim = await fill(store)
     assert await store.undispatched("Counter", older_than_seconds=0) == [actor()]
-    await store.dispatched(actor(), [OutboxKey(1, 0)])
+    await store.dispatched(actor(), [key_of(claim, 1, 0)])
     assert await store.undispatched("Counter", older_than_seconds=0) == [actor()]
-    await store.dispatched(actor(), [OutboxKey(1, 1)])
+    await store.dispatched(actor(), [key_of(claim, 1, 1)])
     assert await store.undispatched("Counter", older_than_seconds=0) == []
 
 

@@ -8,8 +8,8 @@ from broker_actors.adapters.memory import actors as memory
 from broker_actors.adapters.redis import turns as redis_turns
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.ports.outbox_numbers import OutboxNumbers
-from broker_actors.ports.store import Claim, Commit, OutboxKey, Store
-from tests.conformance.stores import OpenStore, actor
+from broker_actors.ports.store import Claim, Commit, Store
+from tests.conformance.stores import OpenStore, actor, key_of
 
 
 def numbered(claim: Claim, nonce: str, *targets: str, incarnation: str = "a1", renew: bool = False) -> Commit:
@@ -36,9 +36,9 @@ async def test_an_item_is_kept_with_its_number(store: Store) -> None:
     claim = await store.claim(actor(), "mine")
     await store.commit(numbered(claim, "1", "B/1", "", "B/1"))
     kept = {
-        OutboxKey(1, 0): b"a1:1:to B/1",
-        OutboxKey(1, 1): b"to ",
-        OutboxKey(1, 2): b"a1:2:to B/1",
+        key_of(claim, 1, 0): b"a1:1:to B/1",
+        key_of(claim, 1, 1): b"to ",
+        key_of(claim, 1, 2): b"a1:2:to B/1",
     }
     assert dict(await store.outbox(actor())) == kept
     assert dict((await store.claim(actor(), "next")).outbox) == kept
@@ -49,7 +49,7 @@ async def test_a_commit_that_is_sent_again_gives_the_same_numbers(store: Store) 
     commit = numbered(claim, "1", "B/1", "", "B/1")
     first = await marks(store, commit)
     assert await marks(store, commit) == first == ["a1:1:", "", "a1:2:"]
-    await store.dispatched(actor(), [OutboxKey(1, 0)])
+    await store.dispatched(actor(), [key_of(claim, 1, 0)])
     # What has left must not be sent again without anything to know it by.
     assert await marks(store, commit) == [None, "", "a1:2:"]
 
@@ -109,7 +109,7 @@ async def test_a_commit_tells_how_many_items_wait(store: Store) -> None:
     first = await store.commit(numbered(claim, "1", "B/1", "B/2", ""))
     assert isinstance(first, Committed)
     assert first.pending == 3
-    await store.dispatched(actor(), [OutboxKey(1, 1)])
+    await store.dispatched(actor(), [key_of(claim, 1, 1)])
     claim = await store.claim(actor(), "mine")
     # Also one that writes nothing: whoever was refused must hear of it when there is room again.
     for commit in (Commit(claim, "fence check"), Commit(claim, "2", b"state")):

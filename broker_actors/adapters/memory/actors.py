@@ -18,7 +18,7 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import CANCELLED
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed
-from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
+from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers, item_index
 from broker_actors.ports.reminders import ReminderChange
 from broker_actors.ports.store import Acceptance, Commit, OutboxKey
 
@@ -142,7 +142,7 @@ class MemoryActor:
             self.dirty_since_ms = now_ms
         marks = [b""] * len(commit.outbox) if commit.numbers is None else self.marks(commit.numbers)
         for index, item in enumerate(commit.outbox):
-            self.outbox[OutboxKey(self.version, index)] = marks[index] + item
+            self.outbox[_key(commit, self.version, index)] = marks[index] + item
 
     def wind(self, change: ReminderChange) -> None:
         """Change a reminder, if it is what it must be for that."""
@@ -157,7 +157,7 @@ class MemoryActor:
         """Return the answer to *commit*, which was written, or has nothing to write."""
         if commit.numbers is None:
             return Committed((), len(self.outbox))
-        kept = [self.outbox.get(OutboxKey(self.version, index)) for index in range(len(commit.outbox))]
+        kept = [self.outbox.get(_key(commit, self.version, index)) for index in range(len(commit.outbox))]
         pairs = zip(kept, commit.outbox, strict=True)
         marks = tuple(None if whole is None else whole[: len(whole) - len(item)] for whole, item in pairs)
         return Committed(marks, len(self.outbox))
@@ -165,3 +165,7 @@ class MemoryActor:
     def undispatched(self) -> Mapping[OutboxKey, bytes]:
         """Return what the outbox holds now, in order."""
         return MappingProxyType(dict(self.outbox))
+
+
+def _key(commit: Commit, version: int, place: int) -> OutboxKey:
+    return OutboxKey(version, item_index(commit.claim.epoch, place))

@@ -113,12 +113,17 @@ end
 
 local next_version = string.format('%.0f', tonumber(version) + 1)
 
+-- The field of the item at a place, from 0: see `item_index`.
+local function field_of(place)
+  return next_version .. ':' .. epoch .. string.format('%04d', place)
+end
+
 -- What was written is read back: an answer to a commit that is sent again is that of the first time.
 local function committed()
   local answer = {COMMITTED, redis.call('HLEN', outbox)}
   if numbers then
     for n = items.first, items.last do
-      local item = redis.call('HGET', outbox, next_version .. ':' .. (n - items.first))
+      local item = redis.call('HGET', outbox, field_of(n - items.first))
       answer[#answer + 1] = item and string.sub(item, 1, #item - #ARGV[n])
     end
   end
@@ -233,7 +238,7 @@ if has_items then
   local time = redis.call('TIME')
   redis.call('ZADD', dirty, 'NX', time[1] * 1000 + math.floor(time[2] / 1000), id)
   for n = items.first, items.last do
-    redis.call('HSET', outbox, next_version .. ':' .. (n - items.first), mark(n - items.first) .. ARGV[n])
+    redis.call('HSET', outbox, field_of(n - items.first), mark(n - items.first) .. ARGV[n])
   end
 end
 redis.call('HSET', actor, 'version', next_version, 'commit', nonce)

@@ -7,7 +7,7 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
                                            parked (bytes), suspended, incarnation, run (of the server, at
                                            the newest claim), runs (the first claim under each of the last
                                            two: `epoch:how far above the one before:version`)
-    ba:{Counter:17}:o:c1          hash     outbox: `version:index` -> item
+    ba:{Counter:17}:o:c1          hash     outbox: `version:epoch, place in four digits` -> item
     ba:{Counter:17}:k:2:c1:<key>  hash     keyed record: digest, type, reply (2: bytes of the id; expires)
     ba:{Counter:17}:n:c1          hash     sender -> the numbers accepted of it
     ba:{Counter:17}:i:c1          hash     interleaved turn -> its last durable section (expires)

@@ -14,6 +14,7 @@ from broker_actors.core.sharing import ranking
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.listing import Summary
+from broker_actors.ports.outbox_numbers import item_index
 from broker_actors.ports.store import OutboxKey, Snapshot
 
 LAYOUT = Layout("Counter", partitions=1)
@@ -85,5 +86,5 @@ def test_a_number_that_is_no_date_is_shown_as_it_is(ms: int) -> None:
 @pytest.mark.parametrize("headers", [{}, {"ba-type": 5, "ba-id": "c1"}])
 def test_an_item_for_nobody_is_still_a_row(headers: dict[str, str | int]) -> None:
     item = pack(Outgoing(Destination.DEAD, WireMessage(headers, b"", type="get")))
-    shown = outbox_row(OutboxKey(4, 1), item)
+    shown = outbox_row(OutboxKey(4, item_index(1_700_000_000_000, 1)), item)
     assert (shown[0], shown[-1]) == ("4:1", str(len(item)))

@@ -94,6 +94,16 @@ def test_a_header_out_of_its_bounds_is_undecodable(header: str, value: object) -
         from_wire(replace(MINIMAL, headers=headers))
 
 
+def test_retries_of_calls_with_one_key_are_told_apart_by_what_their_first_attempts_were() -> None:
+    one = Envelope(C1, "add", sender="web", seq=1, key="order-42")
+    other = replace(one, seq=2)
+    retries = [call.again(2, "").again(3, "") for call in (one, one, other)]
+    first, copy, of_other = (from_wire(to_wire(retry)).settled_key for retry in retries)
+    assert first == copy != of_other
+    # What nobody numbered is one and the same call, however often it is published.
+    assert replace(one, sender="", seq=0).again(2, "").settled_key == "r:k:order-42:2"
+
+
 @pytest.mark.parametrize("method", ["", "x" * 129, "\ud800", "㌀" * 86])
 def test_a_method_has_one_to_128_characters_in_an_amqp_short_string(method: str) -> None:
     with pytest.raises(UndecodableError, match="1 to 128 characters"):
