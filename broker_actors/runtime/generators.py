@@ -1,25 +1,34 @@
 """Generators of users as asynchronous ones: what was written with `yield` in a `def` is stepped here.
 
 A step of a `def` runs inline, as a synchronous method does, or in a thread if its method says so.
+Invariant: nobody waits for a step longer than `STEP_SECONDS_MAX` once its stream is cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from typing import Final, TypeVar, cast
-
-T = TypeVar("T")
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
+from functools import partial
+from types import GeneratorType
+from typing import Any, Final, TypeAlias, cast
 
 _END: Final = object()
 
+#: How long a step in a thread is waited for once its stream is cancelled; then it is left behind.
+STEP_SECONDS_MAX: Final = 2.0
 
-def asynchronous(made: object, *, in_thread: bool, slow: Callable[[float], None]) -> AsyncGenerator[object]:
+#: Runs a step in a thread; when cancelled it leaves the thread behind.
+InThread: TypeAlias = Callable[[Callable[[], object]], Coroutine[Any, Any, object]]
+
+
+def asynchronous(
+    made: object, *, in_thread: InThread | None, slow: Callable[[float], None]
+) -> AsyncGenerator[object]:
     """Return *made*, which a method returned, as an asynchronous generator.
 
     Args:
         made: a generator or iterator, asynchronous or not.
-        in_thread: whether the steps of a synchronous one run in a thread.
+        in_thread: runs the steps of a synchronous one in a thread; None to run them inline.
         slow: told how long each inline step held the loop.
 
     Raises:
@@ -33,7 +42,7 @@ def asynchronous(made: object, *, in_thread: bool, slow: Callable[[float], None]
     if not isinstance(made, Iterator):
         raise TypeError(f"returned {type(made).__name__}, which is no iterator")
     steps = cast("Iterator[object]", made)
-    return _in_thread(steps) if in_thread else _inline(steps, slow)
+    return _inline(steps, slow) if in_thread is None else _threaded(steps, in_thread)
 
 
 async def _each(values: AsyncIterator[object]) -> AsyncGenerator[object]:
@@ -55,25 +64,40 @@ async def _inline(values: Iterator[object], slow: Callable[[float], None]) -> As
         _close(values)
 
 
-async def _in_thread(values: Iterator[object]) -> AsyncGenerator[object]:
+async def _threaded(values: Iterator[object], in_thread: InThread) -> AsyncGenerator[object]:
     try:
-        while (value := await _finished(next, values, _END)) is not _END:
+        while (value := await _finished(in_thread(partial(next, values, _END)))) is not _END:
             yield value
     finally:
-        await asyncio.to_thread(_close, values)
+        closing = asyncio.ensure_future(in_thread(partial(_close, values)))
+        await _a_little(closing)
+        if not closing.cancelled():
+            closing.result()
 
 
-async def _finished(step: Callable[..., T], *args: object) -> T:
-    """Return what *step* returns in a thread, which is waited for also by who is cancelled."""
-    running = asyncio.ensure_future(asyncio.to_thread(step, *args))
+async def _finished(step: Coroutine[Any, Any, object]) -> object:
+    """Return what *step* returns, which is waited for a little also by who is cancelled."""
+    running = asyncio.ensure_future(step)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         # The thread cannot be stopped, and a generator that runs cannot be closed.
-        await asyncio.wait([running])
+        await _a_little(running)
         raise
 
 
+async def _a_little(running: asyncio.Future[object]) -> None:
+    """Wait for *running*, but not longer than it may take; then it is cancelled."""
+    try:
+        await asyncio.wait([running], timeout=STEP_SECONDS_MAX)
+    finally:
+        if running.cancel():
+            await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+
+
 def _close(values: Iterator[object]) -> None:
-    if isinstance(values, Generator):
+    # One that runs in a thread that was left behind is closed when that thread lets go of it.
+    if isinstance(values, Generator) and not (isinstance(values, GeneratorType) and values.gi_running):
         cast("Generator[object, None, None]", values).close()

@@ -18,6 +18,7 @@ from broker_actors.core.call_id import CallId
 from broker_actors.core.chunks import Chunk, Course, Kind
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import ErrorRecord, InvalidArgumentsError, PlatformError, SystemFaultError
+from broker_actors.core.events import LeftBehind
 from broker_actors.core.reply import Reply, of_result, read
 from broker_actors.core.retry import Retry
 from broker_actors.ports.streams import KEPT_SECONDS
@@ -99,7 +100,8 @@ class StreamSteps(Steps):
         self._yielded(course.seq)
         args, kwargs = arguments
         made = method.function(instance, *args, **kwargs)
-        values = asynchronous(made, in_thread=method.run_in == "thread", slow=self._slow)
+        in_thread = self._in_thread if method.run_in == "thread" else None
+        values = asynchronous(made, in_thread=in_thread, slow=self._slow)
         self._host.waits(+1)
         try:
             count = await self._production.run(values, course, self._encoding(envelope, course))
@@ -117,6 +119,13 @@ class StreamSteps(Steps):
     def _yielded(self, seq: int) -> None:
         if self._sections is not None:
             self._sections.yielded(seq)
+
+    async def _in_thread(self, step: Callable[[], object]) -> object:
+        return await self._services.offload.threads.run(step, self._left_behind)
+
+    def _left_behind(self) -> None:
+        envelope = self._arrival.envelope
+        self._services.observer.observe(LeftBehind(envelope.address, envelope.method))
 
     def _slow(self, seconds: float) -> None:
         self._services.slowness.took(self._arrival.envelope, seconds)
