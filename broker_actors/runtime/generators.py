@@ -7,9 +7,8 @@ Invariant: nobody waits for a step longer than `STEP_SECONDS_MAX` once its strea
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
-from functools import partial
-from types import GeneratorType
 from typing import Any, Final, TypeAlias, cast
 
 _END: Final = object()
@@ -64,15 +63,51 @@ async def _inline(values: Iterator[object], slow: Callable[[float], None]) -> As
         _close(values)
 
 
+class _Steps:
+    """An iterator that threads step, one at a time; closed by whichever side has it last."""
+
+    def __init__(self, values: Iterator[object]) -> None:
+        self._values = values
+        self._guard = threading.Lock()
+        self._is_running = self._is_left = False
+
+    def step(self) -> object:
+        """Return the next value, or the mark of the end; close what was left meanwhile."""
+        with self._guard:
+            if self._is_left:
+                return _END
+            self._is_running = True
+        try:
+            return next(self._values, _END)
+        finally:
+            with self._guard:
+                self._is_running = False
+                is_left = self._is_left
+            if is_left:
+                self.close()
+
+    def leave(self) -> bool:
+        """Step no more; return whether the iterator is to be closed now, as no step runs."""
+        with self._guard:
+            self._is_left = True
+            return not self._is_running
+
+    def close(self) -> None:
+        """Run its `finally`."""
+        _close(self._values)
+
+
 async def _threaded(values: Iterator[object], in_thread: InThread) -> AsyncGenerator[object]:
+    steps = _Steps(values)
     try:
-        while (value := await _finished(in_thread(partial(next, values, _END)))) is not _END:
+        while (value := await _finished(in_thread(steps.step))) is not _END:
             yield value
     finally:
-        closing = asyncio.ensure_future(in_thread(partial(_close, values)))
-        await _a_little(closing)
-        if not closing.cancelled():
-            closing.result()
+        if steps.leave():
+            closing = asyncio.ensure_future(in_thread(steps.close))
+            await _a_little(closing)
+            if not closing.cancelled():
+                closing.result()
 
 
 async def _finished(step: Coroutine[Any, Any, object]) -> object:
@@ -98,6 +133,5 @@ async def _a_little(running: asyncio.Future[object]) -> None:
 
 
 def _close(values: Iterator[object]) -> None:
-    # One that runs in a thread that was left behind is closed when that thread lets go of it.
-    if isinstance(values, Generator) and not (isinstance(values, GeneratorType) and values.gi_running):
+    if isinstance(values, Generator):
         cast("Generator[object, None, None]", values).close()

@@ -109,7 +109,7 @@ async def test_a_step_that_blocks_is_left_behind(
                 assert await asyncio.to_thread(valve.blocked.wait, HANG_SECONDS)
                 assert await one.ping() == 1
                 if way == "its reader leaves":
-                    second.cancel()
+                    await stream.aclose()
                     await deployment.watcher.wait_for(TurnEnded, lambda e: e.outcome == "cancelled")
             [left] = await deployment.watcher.wait_for(LeftBehind)
             assert (str(left.address), left.method) == ("PipeRef/p1", "drip")
