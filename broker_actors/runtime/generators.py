@@ -69,12 +69,13 @@ class _Steps:
     def __init__(self, values: Iterator[object]) -> None:
         self._values = values
         self._guard = threading.Lock()
-        self._is_running = self._is_left = False
+        self._is_left = threading.Event()
+        self._is_running = False
 
     def step(self) -> object:
         """Return the next value, or the mark of the end; close what was left meanwhile."""
         with self._guard:
-            if self._is_left:
+            if self._is_left.is_set():
                 return _END
             self._is_running = True
         try:
@@ -82,14 +83,14 @@ class _Steps:
         finally:
             with self._guard:
                 self._is_running = False
-                is_left = self._is_left
+                is_left = self._is_left.is_set()
             if is_left:
                 self.close()
 
     def leave(self) -> bool:
         """Step no more; return whether the iterator is to be closed now, as no step runs."""
         with self._guard:
-            self._is_left = True
+            self._is_left.set()
             return not self._is_running
 
     def close(self) -> None:
