@@ -57,8 +57,8 @@ class Lookout:
             self._is_in_trouble = False
 
     async def _notice(self, origin: str) -> None:
-        if self._origin not in {"", origin}:
-            # Before anything is let go, for a live actor is what knows its version.
+        if self._origin != origin:
+            # Before anything is let go, for a live actor is what knows its version. At first there is none.
             self._uncompared |= self._residence.directory.known()
             self._residence.let_go()
         self._origin = origin

@@ -63,7 +63,7 @@ class House:
     def __init__(self, count: int = 3) -> None:
         self.store = Store()
         self.actors = [Address("Counter", f"c{n}") for n in range(count)]
-        self.known = Residents(self.actors)
+        self.known = Residents([])
         self.directory = cast("Directory", self.known)
         self.events: list[Event] = []
         self.let_go_count = 0
@@ -71,20 +71,26 @@ class House:
         services = SimpleNamespace(store=self.store, clock=SystemClock(), observer=observer)
         self.lookout = Lookout(cast("Services", services), self)
 
+    async def begin(self) -> None:
+        """Look before anything is known, as every worker does."""
+        await self.lookout.look()
+        self.known.actors = self.actors
+        self.let_go_count = 0
+
     def let_go(self) -> None:
         self.let_go_count += 1
 
 
 async def test_the_same_run_costs_nothing_but_the_look() -> None:
     house = House()
-    await house.lookout.look()
+    await house.begin()
     await house.lookout.look()
     assert (house.let_go_count, house.store.asked, house.known.compared) == (0, [], [])
 
 
 async def test_everything_that_is_known_is_compared_with_another_run_once() -> None:
     house = House()
-    await house.lookout.look()
+    await house.begin()
     house.store.restart()
     await house.lookout.look()
     await house.lookout.look()
@@ -94,7 +100,7 @@ async def test_everything_that_is_known_is_compared_with_another_run_once() -> N
 
 async def test_what_is_known_is_compared_in_pages() -> None:
     house = House(2 * PASTS_READ_MAX + 1)
-    await house.lookout.look()
+    await house.begin()
     house.store.restart()
     await house.lookout.look()
     assert house.store.asked == [PASTS_READ_MAX, PASTS_READ_MAX, 1]
@@ -102,7 +108,7 @@ async def test_what_is_known_is_compared_in_pages() -> None:
 
 async def test_what_could_not_be_compared_is_compared_with_the_next_look() -> None:
     house = House(2 * PASTS_READ_MAX)
-    await house.lookout.look()
+    await house.begin()
     house.store.restart()
     house.store.reads_left = 1
     await house.lookout.look()
@@ -115,7 +121,7 @@ async def test_what_could_not_be_compared_is_compared_with_the_next_look() -> No
 
 async def test_a_store_that_is_away_is_said_once_until_it_is_back() -> None:
     house = House()
-    await house.lookout.look()
+    await house.begin()
     for _ in range(2):
         house.store.is_away = True
         await house.lookout.look()
@@ -124,3 +130,13 @@ async def test_a_store_that_is_away_is_said_once_until_it_is_back() -> None:
         await house.lookout.look()
     assert [type(event) for event in house.events] == [Trouble, Trouble]
     assert house.let_go_count == 0
+
+
+async def test_what_is_known_before_anything_could_be_looked_at_is_compared() -> None:
+    house = House()
+    house.store.is_away = True
+    await house.lookout.look()
+    house.known.actors = house.actors
+    house.store.is_away = False
+    await house.lookout.look()
+    assert (house.let_go_count, len(house.known.compared)) == (1, len(house.actors))
