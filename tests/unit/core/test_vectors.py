@@ -242,7 +242,7 @@ def test_the_page_names_every_header_of_an_envelope_with_its_bound() -> None:
     rows = {ticked(name): (kind, bound) for name, kind, bound, *_ in table("## Headers")}
     full = Envelope(
         Address("Counter", "c1"), "add", sender="s", seq=1, low=1, key="k", attempt=2, deadline_ms=1,
-        chain=("A/1",), traceparent="p", tracestate="t", history="[]", stream=True, reminder="r",
+        chain=("A/1",), traceparent="p", tracestate="t", history="[]", stream=True, reminder="r", first="f",
     )  # fmt: skip
     headers = to_wire(full).headers
     assert rows.keys() == headers.keys() | {"ba-due", "ba-relayed", "ba-schedule"}
