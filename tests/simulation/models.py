@@ -84,9 +84,11 @@ class SimBroker(MemoryBroker):
 class SimStore(MemoryStore):
     """The store, noting what it does and whether it should have."""
 
-    def __init__(self, clock: Clock, note: Note) -> None:
+    def __init__(self, clock: Clock, note: Note, pass_time: Callable[[], None]) -> None:
         super().__init__(clock)
         self._note = note
+        #: No store comes back within the millisecond of which its last epoch is.
+        self._pass_time = pass_time
         self.problems: list[str] = []
         self.commits = 0
         self.fenced = 0
@@ -143,6 +145,7 @@ class SimStore(MemoryStore):
     def restart(self) -> None:
         """Come back as another run, with everything."""
         self._origin = f"after {self._origin}"
+        self._pass_time()
         self._note("restarted")
 
     def set_back(self) -> dict[Address, int]:

@@ -66,6 +66,10 @@ class SimClock:
         """Return the wall clock."""
         return EPOCH_MS + self._ahead_ms + int(self._loop.now_seconds * 1000)
 
+    def advance(self, milliseconds: int) -> None:
+        """Let the wall clock be so much later."""
+        self._ahead_ms += milliseconds
+
     def monotonic_seconds(self) -> float:
         """Return virtual seconds."""
         return self._loop.now_seconds
@@ -104,7 +108,7 @@ class World:
         self.faults = faults
         clock = ServerClock(self.loop, self.random)
         self.broker = SimBroker(clock, self.note, self.random)
-        self.store = SimStore(clock, self.note)
+        self.store = SimStore(clock, self.note, lambda: clock.advance(1))
         self.channels = MemoryChannels()
         self.members = MemoryMembers(clock)
         self.streams = MemoryStreams(self.store, clock)
