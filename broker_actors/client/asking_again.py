@@ -84,7 +84,7 @@ class AskingAgain:
         envelope = waiting.envelope
         left_seconds = (envelope.deadline_ms - self._room.clock.now_ms()) / 1000
         try:
-            await publish_at(self._room.place(route, left_seconds), to_wire(envelope))
+            await publish_at(self._room.place(route, envelope.address, left_seconds), to_wire(envelope))
         except PlatformError as error:
             text = f"asking {envelope.address}.{envelope.method} again: its reply channel was lost"
             self._observer.observe(Trouble(text, str(error)))

@@ -223,7 +223,8 @@ class Client:
     async def _tell(self, call: Call) -> None:
         layout = await self._dispatch.layout(call.address.type, call.declared)
         self._under_way.check_open()
-        async with self._room.place(layout.route_to(call.address), self._options.wait_seconds(call)) as place:
+        wait_seconds = self._options.wait_seconds(call)
+        async with self._room.place(layout.route_to(call.address), call.address, wait_seconds) as place:
             envelope = self._tell_of(call)
             confirmed = False
             try:
@@ -242,7 +243,7 @@ class Client:
         # Again, for closing may have come between: what it no longer sees must not be numbered or sent.
         self._under_way.check_open()
         wait_seconds = self._options.wait_seconds(call, self._options.timeout_seconds(call))
-        async with self._room.place(layout.route_to(call.address), wait_seconds) as place:
+        async with self._room.place(layout.route_to(call.address), call.address, wait_seconds) as place:
             self._asked += 1
             envelope = self._numbered(call, deadline_ms, channel.name, str(self._asked))
             return await self._answer(place, envelope)

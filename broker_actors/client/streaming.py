@@ -116,7 +116,9 @@ class Streaming:
             correlation_id=consumer.token,
             sent_seconds=now_ms // 1000,
         )
-        place = self._room.place(layout.route_to(envelope.address), opening.wait_if_full_seconds)
+        place = self._room.place(
+            layout.route_to(envelope.address), envelope.address, opening.wait_if_full_seconds
+        )
         publishing = publish_at(place, to_wire(envelope))
         self._start(publishing).add_done_callback(lambda done: _tell_failure(done, fail))
 

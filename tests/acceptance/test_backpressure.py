@@ -10,7 +10,9 @@ from typing import Final
 import pytest
 
 from broker_actors import MailboxFullError, Settings
+from broker_actors.client import room
 from broker_actors.core.events import Trouble, TurnEnded
+from broker_actors.core.retry import Retry
 from broker_actors.runtime import relay
 from tests.acceptance.bounds import bounded_deployment, filled
 from tests.acceptance.conftest import Deployment
@@ -19,6 +21,8 @@ from tests.acceptance.test_stream_crashes import process
 
 HANG_SECONDS: Final = 25.0
 WAITING: Final = 20
+#: Less than a worker takes at a time.
+CROWD: Final = 400
 
 GRAIN_BYTES: Final = 64 * 1024
 MILLS: Final = 20
@@ -77,6 +81,34 @@ async def test_calls_that_wait_are_sent_when_there_is_room_in_their_order(bounde
     assert streamed.result() == 0
 
 
+async def test_once_the_first_is_through_those_behind_it_do_not_pause(
+    bounded: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = 0
+
+    class Counted(Retry):
+        def backoff_seconds(self, attempt: int, chance: float) -> float:
+            nonlocal pauses
+            pauses += 1
+            return super().backoff_seconds(attempt, chance)
+
+    monkeypatch.setattr(room, "PACE", Counted(min_backoff=0.05, max_backoff=1.0))
+    system = await bounded.system()
+    await filled(system.ref(ScrollRef, "a"))
+    patient = [
+        system.ref(ScrollRef, name).with_options(wait_if_full=HANG_SECONDS, timeout=2 * HANG_SECONDS)
+        for name in "bcdef"
+    ]
+    waiting = [asyncio.create_task(patient[n % 5].note.tell(n)) for n in range(CROWD)]
+    async with bounded.worker(Scroll), asyncio.timeout(HANG_SECONDS):
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        before = pauses
+        await asyncio.gather(*waiting)
+        assert pauses - before < CROWD / 4
+        for n, scroll in enumerate(patient):
+            assert await scroll.read() == list(range(n, CROWD, 5))
+
+
 async def test_a_call_waits_as_long_as_it_may_and_then_has_not_been_sent(bounded: Deployment) -> None:
     system = await bounded.system()
     scroll = system.ref(ScrollRef, "a")
@@ -96,7 +128,9 @@ async def test_those_behind_the_first_in_line_wait_no_longer_than_they_may(bound
         first = tasks.create_task(scroll.with_options(wait_if_full=HANG_SECONDS).note.tell(1))
         # It is on its way before the next one.
         await asyncio.sleep(0)
-        with pytest.raises(MailboxFullError, match=r"full for 0\.1 s, and 1 calls of this process wait"):
+        with pytest.raises(
+            MailboxFullError, match=r"no room for this call for 0\.1 s, and 1 calls of this process wait"
+        ):
             await scroll.with_options(wait_if_full=0.1).note.tell(2)
         first.cancel()
     # Nobody is left in line: this one is the first.
