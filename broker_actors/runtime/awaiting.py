@@ -15,7 +15,7 @@ Switch: TypeAlias = Callable[[], Awaitable[None]]
 class AwaitedValues:
     """Implements `ports.calling.Values` around those of a caller."""
 
-    __slots__ = ("_begins", "_check", "_ends", "_values")
+    __slots__ = ("__weakref__", "_begins", "_check", "_ends", "_values")
 
     def __init__(self, values: Values, check: Callable[[], None], begins: Switch, ends: Switch) -> None:
         self._values = values

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from typing import Final, Protocol
+from weakref import WeakSet
 
 from broker_actors.core import body
 from broker_actors.core.address import Address
@@ -72,6 +73,7 @@ class TurnContext:
         self._bytes = 0
         self._asking = 0
         self._asks: dict[tuple[Address, str, bytes], int] = {}
+        self._reading = WeakSet[AwaitedValues]()
         #: Tells recorded so far, in order, those of sections apart.
         self.outgoing: list[Outgoing] = []
         self._recording = self.outgoing
@@ -228,7 +230,13 @@ class TurnContext:
         self._check_running()
         values = self._services.caller.stream(replace(call, chain=self.chain))
         check = partial(self._check_order, call.address)
-        return AwaitedValues(values, check, self._ask_begins, self._ask_ends)
+        awaited = AwaitedValues(values, check, self._ask_begins, self._ask_ends)
+        self._reading.add(awaited)
+        return awaited
+
+    def reads(self, call_id: str) -> bool:
+        """Return whether the run holds the stream of *call_id*."""
+        return any(values.call_id == call_id for values in self._reading)
 
     async def _known(self, call: Call) -> None:
         self._check_running()

@@ -26,13 +26,14 @@ from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.clockwork import TimerPlan
+from broker_actors.runtime.cycles import Wanting
 from broker_actors.runtime.directory import Directory, Passivate
 from broker_actors.runtime.holding import Holding
 from broker_actors.runtime.order import Order
 from broker_actors.runtime.parker import Item, Parker, Unpark
 from broker_actors.runtime.relief import Parts, Relief
 from broker_actors.runtime.resting import Rests
-from broker_actors.runtime.running import Capacity, Running
+from broker_actors.runtime.running import Capacity, Running, caller_in_lane
 from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
@@ -339,6 +340,10 @@ class Host:
         """Put a section at the end of its actor's lane."""
         self._lanes.arrive(entry.address, entry)
         self._start_runner()
+
+    def caller_in_lane(self, wanting: Wanting) -> str:
+        """Return the method that holds the lane and waits for *wanting*; empty if none does."""
+        return caller_in_lane(wanting, self._in_lane, self._turns.values())
 
     def wind(
         self, address: Address, plans: Mapping[str, TimerPlan | None], subscription: Subscription

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from broker_actors.core.address import Address
 from broker_actors.core.lanes import RUNNING_MAX
 from broker_actors.runtime.arrival import Arrival
+from broker_actors.runtime.cycles import Wanting, waits_for
 from broker_actors.runtime.steps import Steps
 
 RESIDENTS_MAX: Final = 10_000
@@ -48,3 +51,25 @@ class Running:
     def is_waiting(self) -> bool:
         """Whether it waits for another actor."""
         return self.steps.is_waiting
+
+
+def caller_in_lane(
+    wanting: Wanting, in_lane: Mapping[Address, tuple[Arrival, Running]], turns: Iterable[Running]
+) -> str:
+    """Return the method that holds the lane and waits for *wanting*; empty if none does.
+
+    Args:
+        wanting: wants the lane.
+        in_lane: the turns that hold theirs.
+        turns: all that run.
+
+    """
+    arrival, holder = in_lane.get(wanting.address, (None, None))
+    if arrival is None or holder is None:
+        return ""
+    others = (
+        turn.steps
+        for turn in turns
+        if turn is not holder and turn.arrival.envelope.address == wanting.address
+    )
+    return arrival.envelope.method if waits_for(holder.steps, others, wanting) else ""

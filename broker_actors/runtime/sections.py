@@ -17,10 +17,12 @@ from typing import Final, Protocol
 
 from broker_actors.core import turn as t
 from broker_actors.core.address import Address
-from broker_actors.core.errors import ConfigurationError, OutOfTurnError, PlatformError
+from broker_actors.core.call_id import CallId
+from broker_actors.core.errors import CallCycleError, ConfigurationError, OutOfTurnError, PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.outgoing import Outgoing
 from broker_actors.ports.sections import SectionMark
+from broker_actors.runtime.cycles import Wanting
 from broker_actors.runtime.outbox import numbered
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
@@ -50,13 +52,32 @@ class Lane(Protocol):
         """Put *entry* at the end of its actor's lane."""
         ...
 
+    def caller_in_lane(self, wanting: Wanting) -> str:
+        """Return the method that holds the lane and waits for *wanting*; empty if none does."""
+        ...
+
     def waits(self, change: int) -> None:
         """Count *change* more (or fewer) turns as waiting: their places go to others meanwhile."""
         ...
 
 
 class Recorder(Protocol):
-    """Where the tells of a section are recorded."""
+    """The run a section is of, which records its tells."""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The actors that wait for the turn, itself last."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The key of its call."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """The method that runs."""
+        ...
 
     def section_begins(self) -> None:
         """Record tells apart from those of the turn."""
@@ -126,10 +147,11 @@ class Sections:
         Raises:
             OutOfTurnError: a section of this turn is open already, or another worker has the actor now.
             ConfigurationError: the actor keeps no state.
+            CallCycleError: the lane is held by a turn that waits for this one.
             StoreUnavailableError: the store does not answer; the message is given back.
 
         """
-        number = self._begin()
+        number = self._begin(recorder)
         try:
             is_recorded = await self._is_recorded(number)
             await self._granted()
@@ -146,7 +168,7 @@ class Sections:
             self._snapshot.close()
             self._leave()
 
-    def _begin(self) -> int:
+    def _begin(self, recorder: Recorder) -> int:
         self._check_running()
         where = self._snapshot.address
         if not self._snapshot.spec.durable:
@@ -157,12 +179,26 @@ class Sections:
             raise OutOfTurnError(text)
         if self._number - self._before == SECTIONS_MAX:
             raise OutOfTurnError(f"{where}: more than {SECTIONS_MAX:,} sections in a turn: use several turns")
+        self._check_cycle(recorder)
         self._number = max(self._number, self._before) + 1
         self._entry = Entry(where)
         # It runs in a place of its own, which its turn must not keep from it.
         self._lane.waits(+1)
         self._lane.enter(self._entry)
         return self._number
+
+    def _check_cycle(self, run: Recorder) -> None:
+        where, chain = self._snapshot.address, run.chain[:-1]
+        if str(where) not in chain:
+            return
+        wanting = Wanting(where, chain, str(CallId(where, run.key)) if run.key else "")
+        if method := self._lane.caller_in_lane(wanting):
+            text = (
+                f"{where}.{run.method} wants a section, which waits until {where}.{method} has ended, "
+                f"and that waits for this call ({' calls '.join(run.chain)}): let {method} interleave, too, "
+                "or write there and not in a section"
+            )
+            raise CallCycleError("call_cycle", text)
 
     def _leave(self) -> None:
         entry, self._entry = self._entry, None

@@ -269,6 +269,15 @@ class Steps:
             return self._lost("dead letter", failure)
         return t.Answered()
 
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The actors that wait for the turn, outermost first."""
+        return self._arrival.envelope.chain
+
+    def reads(self, call_id: str) -> bool:
+        """Return whether the turn holds the stream of *call_id*."""
+        return self._context is not None and self._context.reads(call_id)
+
     def ack(self, outcome: str, turn: t.Turn) -> None:
         """End: let the broker forget the delivery."""
         if outcome in {"expired", "cancelled"}:
