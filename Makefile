@@ -45,7 +45,7 @@ verify: $(VENV)/.dev $(VENV)/.node servers verifiers ## Run what does not fit in
 	BROKER_ACTORS_TEST_RABBITMQ_COMMAND="$$NEWER_RABBITMQ" BROKER_ACTORS_TEST_REDIS_COMMAND="$$NEWER_REDIS" \
 	  $(PYTEST) -m "not benchmark" $(PATIENT) $(PARALLEL) $(ARGS)
 
-bench: $(VENV)/.dev servers ## Measure, beside raw aio-pika and raw aiormq
+bench: $(VENV)/.bench servers ## Measure, beside the raw client libraries and other systems, in about 20 minutes
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # Replay one that failed: .venv/bin/python -m tests.simulation --seed N
@@ -80,6 +80,10 @@ $(VENV)/.demo: $(VENV)/.made
 $(VENV)/.dev: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable '.[cli,dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[cli,dev,bench]'
+	@touch $@
 
 $(VENV)/.node: $(VENV)/.dev infra/install-node-client infra/node-client/package-lock.json
 	infra/install-node-client $(VENV)
