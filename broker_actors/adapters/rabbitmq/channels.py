@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, TypeAlias, cast
 
 from aiormq.abc import AbstractChannel, AbstractConnection
@@ -76,11 +76,17 @@ def describe(reason: BaseException | None) -> str:
 async def close_channel(channel: AbstractChannel) -> None:
     """Close *channel* in good order if that can still be done; never raises for a dead one."""
     try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            with lost_when_gone():
-                await channel.close(LostError("closed by this side"))
-    except (LostError, TimeoutError):
-        # Gone or deaf: the broker notices by the heartbeat.
-        return
+        if not channel.is_closed:
+            # Not cancelled when the broker takes its time: the library would ask to close once more, and
+            # a broker that has closed meanwhile ends the connection for it. The connection owns the task.
+            channel.connection.create_task(_close(channel))  # pyright: ignore[reportUnknownMemberType]
+            # Of one that is deaf the broker notices by the heartbeat.
+            await asyncio.wait((closing_of(channel),), timeout=CLOSE_SECONDS)
     finally:
         drop_remains(channel)
+
+
+async def _close(channel: AbstractChannel) -> None:
+    # Of one that is gone nothing is left to close.
+    with suppress(LostError), lost_when_gone():
+        await channel.close(LostError("closed by this side"))

@@ -1,17 +1,20 @@
-"""A channel that is given up while the broker still sends on it stops nothing else."""
+"""A channel that is given up, or closed by a broker that takes its time, stops nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 
 import aiormq
+import pytest
 from aiormq.abc import DeliveredMessage
 
-from broker_actors.adapters.rabbitmq.channels import close_channel
+from broker_actors.adapters.rabbitmq import channels
+from broker_actors.adapters.rabbitmq.channels import close_channel, ended
 from broker_actors.adapters.rabbitmq.connection import Connection
 from broker_actors.adapters.rabbitmq.options import CONSUMING_FRAME_BUFFER
 from tests.conformance.transport.brokers import HANG_SECONDS, MAILBOX, declare_mailbox, publish_all
 from tests.integration.rabbitmq.support import Watcher, open_transport
+from tests.servers import RabbitServer
 
 #: Each is three frames: many times what a channel buffers.
 MESSAGES = 10 * CONSUMING_FRAME_BUFFER
@@ -33,6 +36,29 @@ async def give_up(channel: aiormq.Channel) -> None:
     asking.cancel()
     await asyncio.wait([asking])
     await close_channel(channel)
+
+
+async def test_a_broker_that_is_slow_to_close_a_channel_keeps_the_connection(
+    rabbit_server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await asyncio.to_thread(rabbit_server.vhosts.create)
+    connection = Connection(url, "test", 10, Watcher())
+    connection.start()
+    try:
+        async with asyncio.timeout(HANG_SECONDS):
+            channel, other = [await connection.channel(confirms=False) for _ in range(2)]
+            amqp = await connection.opened()
+            await asyncio.to_thread(rabbit_server.freeze)
+            monkeypatch.setattr(channels, "CLOSE_SECONDS", 0.1)
+            # Gives up waiting, for nobody answers.
+            await close_channel(channel)
+            assert not channel.is_closed
+            await asyncio.to_thread(rabbit_server.thaw)
+            await ended(channel)
+            await other.basic_qos(prefetch_count=1)
+            assert await connection.opened() is amqp
+    finally:
+        await connection.close()
 
 
 async def test_a_channel_given_up_while_it_is_sent_to_does_not_stop_its_connection(amqp_url: str) -> None:
