@@ -10,11 +10,10 @@ from aiormq.abc import DeliveredMessage
 
 from broker_actors.adapters.rabbitmq import channels
 from broker_actors.adapters.rabbitmq.channels import close_channel, ended
-from broker_actors.adapters.rabbitmq.connection import Connection
+from broker_actors.adapters.rabbitmq.connection import Connection, passages_of
 from broker_actors.adapters.rabbitmq.options import CONSUMING_FRAME_BUFFER
 from tests.conformance.transport.brokers import HANG_SECONDS, MAILBOX, declare_mailbox, publish_all
 from tests.integration.rabbitmq.support import Watcher, open_transport
-from tests.servers import RabbitServer
 
 #: Each is three frames: many times what a channel buffers.
 MESSAGES = 10 * CONSUMING_FRAME_BUFFER
@@ -38,22 +37,24 @@ async def give_up(channel: aiormq.Channel) -> None:
     await close_channel(channel)
 
 
-async def test_a_broker_that_is_slow_to_close_a_channel_keeps_the_connection(
-    rabbit_server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+async def test_a_channel_whose_close_is_answered_late_keeps_the_connection(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = await asyncio.to_thread(rabbit_server.vhosts.create)
-    connection = Connection(url, "test", 10, Watcher())
+    connection = Connection(amqp_url, "test", 10, Watcher())
     connection.start()
     try:
         async with asyncio.timeout(HANG_SECONDS):
             channel, other = [await connection.channel(confirms=False) for _ in range(2)]
-            amqp = await connection.opened()
-            await asyncio.to_thread(rabbit_server.freeze)
-            monkeypatch.setattr(channels, "CLOSE_SECONDS", 0.1)
-            # Gives up waiting, for nobody answers.
+            amqp, passages = await connection.opened(), passages_of(channel)
+            assert passages is not None
+            transport = passages.writer.transport
+            assert isinstance(transport, asyncio.ReadTransport)
+            transport.pause_reading()
+            # Time for the broker to close it; its answer is not read.
+            monkeypatch.setattr(channels, "CLOSE_SECONDS", 0.5)
             await close_channel(channel)
             assert not channel.is_closed
-            await asyncio.to_thread(rabbit_server.thaw)
+            transport.resume_reading()
             await ended(channel)
             await other.basic_qos(prefetch_count=1)
             assert await connection.opened() is amqp
