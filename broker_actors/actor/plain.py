@@ -103,6 +103,9 @@ def _in_order(value: AbstractSet[object]) -> list[object]:
 
 
 def _advice(value: object) -> str:
+    if isinstance(value, int):
+        # The encodings know integers; they ask about one that is too large for them.
+        return codec.BEYOND_64_BITS
     name = type(value).__qualname__
     text = f"a value of type {name} cannot be sent or stored"
     if callable(value) or hasattr(value, "__await__") or hasattr(value, "__next__"):

@@ -188,8 +188,8 @@ class ActorSystem:
             ConfigurationError: the name is not one, or the class is no ref class.
 
         """
-        # Any id tells which type the class is for.
-        group = GroupName(self.ref(actor, name).address.type, name)
+        # Any id tells which type the class is for; what the name is worth, its own check says.
+        group = GroupName(self.ref(actor, "any").address.type, name)
         return Group(group, lambda actor_id: self.ref(actor, actor_id), self.backend.groups)
 
     def limiter(self, name: str, places: int, *, lease: Duration = 30.0) -> Limiter:

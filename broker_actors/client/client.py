@@ -25,6 +25,7 @@ from broker_actors.client.telling import Telling
 from broker_actors.client.under_way import CLOSED, UnderWay
 from broker_actors.core import body, reply
 from broker_actors.core.call_id import CallId
+from broker_actors.core.checks import is_whole
 from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.errors import (
     AskTimeoutError,
@@ -183,8 +184,9 @@ class Client:
 
         """
         self.check_usable()
-        if after < 0:
-            raise ConfigurationError(f"after={after}: values are numbered from 1")
+        if not is_whole(after) or after < 0:
+            text = f"after={after!r} must be a whole number: that of the last value that is not wanted again"
+            raise ConfigurationError(f"{text}; values are numbered from 1")
         call = CallId.parse(call_id)
         options = CallOptions(timeout_seconds=timeout_seconds)
         seconds = self._options.timeout_seconds(Call(call.address, "resume", options=options))

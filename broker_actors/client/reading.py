@@ -144,7 +144,11 @@ class Reading:
                 raise
             if self._under_way.closed:
                 raise PlatformError(CLOSED) from None
-            text = f"{self._call} yielded nothing within {self._timeout_seconds:g} s, and is cancelled"
+            opening, call = self._opening, str(self._call)
+            what = (
+                call if opening is None else f"{opening.envelope.address}.{opening.envelope.method} ({call})"
+            )
+            text = f"{what} yielded nothing within {self._timeout_seconds:g} s, and is cancelled"
             raise AskTimeoutError(text) from None
         finally:
             self._under_way.remove(deadline)

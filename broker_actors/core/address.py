@@ -56,8 +56,8 @@ def check_type(name: str) -> str:
     return name
 
 
-def check_id(actor_id: str) -> str:
-    """Return *actor_id* if it can be an actor id.
+def check_id(actor_id: str, what: str = "actor id") -> str:
+    """Return *actor_id* if it can be an actor id; *what* names it in errors.
 
     Raises:
         ConfigurationError: it is empty, longer than 170 UTF-8 bytes, has a control
@@ -65,16 +65,14 @@ def check_id(actor_id: str) -> str:
 
     """
     if not is_text(actor_id):
-        raise ConfigurationError(f"actor id {actor_id!r} must be a text: use {str(actor_id)!r}")
+        raise ConfigurationError(f"{what} {actor_id!r} must be a text: use {str(actor_id)!r}")
     try:
         size_bytes = len(actor_id.encode())
     except UnicodeEncodeError as error:
-        text = f"actor id {actor_id!r} cannot be written as UTF-8"
+        text = f"{what} {actor_id!r} cannot be written as UTF-8"
         raise ConfigurationError(text) from error
     if not 0 < size_bytes <= ACTOR_ID_BYTES_MAX or _UNPRINTABLE.search(actor_id):
-        text = (
-            f"actor id {actor_id!r} must be 1 to {ACTOR_ID_BYTES_MAX} UTF-8 bytes without control characters"
-        )
+        text = f"{what} {actor_id!r} must be 1 to {ACTOR_ID_BYTES_MAX} UTF-8 bytes without control characters"
         raise ConfigurationError(text)
     return actor_id
 

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from broker_actors.core.address import Address, check_id, check_type
+from broker_actors.core.checks import is_text
 from broker_actors.core.envelope import KEY_BYTES_MAX
 from broker_actors.core.errors import ConfigurationError
 
@@ -38,6 +39,8 @@ class CallId:
             ConfigurationError: it is none.
 
         """
+        if not is_text(text):
+            raise ConfigurationError(f"{text!r:.200} is no call id, which is a text: take `stream.call_id`")
         parts = text.split("/")
         if len(parts) != _PARTS:
             raise ConfigurationError(f"{text!r:.200} is no call id: take `stream.call_id` as it is")

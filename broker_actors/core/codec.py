@@ -30,6 +30,11 @@ ITEMS_MAX: Final = 262_144
 #: What msgpack can hold, and so the bounds of both encodings.
 INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**64 - 1
+#: Why an integer cannot be encoded, and what to do.
+BEYOND_64_BITS: Final = (
+    "an integer beyond 64 bits cannot be sent or stored: they go from -2**63 to 2**64 - 1; pass a larger "
+    "one as text, `str(number)`, and read it with `int(text)`"
+)
 
 Simplify = Callable[[object], object]
 _Map: TypeAlias = dict[object, object]
@@ -64,6 +69,8 @@ def refuse(value: object) -> object:
         TypeError: always, naming the type.
 
     """
+    if isinstance(value, int):
+        raise TypeError(BEYOND_64_BITS)
     text = f"a value of type {type(value).__qualname__} cannot be sent"
     raise TypeError(text)
 
@@ -327,5 +334,5 @@ def _no_constant(name: str) -> NoReturn:
 
 def _bounded(number: int) -> int:
     if not INTEGER_MIN <= number <= INTEGER_MAX:
-        raise ValueError("an integer beyond 64 bits")
+        raise ValueError(BEYOND_64_BITS)
     return number

@@ -33,7 +33,7 @@ class GroupName:
 
         """
         check_type(self.type)
-        check_id(self.name)
+        check_id(self.name, "group name")
 
     def __str__(self) -> str:
         """Return `Player/online`."""

@@ -88,7 +88,7 @@ class Limiters:
         """Return the limiter *name*; see the port."""
         limiter = self._known.get((name, terms))
         if limiter is None:
-            limiter = self._known[name, terms] = Limiter(check_id(name), terms, self._ports)
+            limiter = self._known[name, terms] = Limiter(check_id(name, "limiter name"), terms, self._ports)
         return limiter
 
 

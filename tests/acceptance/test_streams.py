@@ -215,7 +215,9 @@ async def test_a_value_that_takes_too_long_cancels_the_generator(
         await stream.__anext__()
         # Only now, for the generator must have begun.
         cast("Any", stream)._values._timeout_seconds = 0.05
-        with pytest.raises(AskTimeoutError, match=r"SpeakerRef/s1/s%3A.* yielded nothing within 0\.05 s"):
+        with pytest.raises(
+            AskTimeoutError, match=r"SpeakerRef/s1\.gated .*/s1/s%3A.* yielded nothing within 0\.05 s"
+        ):
             await stream.__anext__()
         await in_time(stage.cleaned)
 
@@ -342,6 +344,10 @@ async def test_what_cannot_be_resumed_says_why(deployment: Deployment, stage: St
             await system.resume("SpeakerRef/s1/never", after=3)
         with pytest.raises(ConfigurationError, match="no call id"):
             system.resume("nonsense")
+        with pytest.raises(ConfigurationError, match="None is no call id, which is a text"):
+            system.resume(cast("Any", None))
+        with pytest.raises(ConfigurationError, match=r"after=2\.5 must be a whole number"):
+            system.resume(stream.call_id, after=cast("Any", 2.5))
         left = system.ref(SpeakerRef, "s1").gated(5)
         stage.go.release()
         await left.__anext__()

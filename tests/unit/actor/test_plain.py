@@ -23,8 +23,11 @@ from broker_actors.actor.plain import simplify
 from broker_actors.actor.untyped import make_untyped_ref
 from broker_actors.core import body, codec, reply
 from broker_actors.core.envelope import JSON, MSGPACK
+from broker_actors.core.errors import InvalidArgumentsError
 from broker_actors.core.reply import of_result
 from tests.unit.actor.fakes import RecordingCaller
+
+both = pytest.mark.parametrize("content_type", [MSGPACK, JSON])
 
 CODECS = [MSGPACK, JSON]
 
@@ -253,3 +256,10 @@ def test_a_set_of_different_types_has_an_order_too() -> None:
 def test_subclasses_of_plain_types_are_plain() -> None:
     pair = namedtuple("pair", "a b")  # noqa: PYI024 - the untyped one must work too
     assert codec.decode(codec.encode(pair(1, Level.HIGH), simplify=simplify)) == [1, 2]
+
+
+@both
+@pytest.mark.parametrize("number", [2**80, 2**64, -(2**63) - 1])
+def test_an_integer_beyond_64_bits_is_refused_with_what_to_do(content_type: str, number: int) -> None:
+    with pytest.raises(InvalidArgumentsError, match="an integer beyond 64 bits cannot be sent.* as text"):
+        body.encode([number], {}, content_type, simplify=simplify)

@@ -79,6 +79,12 @@ async def test_what_is_said_of_actors_that_cannot_be() -> None:
             system.ref(TallyRef, as_if(str, 42))
         with pytest.raises(ConfigurationError, match="idempotency_key=7 must be a text: use '7'"):
             tally.with_options(idempotency_key=as_if(str, 7))
+        with pytest.raises(ConfigurationError, match="limiter name '' must be 1 to 170"):
+            system.limiter("", 1)
+        with pytest.raises(ConfigurationError, match="group name '' must be 1 to 170"):
+            system.group(TallyRef, name="")
+        with pytest.raises(ConfigurationError, match="group name 42 must be a text"):
+            system.group(TallyRef, as_if(str, 42))
         with pytest.raises(ConfigurationError, match=r"places=1\.5 must be a whole number"):
             system.limiter("l", as_if(int, 1.5))
         with pytest.raises(ConfigurationError, match="Tally/u1 cannot be called together"):
