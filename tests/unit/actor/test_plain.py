@@ -261,5 +261,5 @@ def test_subclasses_of_plain_types_are_plain() -> None:
 @both
 @pytest.mark.parametrize("number", [2**80, 2**64, -(2**63) - 1])
 def test_an_integer_beyond_64_bits_is_refused_with_what_to_do(content_type: str, number: int) -> None:
-    with pytest.raises(InvalidArgumentsError, match="an integer beyond 64 bits cannot be sent.* as text"):
+    with pytest.raises(InvalidArgumentsError, match=r"an integer beyond 64 bits cannot be sent.* as text"):
         body.encode([number], {}, content_type, simplify=simplify)
