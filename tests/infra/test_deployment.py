@@ -18,9 +18,12 @@ import redis
 
 from broker_actors import ActorSystem
 from broker_actors.cli.demo.actors import InventoryRef, OrderRef
+from broker_actors.core import topology
+from tests.conformance.transport.brokers import message, read
 from tests.infra import files
 from tests.infra.api import get_list
 from tests.infra.servers import DeployedRabbit, DeployedRedis
+from tests.integration.rabbitmq.support import open_channel, open_transport
 from tests.servers import command
 from tests.servers.polling import until
 from tests.servers.ports import free_port
@@ -94,6 +97,20 @@ async def test_the_worker_may_use_what_is_the_platforms_only(rabbit: DeployedRab
             refusal = pytest.raises(aiormq.exceptions.ChannelAccessRefused) if is_refused else nullcontext()
             with refusal:
                 await channel.queue_declare("look.mine")
+
+
+async def test_what_finds_no_way_out_of_its_delay_goes_on_seconds_after_there_is_one(
+    rabbit: DeployedRabbit,
+) -> None:
+    """As after a restart, when its time was up before the node knew its bindings."""
+    one_second = topology.delay_route(1)
+    async with open_transport(rabbit.url) as transport, open_channel(rabbit.url) as channel:
+        await transport.declare(list(topology.common()))
+        await channel.queue_unbind(topology.DUE, topology.DUE, "#")
+        await transport.publish(one_second, message(b"late"))
+        await asyncio.to_thread(until, lambda: "Cannot forward" in rabbit.log_tail(), "trying", HANG_SECONDS)
+        await channel.queue_bind(topology.DUE, topology.DUE, "#")
+        assert await read(transport, topology.DUE, 1) == [b"late"]
 
 
 def test_the_store_confirms_what_is_on_disk_and_evicts_nothing(store: DeployedRedis) -> None:

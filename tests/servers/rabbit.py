@@ -31,6 +31,9 @@ disk_free_limit.absolute = 1MB
 raft.wal_max_size_bytes = 64000000
 """
 
+# The one of a deployment: how long what is delayed waits after a restart depends on it.
+_ADVANCED = Path(__file__).parents[2] / "infra" / "rabbitmq" / "advanced.config"
+
 
 class RabbitServer(Server):
     """A RabbitMQ node with the management API, as user guest."""
@@ -111,7 +114,7 @@ class RabbitServer(Server):
             "RABBITMQ_DIST_PORT": str(self.port + ports.DISTRIBUTION_OFFSET),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "no-rabbitmq-env.conf"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "no-advanced.config"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(_ADVANCED),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
