@@ -20,10 +20,10 @@ DIARIES = 100
 HANG_SECONDS = 150.0
 #: How much later something may be due that runs first: what the broker and busy mailboxes take on their ways.
 ON_THE_WAY_SECONDS = 1.0
-#: After its start the broker may keep back a level: `dead_letter_worker_publisher_confirm_timeout`, in infra/rabbitmq.
+#: After its start the broker may keep back a level: see infra/rabbitmq/advanced.config.
 KEPT_BACK_SECONDS = 5.0
-#: Of the queues of a broker that is back, of the connections to it, and of the levels: each passes on what has
-#: expired meanwhile, 32 at a time.
+#: Of the queues of a broker that is back, of the connections to it, and of the levels: each passes on what
+#: has expired meanwhile, 32 at a time.
 RECOVERY_SECONDS = 10.0
 #: Half a millisecond of the clock's, and of the arithmetic of floats.
 ROUNDED_SECONDS = 0.002
@@ -113,6 +113,6 @@ async def test_ten_thousand_mixed_delays_survive_a_killed_broker(
         await asyncio.to_thread(break_it)
         outage_seconds = time.time() - gone_seconds
         diaries = await read(fragile, len(due))
-        # Nothing runs early, so what ran before another one was due later by no more than that one was late. What
-        # a relay has at hand it puts in order: all that counts is how late something came into `actors.due`.
+        # Nothing runs early, so what ran before another one was due later by no more than that one was late.
+        # What a relay has at hand it puts in order: what counts is how late something came into `actors.due`.
         check(diaries, due, outage_seconds + KEPT_BACK_SECONDS + RECOVERY_SECONDS)
