@@ -96,13 +96,25 @@ _QUEUES: Final = TypeAdapter(list[_Queue])
 
 def leader_of(nodes: Sequence[RabbitServer], amqp_url: str, which: int) -> RabbitServer | None:
     """Return the node that leads one of the queues, by the number *which*; None if nobody knows one."""
+    leaders = list(_leaders(nodes, amqp_url).values())
+    return _node_of(nodes, leaders[which % len(leaders)]) if leaders else None
+
+
+def leader_of_queue(nodes: Sequence[RabbitServer], amqp_url: str, queue: str) -> RabbitServer | None:
+    """Return the node that leads *queue*; None if nobody knows it."""
+    leader = _leaders(nodes, amqp_url).get(queue)
+    return None if leader is None else _node_of(nodes, leader)
+
+
+def _leaders(nodes: Sequence[RabbitServer], amqp_url: str) -> dict[str, str]:
+    """Return which node leads which queue, as far as the broker's statistics know."""
     vhost = quote(urlsplit(amqp_url).path.removeprefix("/"), safe="")
     running = [node for node in nodes if node.is_running]
     if not running:
-        return None
+        return {}
     found = running[0].vhosts._request("GET", f"/api/queues/{vhost}")
-    leaders = [queue.leader for queue in _QUEUES.validate_json(found) if queue.leader]
-    if not leaders:
-        return None
-    leader = leaders[which % len(leaders)]
-    return next((node for node in nodes if f"_{node.port}@" in leader), None)
+    return {queue.name: queue.leader for queue in _QUEUES.validate_json(found) if queue.leader}
+
+
+def _node_of(nodes: Sequence[RabbitServer], name: str) -> RabbitServer | None:
+    return next((node for node in nodes if f"_{node.port}@" in name), None)
