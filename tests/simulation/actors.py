@@ -12,6 +12,7 @@ from typing import Final
 
 from broker_actors import BusinessError, Ref, Retry, actor, method, turn
 from broker_actors.core.errors import ActorSuspendedError, AskTimeoutError, PlatformError, SystemFaultError
+from broker_actors.schedules import every, forget, remind
 from tests.simulation.loop import KILL
 
 #: Of asks inside turns.
@@ -86,6 +87,21 @@ class Book:
                 elif verb == "fail" and attempt <= int(rest):
                     raise SystemFaultError(f"{entry} was to fail")
         return sections
+
+    @method
+    async def wind(self, name: str, ticks: int) -> int:
+        """Note *name*, have as many ticks, one each second, and return its place in the list, from 1."""
+        self.notes = (*self.notes, f"{name}#{turn.current().attempt}")
+        await remind(name, every(1, missed="all"), self.tick, name, ticks)
+        return len(self.notes)
+
+    @method
+    async def tick(self, name: str, ticks: int) -> None:
+        """Note `<name>@<when it was due>`, and end the reminder with the last."""
+        due = (turn.current().idempotency_key or "").rpartition("@")[2]
+        self.notes = (*self.notes, f"{name}@{due}#{turn.current().attempt}")
+        if sum(note.startswith(f"{name}@") for note in self.notes) >= ticks:
+            await forget(name)
 
 
 #: Mostly longer than what is waited for in the lane.

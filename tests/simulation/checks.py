@@ -20,6 +20,10 @@ from tests.simulation.world import World
 
 #: After a publish with one of these, those behind it are behind it.
 _IN_ORDER: Final = frozenset({Fate.FINE, Fate.SLOW, Fate.TWICE})
+#: Without any effect.
+_NONE: Final = frozenset({Outcome.NOT_CALLED, Outcome.CALLED_OFF})
+#: Of the reminders.
+PERIOD_MS: Final = 1_000
 #: Virtual time between a deadline and the moment its caller hears of it.
 _SLACK_SECONDS: Final = 0.5
 
@@ -65,6 +69,7 @@ def problems_of(world: World, workload: Workload) -> list[str]:
         *_order(world, notes, calls),
         *_order_of_turns(world, notes),
         *_letters(world, calls),
+        *_ticks(notes, calls),
     ]
 
 
@@ -117,7 +122,9 @@ def _effects(notes: Notes, calls: list[Call], roots: set[str] | None = None) -> 
         is_sure = call.outcome in {Outcome.CONFIRMED, Outcome.ANSWERED} and not call.ends_as
         if is_sure and n != 1:
             yield f"{call.form} {call.name} was {call.outcome} and had {n} effects on {call.actor}"
-        is_none = call.outcome is Outcome.NOT_CALLED or (call.outcome is Outcome.FAILED and not call.sections)
+        is_none = call.outcome in {Outcome.NOT_CALLED, Outcome.CALLED_OFF} or (
+            call.outcome is Outcome.FAILED and not call.sections
+        )
         if n and (call.ends_as or is_none):
             yield f"{call.form} {call.name} ({call.outcome}) must have no effect, and had {n} on {call.actor}"
 
@@ -217,6 +224,16 @@ def _order_of_turns(world: World, notes: Notes) -> Iterator[str]:
             if before is not None and (turn, int(number)) < before[:2]:
                 yield f"{before[2]} overtook {name} on {actor}"
             last[turn[0]] = (turn, int(number), name)
+
+
+def _ticks(notes: Notes, calls: list[Call]) -> Iterator[str]:
+    """Yield reminders that missed a tick, or had one that they were not to have."""
+    for call in calls:
+        names = [_name(entry) for entry in notes.get(call.actor, ())]
+        found = [int(name.rpartition("@")[2]) for name in names if name.startswith(f"{call.name}@")]
+        count = call.ticks if call.name in names else 0
+        if found != [found[0] + PERIOD_MS * n for n in range(count)] if found else count:
+            yield f"{call.name} was to tick {count} times on {call.actor}, and did at {found}"
 
 
 def _letters(world: World, calls: list[Call]) -> Iterator[str]:

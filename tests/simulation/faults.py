@@ -61,6 +61,8 @@ POSSIBLE: Final[Mapping[str, frozenset[Fate]]] = MappingProxyType(
         "store.parked": _OPENING,
         "store.schedule": _WRITE | {Fate.TWICE},
         "store.arrived": _WRITE | {Fate.TWICE},
+        "store.cancel": _WRITE | {Fate.TWICE},
+        "store.reminder": _OPENING,
         "store.charge": _WRITE,
         "store.discharge": _WRITE,
         "replies.open": _OPENING,

@@ -18,10 +18,12 @@ from broker_actors.core import turn as t
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.envelope import Envelope
+from broker_actors.core.reminders import Reminder, Ticked, judge
 from broker_actors.core.reply import Reply
+from broker_actors.core.rhythm import Missed
 from broker_actors.core.unsent import Backlog
 from broker_actors.ports.store import Acceptance, Claim, Commit, OutboxKey
-from broker_actors.runtime import directory
+from broker_actors.runtime import directory, ticking
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory
@@ -306,6 +308,20 @@ def layouts_unchecked() -> AbstractContextManager[object]:
     return patch.object(dispatch, "_check", lambda _layout, _declared: None)
 
 
+def missed_ticks_skipped() -> AbstractContextManager[object]:
+    """Let a reminder go on from the present, whatever it was told to make up for."""
+
+    def skipping(reminder: Reminder, now_ms: int) -> Ticked:
+        return judge(replace(reminder, plan=replace(reminder.plan, missed=Missed.ONCE)), now_ms)
+
+    return patch.object(ticking, "judge", skipping)
+
+
+def cancelled_run() -> AbstractContextManager[object]:
+    """Say that a delayed tell will never run, and do nothing about it."""
+    return patch.object(SimStore, "cancel", AsyncMock(return_value=True))
+
+
 MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
     {
         "no fence": no_fence,
@@ -335,5 +351,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
         "numbers go on after a rollback": numbers_go_on,
         "sections uncounted": sections_uncounted,
         "layouts unchecked": layouts_unchecked,
+        "missed ticks skipped": missed_ticks_skipped,
+        "cancelled tells run": cancelled_run,
     }
 )

@@ -366,7 +366,7 @@ class SimStorePort:
 
     async def cancel(self, entry: Scheduled) -> bool:
         """See the port."""
-        return await self._inner.cancel(entry)
+        return await self._gate.through("store.cancel", lambda: self._inner.cancel(entry))
 
     async def schedules(self, actor_type: str, *, limit: int = 1_000) -> Sequence[Scheduled]:
         """See the port."""
@@ -374,7 +374,7 @@ class SimStorePort:
 
     async def reminder(self, address: Address, name: str) -> bytes | None:
         """See the port."""
-        return await self._inner.reminder(address, name)
+        return await self._gate.through("store.reminder", lambda: self._inner.reminder(address, name))
 
     async def reminders(self, address: Address) -> Mapping[str, bytes]:
         """See the port."""

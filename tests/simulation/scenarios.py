@@ -61,6 +61,7 @@ class Scenario:
         disturbs: whether a call may fail at all.
         blocks: whether what fails holds up what comes after it.
         sections: how likely a message is run beside the lane, in sections.
+        timed: how likely a message sets a reminder, or is delayed and cancelled.
         rolls_back: whether the store is set back once.
         workers: at the start.
 
@@ -80,6 +81,7 @@ class Scenario:
     disturbs: bool = True
     blocks: bool = False
     sections: float = 0.0
+    timed: float = 0.0
     rolls_back: bool = False
     workers: int = 2
 
@@ -158,6 +160,13 @@ SCENARIOS: Final = (
         troubles=tuple(trouble for trouble in Trouble if trouble not in _APART),
         troubles_max=3,
     ),
+    Scenario(
+        "reminders and cancelled tells",
+        rates={fate: rate / 2 for fate, rate in _STORE.items()},
+        troubles=(*_CRASHES, *_MOVES, Trouble.CANCEL, Trouble.FREEZE_DROPPED),
+        troubles_max=3,
+        timed=0.6,
+    ),
 )
 #: At the start of a seed in which the store goes back.
 ROLLED_BACK_WORKERS_MAX: Final = 3
@@ -190,6 +199,8 @@ PROVOKED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "store.recorded_layout": {},
         "store.schedule": {},
         "store.arrived": {},
+        "store.reminder": {"timed": 0.9},
+        "store.cancel": {"timed": 0.9},
         "broker.depth": {},
     }
 )

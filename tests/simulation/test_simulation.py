@@ -35,6 +35,8 @@ SHOWS = {
     "numbers go on after a rollback": "store rollback",
     "sections uncounted": "sections",
     "layouts unchecked": "another layout",
+    "missed ticks skipped": "reminders and cancelled tells",
+    "cancelled tells run": "reminders and cancelled tells",
 }
 #: Above any machine's time for one class, and below what makes the interpreter give up.
 PATIENT = pytest.mark.timeout(110)

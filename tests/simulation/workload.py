@@ -30,6 +30,7 @@ class Form(StrEnum):
     KEYED_TELL = "keyed tell"
     KEYED_ASK = "keyed ask"
     DELAYED = "delayed tell"
+    CANCELLED = "delayed tell, cancelled"
 
 
 class Outcome(StrEnum):
@@ -41,6 +42,8 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     #: The actor answered with an error: the call has no effect.
     FAILED = "failed"
+    #: It was called off in time: it has no effect.
+    CALLED_OFF = "called off"
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +65,8 @@ class Call:
         ended_seconds: virtual time.
         blocks: whether others wait for it when it fails.
         sections: how many its turn has; 0 for a turn of the lane.
+        ticks: how many times the actor is to be reminded; 0 for what is no reminder.
+        patience_seconds: after how long it is cancelled, if it is.
 
     """
 
@@ -79,6 +84,8 @@ class Call:
     ended_seconds: float = 0.0
     blocks: bool = False
     sections: int = 0
+    ticks: int = 0
+    patience_seconds: float = 0.0
 
     @property
     def effects(self) -> list[str]:
@@ -149,7 +156,7 @@ def _join(line: list[Call], random: Random) -> None:
 
 
 def _call(name: str, line: str, favourite: str, scenario: Scenario, random: Random) -> Call:
-    forms, weights = tuple(Form), (10, 6, 2, 2, 1)
+    forms, weights = tuple(Form), (10, 6, 2, 2, 1, 0)
     actor = favourite if random.random() < 0.7 else random.choice(ACTORS)
     plan: list[str] = []
     others = [one for one in ACTORS if one != actor]
@@ -174,7 +181,18 @@ def _call(name: str, line: str, favourite: str, scenario: Scenario, random: Rand
         # What a section wrote stays, so that nothing of such a turn can be rejected.
         call.plan = [step for step in plan if step.split(":")[0] in {"tell", "wait", "fail"}]
         call.sections = random.randint(1, 3)
+    if scenario.timed and random.random() < scenario.timed:
+        _time(call, random)
     return call
+
+
+def _time(call: Call, random: Random) -> None:
+    """Make a reminder of *call*, or a tell that is cancelled."""
+    if random.random() < 0.5:
+        call.plan, call.ticks = [], random.randint(1, 4)
+        return
+    # Before it is due, when it is, and after that.
+    call.form, call.patience_seconds = Form.CANCELLED, random.choice((0.0, 0.9, 1.0, 1.1, 2.5))
 
 
 async def make(call: Call, system: ActorSystem, world: World) -> None:
@@ -195,6 +213,9 @@ async def _try(call: Call, system: ActorSystem, world: World) -> None:
     untyped = system.ref("Book", call.actor) if call.line.endswith(".1") else None
     ref = cast("BookRef", untyped) if untyped else system.ref(BookRef, call.actor)
     try:
+        if call.form is Form.CANCELLED:
+            call.outcome = await _called_off(call, ref)
+            return
         call.value = await (_jot(call, ref) if call.sections else _note(call, ref))
         call.outcome = Outcome.ANSWERED if call.value else Outcome.CONFIRMED
         is_set_back = world.set_back >= call.began > 0
@@ -212,7 +233,27 @@ async def _try(call: Call, system: ActorSystem, world: World) -> None:
         await asyncio.sleep(0.1)
 
 
+async def _called_off(call: Call, ref: BookRef) -> Outcome:
+    handle = await ref.note.tell_after(1, call.name, call.plan)
+    await asyncio.sleep(call.patience_seconds)
+    return Outcome.CALLED_OFF if await handle.cancel() else Outcome.CONFIRMED
+
+
+async def _wind(call: Call, ref: BookRef) -> int:
+    if call.form in {Form.TELL, Form.DELAYED}:
+        await ref.wind.tell(call.name, call.ticks)
+        return 0
+    keyed = ref.with_options(idempotency_key=call.name, timeout=ASK_TIMEOUT_SECONDS)
+    if call.form is Form.KEYED_TELL:
+        await keyed.wind.tell(call.name, call.ticks)
+        return 0
+    asked = keyed if call.form is Form.KEYED_ASK else ref.with_options(timeout=ASK_TIMEOUT_SECONDS)
+    return await asked.wind(call.name, call.ticks)
+
+
 async def _note(call: Call, ref: BookRef) -> int:
+    if call.ticks:
+        return await _wind(call, ref)
     options = ref.with_options(timeout=ASK_TIMEOUT_SECONDS)
     keyed = ref.with_options(idempotency_key=call.name, timeout=ASK_TIMEOUT_SECONDS)
     match call.form:
@@ -226,6 +267,8 @@ async def _note(call: Call, ref: BookRef) -> int:
             return await options.note(call.name, call.plan)
         case Form.KEYED_ASK:
             return await keyed.note(call.name, call.plan)
+        case Form.CANCELLED:
+            raise AssertionError(call)
     return 0
 
 
@@ -243,4 +286,6 @@ async def _jot(call: Call, ref: BookRef) -> int:
             return await options.jot(call.name, call.plan, call.sections)
         case Form.KEYED_ASK:
             return await keyed.jot(call.name, call.plan, call.sections)
+        case Form.CANCELLED:
+            raise AssertionError(call)
     return 0
