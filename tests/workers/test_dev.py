@@ -116,7 +116,7 @@ async def test_it_stops_in_order_while_it_waits_for_a_line(sleeper: Path, tmp_pa
 async def test_what_an_actor_raises_is_one_line_and_does_not_end_it(tmp_path: Path) -> None:
     (tmp_path / "moody.py").write_text(MOODY)
     async with daemon("dev", "moody", cwd=tmp_path, runtime=tmp_path) as dev:
-        assert await dev.type(CALLS) == "1\n"
+        assert await dev.type(CALLS) == "1\n", dev.lines
         assert await dev.ended() == 0
         assert [line for line in dev.lines if line.startswith("error: ")] == [
             "error: no: not today",
