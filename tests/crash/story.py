@@ -96,12 +96,12 @@ class Story:
         taken, notes = await front.read(), await back.read()
         if self.point.scene in _LATE:
             # What waits lets others pass.
-            assert (sorted(taken), sorted(notes)) == (self.taken, self.notes)
+            assert (sorted(taken), sorted(notes)) == (self.taken, self.notes), (taken, notes)
             assert [note for note in notes if note[0] == "1"] == [
                 note for note in self.notes if note[0] == "1"
-            ]
+            ], notes
         else:
-            assert (taken, notes) == (self.taken, self.notes)
+            assert (taken, notes) == (self.taken, self.notes), (taken, notes)
         assert answers == {number: f"{number} is {taken.index(number) + 1}" for number in self.asks}
 
     async def check_nothing_is_left(self, system: ActorSystem) -> None:
