@@ -32,6 +32,8 @@ _BURIED: Final = {
 }
 #: What the first message is about comes after the second one.
 _LATE: Final = frozenset({Scene.RETRY, Scene.DELAYED, Scene.REMINDED})
+#: Of what went by a delay a double may be on its way when all that is known is over.
+_DELAYED: Final = _LATE | {Scene.BLOCK, Scene.WORN}
 _FAILS_ONCE: Final = frozenset({Scene.RETRY, Scene.BLOCK})
 _PREFETCH: Final = 100
 #: Delay levels a retry of `Front` may come by: of 1, 2 and 4 seconds.
@@ -50,6 +52,11 @@ class Story:
     def is_asked(self) -> bool:
         """Whether somebody waits for answers. Of what is to be a dead letter nobody does."""
         return self.form in {Form.ASK, Form.CHAIN} and self.point.scene not in _BURIED
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether the broker is certainly empty once everything is checked."""
+        return self.point.scene not in _DELAYED
 
     async def send(self, system: ActorSystem, number: int) -> None:
         """Send message *number* and return when it is in the mailbox, or on its way there."""
@@ -122,7 +129,7 @@ class Story:
 
 
 async def _rest(transport: Transport) -> None:
-    """Return when nothing waits in a delay level or to be forwarded."""
+    """Return when nothing waits in a delay level or to be forwarded, but for what a worker holds."""
     queues = [topology.DUE, *(f"actors.delay.{level:02}" for level in range(LEVELS_USED))]
     while any([(await transport.depth(queue)).ready for queue in queues]):  # noqa: ASYNC110 - a queue sends no event
         await asyncio.sleep(LOOK_SECONDS)
