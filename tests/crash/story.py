@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,8 +37,9 @@ _LATE: Final = frozenset({Scene.RETRY, Scene.DELAYED, Scene.REMINDED})
 _DELAYED: Final = _LATE | {Scene.BLOCK, Scene.WORN}
 _FAILS_ONCE: Final = frozenset({Scene.RETRY, Scene.BLOCK})
 _PREFETCH: Final = 100
-#: Delay levels a retry of `Front` may come by: of 1, 2 and 4 seconds.
-LEVELS_USED: Final = 3
+#: Where a retry of `Front` may wait: by levels of 1, 2 and 4 seconds.
+_DELAYS: Final = (topology.DUE, *(f"actors.delay.{level:02}" for level in range(3)))
+_MAILBOXES: Final = ("actors.Front.g1.0", "actors.Back.g1.0")
 
 
 @dataclass
@@ -99,7 +101,8 @@ class Story:
         answers = {number: await ask for number, ask in self.asks.items()}
         while len(await front.read()) < len(self.taken) or len(await back.read()) < len(self.notes):  # noqa: ASYNC110 - actors tell nobody outside
             await asyncio.sleep(LOOK_SECONDS)
-        await _rest(system.backend.transport)
+        while await _waits(system.backend.transport, _DELAYS):  # noqa: ASYNC110 - a queue sends no event
+            await asyncio.sleep(LOOK_SECONDS)
         taken, notes = await front.read(), await back.read()
         if self.point.scene in _LATE:
             # What waits lets others pass.
@@ -111,11 +114,14 @@ class Story:
             assert (taken, notes) == (self.taken, self.notes), (taken, notes)
         assert answers == {number: f"{number} is {taken.index(number) + 1}" for number in self.asks}
 
+    async def is_over(self, system: ActorSystem) -> bool:
+        """Return whether no worker, where none is, has anything more to do."""
+        return not await _waits(system.backend.transport, [*_DELAYS, *_MAILBOXES])
+
     async def check_nothing_is_left(self, system: ActorSystem) -> None:
-        """Fail if a mailbox or an outbox is not empty, or a dead letter is there that should not be."""
+        """Fail if an outbox is not empty, or a dead letter is there that should not be."""
         transport, store = system.backend.transport, system.backend.store
         for actor_type in ("Front", "Back"):
-            assert (await transport.depth(f"actors.{actor_type}.g1.0")).ready == 0
             found = await store.peek(Address(actor_type, ACTOR))
             assert found is None or not (found.outbox or found.parked.entries or found.suspension)
         assert not [*await store.schedules("Front"), *await store.all_reminders("Front")]
@@ -128,11 +134,9 @@ class Story:
         assert len({letter.id for letter in letters}) == len(expected)
 
 
-async def _rest(transport: Transport) -> None:
-    """Return when nothing waits in a delay level or to be forwarded, but for what a worker holds."""
-    queues = [topology.DUE, *(f"actors.delay.{level:02}" for level in range(LEVELS_USED))]
-    while any([(await transport.depth(queue)).ready for queue in queues]):  # noqa: ASYNC110 - a queue sends no event
-        await asyncio.sleep(LOOK_SECONDS)
+async def _waits(transport: Transport, queues: Iterable[str]) -> bool:
+    """Return whether anything waits in *queues*, but for what a worker holds."""
+    return any([(await transport.depth(queue)).ready for queue in queues])
 
 
 async def _letters(transport: Transport) -> list[dead.DeadLetter]:
