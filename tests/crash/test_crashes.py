@@ -24,7 +24,7 @@ from tests.crash.worker import HANG_SECONDS, Doomed, Ward
 
 MAILBOX = "actors.Front.g1.0"
 FRONT = Address("Front", ACTOR)
-#: Chances are even each time.
+#: The other may rank high: so many that one of them is above it.
 NAMES_MAX = 20_000
 
 CASES = [
