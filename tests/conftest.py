@@ -28,6 +28,11 @@ _DATABASE = 9
 """The number of the Redis database that tests empty. Not 0, which on a shared server is somebody's."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the simulation: it keeps one core busy while the others' tests wait for servers."""
+    items.sort(key=lambda item: "tests/simulation/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def private_rabbit() -> Iterator[RabbitServer]:
     """The one private RabbitMQ of a run: starting it takes seconds. Tests use it one after the other."""
