@@ -63,7 +63,7 @@ async def said(process: Process, words: str) -> str:
     assert process.stdout is not None
     async with asyncio.timeout(HANG_SECONDS):
         while line := (await process.stdout.readline()).decode():
-            if line.startswith(words + " "):
+            if line.rstrip() == words or line.startswith(words + " "):
                 return line.removeprefix(words + " ").strip()
     raise AssertionError(f"it ended without {words!r}")
 
