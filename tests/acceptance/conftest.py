@@ -64,6 +64,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.verify)
 
 
+@pytest.fixture
+async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
+    """A deployment on real servers only, for what is about processes or the servers themselves."""
+    async with AsyncExitStack() as stack:
+        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
+
+
 @pytest.fixture(params=["embedded", "real"])
 async def deployment(request: pytest.FixtureRequest) -> AsyncIterator[Deployment]:
     """A fresh broker and store."""

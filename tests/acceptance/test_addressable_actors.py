@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import pytest
 
-from broker_actors import ActorSystem, Settings
+from broker_actors import ActorSystem
 from broker_actors.patterns import broadcast, each
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.crowd import Agent, AgentRef, CensusRef
-from tests.acceptance.test_stream_crashes import process
+from tests.acceptance.processes import process
 
 MANY: Final = 100_000
 HELD: Final = 5_000
@@ -31,12 +30,6 @@ GROWTH_BYTES_MAX: Final = 70_000_000
 A_FEW: Final = 5
 #: A guard: alone on two cores it takes a minute or two.
 HANG_SECONDS: Final = 550.0
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 def agent(system: ActorSystem, n: int) -> AgentRef:

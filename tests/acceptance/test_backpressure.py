@@ -17,7 +17,7 @@ from broker_actors.runtime import relay
 from tests.acceptance.bounds import bounded_deployment, filled
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.pressed import MillRef, Scale, ScaleRef, Scroll, ScrollRef
-from tests.acceptance.test_stream_crashes import process
+from tests.acceptance.processes import process
 
 HANG_SECONDS: Final = 25.0
 WAITING: Final = 20

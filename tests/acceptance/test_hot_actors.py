@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import ClassVar
 
 import pytest
 
-from broker_actors import ActorSystem, Ref, Retry, Settings, actor, method
+from broker_actors import ActorSystem, Ref, Retry, actor, method
 from broker_actors.core import dead, parking
 from broker_actors.core.address import Address
 from broker_actors.core.codec import decode
@@ -95,12 +93,6 @@ class Desk:
 
 
 class DeskRef(Desk, Ref): ...
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 async def entries(system: ActorSystem, address: Address) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -15,19 +14,13 @@ from tests.acceptance.bounds import BOUND, filled
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.gate import Gate
 from tests.acceptance.pressed import Scroll, ScrollRef
+from tests.acceptance.processes import process
 from tests.acceptance.test_giving_up import ClerkRef, clerk
-from tests.acceptance.test_stream_crashes import process
 from tests.servers import RabbitServer
 
 #: A guard against hanging: a broker takes its time to come back on a busy machine.
 HANG_SECONDS: Final = 150.0
 WAITING: Final = 10
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 async def test_what_a_killed_caller_had_begun_is_done_once(real: Deployment) -> None:

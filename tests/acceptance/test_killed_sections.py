@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from broker_actors import Settings
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.doomed_till import DOOMED, DoomedTill, DoomedTillRef, Witness, WitnessRef
 
@@ -19,13 +17,6 @@ HANG_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 
 pytestmark = pytest.mark.timeout(2 * HANG_SECONDS)
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    """A deployment whose workers may be processes."""
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 async def doomed(real: Deployment) -> asyncio.subprocess.Process:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
 import pytest
@@ -19,6 +17,7 @@ from broker_actors.adapters.redis.keys import Keys
 from broker_actors.patterns import PlaceLostError
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.licensed import LIMITER
+from tests.acceptance.processes import module
 from tests.servers import RedisServer
 from tests.servers.polling import until
 
@@ -31,12 +30,6 @@ HANG_SECONDS: Final = 50.0
 
 
 @pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
-
-
-@pytest.fixture
 async def fragile(amqp_url: str, redis_server: RedisServer) -> AsyncIterator[Deployment]:
     """A deployment whose store the test may kill."""
     async with AsyncExitStack() as stack:
@@ -44,18 +37,9 @@ async def fragile(amqp_url: str, redis_server: RedisServer) -> AsyncIterator[Dep
         yield Deployment(settings, None, stack)
 
 
-@asynccontextmanager
-async def holder(real: Deployment, lease_seconds: float = LEASE_SECONDS) -> AsyncIterator[Process]:
+def holder(real: Deployment, lease_seconds: float = LEASE_SECONDS) -> AbstractAsyncContextManager[Process]:
     """Run a process that asks for the place; kill it at the end."""
-    servers = {"BROKER_ACTORS_URL": real.settings.url, "BROKER_ACTORS_REDIS_URL": real.settings.redis_url}
-    command = [sys.executable, "-m", "tests.acceptance.licensed", f"{lease_seconds}"]
-    running = await asyncio.create_subprocess_exec(*command, env={**os.environ, **servers}, stdout=PIPE)
-    try:
-        yield running
-    finally:
-        if running.returncode is None:
-            running.kill()
-        await running.communicate()
+    return module(real, "tests.acceptance.licensed", f"{lease_seconds}")
 
 
 async def said(process: Process, words: str) -> str:

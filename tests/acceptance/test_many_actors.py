@@ -19,7 +19,7 @@ from broker_actors import ActorSystem, Settings
 from broker_actors.bootstrap.backend import Embedded
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.crowd import Agent, AgentRef, CensusRef
-from tests.acceptance.test_stream_crashes import process
+from tests.acceptance.processes import process
 
 FEW: Final = 500
 #: Of an actor that is live and idle, without what the store in this process has of it as well.
@@ -34,12 +34,6 @@ A_FEW: Final = 5
 HANG_SECONDS: Final = 250.0
 #: What an actor must not have while nothing is to be done for it.
 WORKING: Final = frozenset({"Event", "Future", "Lock", "Queue", "Task", "coroutine", "deque", "function"})
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 @pytest.fixture

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from broker_actors import ActorSystem, Ref, Settings, Worker, actor, method
+from broker_actors import ActorSystem, Ref, Worker, actor, method
 from broker_actors.bootstrap.backend import Embedded
 from broker_actors.core.events import ConsumerLost, ConsumerOpened, TurnEnded
 from broker_actors.ports.transport import Consumer, OnDelivery, Transport
@@ -55,13 +55,6 @@ class Wide:
 
 class WideRef(Wide, Ref):
     """Typed handle."""
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    """A deployment on real servers."""
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 class LateTransport:

@@ -7,13 +7,11 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Final
 
 import pytest
 
-from broker_actors import IdempotencyConflictError, Ref, Settings, actor, method
+from broker_actors import IdempotencyConflictError, Ref, actor, method
 from broker_actors.core.topology import Layout
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.watching import HANG_SECONDS
@@ -58,13 +56,6 @@ async def test_a_hundred_asks_with_one_key_run_once_and_get_equal_replies(deploy
     async with deployment.worker(Till):
         assert await tills[1].add(5) == "5 in run 1"
         assert await systems[0].ref(TillRef, "t1").read() == 1
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    """A deployment whose callers may be processes."""
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 async def caller(deployment: Deployment) -> Process:

@@ -55,7 +55,7 @@ async def read(deployment: Deployment, count: int) -> list[Ran]:
     while sum(event.method == "note" for event in watcher.of(TurnEnded)) < count:  # noqa: ASYNC110 - ten thousand wakers would be heavy
         await asyncio.sleep(0.2)
     refs = [system.ref(DiaryRef, f"d{n}").with_options(timeout=HANG_SECONDS) for n in range(DIARIES)]
-    while sum(await asyncio.gather(*(ref.count() for ref in refs))) < count:  # noqa: ASYNC110 - duplicates are turns too
+    while sum(await asyncio.gather(*(ref.count() for ref in refs))) < count:  # noqa: ASYNC110 - duplicates are turns too: only the state says what ran
         await asyncio.sleep(0.5)
     return [[(at, number) for number, at in await ref.read()] for ref in refs]
 

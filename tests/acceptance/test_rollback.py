@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 from redis.asyncio import Redis
 
-from broker_actors import Settings
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.core.address import Address
 from broker_actors.core.events import StoreRolledBack, TurnEnded
@@ -16,13 +15,6 @@ from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef, Teller, TellerRef
 
 ACTOR = Address("Counter", "c1")
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    """A deployment with a store whose keys can be put back."""
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 @asynccontextmanager

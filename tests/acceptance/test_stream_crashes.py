@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from broker_actors import ActorSystem, Settings
+from broker_actors import ActorSystem
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.memory.streams import MemoryStreams
 from broker_actors.adapters.redis.settings import RedisSettings
@@ -24,32 +21,12 @@ from broker_actors.core.events import TurnEnded
 from broker_actors.runtime import production
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.mortal import MortalRef
+from tests.acceptance.processes import process
 from tests.acceptance.speaker import SpeakerRef, Stage, speaker
 
 #: A guard against hanging: interpreters start one after the other.
 HANG_SECONDS = 50.0
 COUNT, HALF = 100, 50
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    """A deployment whose workers are processes."""
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
-
-
-@asynccontextmanager
-async def process(real: Deployment, *arguments: str) -> AsyncIterator[Process]:
-    """Run the command line; kill it at the end."""
-    servers = {"BROKER_ACTORS_URL": real.settings.url, "BROKER_ACTORS_REDIS_URL": real.settings.redis_url}
-    command = [sys.executable, "-m", "broker_actors.cli", *arguments]
-    running = await asyncio.create_subprocess_exec(*command, env={**os.environ, **servers}, stdout=PIPE)
-    try:
-        yield running
-    finally:
-        if running.returncode is None:
-            running.kill()
-        await running.communicate()
 
 
 async def test_a_killed_worker_costs_no_value_and_doubles_none(real: Deployment) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-from broker_actors import Settings
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.mortal import MortalRef
-from tests.acceptance.test_stream_crashes import process
+from tests.acceptance.processes import process
 
 SIZE_BYTES = 64 * 1024
 PIECES = 200 * 1_000_000 // SIZE_BYTES
@@ -22,12 +19,6 @@ GROWTH_BYTES_MAX = 50_000_000
 HANG_SECONDS = 250.0
 
 pytestmark = [pytest.mark.verify, pytest.mark.timeout(HANG_SECONDS + 50)]
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 def resident_bytes(pid: int) -> int:

@@ -6,11 +6,11 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 
-from broker_actors import ActorSystem, Settings, SystemFaultError
+from broker_actors import ActorSystem, SystemFaultError
 from broker_actors.core.dead import Reason
 from broker_actors.core.verdict import CRASHES_MAX
 from tests.acceptance import dead_letters
@@ -24,13 +24,6 @@ NEIGHBOURS = 20
 DEATHS_MAX = 2 * CRASHES_MAX
 
 pytestmark = pytest.mark.timeout(2 * HANG_SECONDS)
-
-
-@pytest.fixture
-async def real(amqp_url: str, redis_url: str) -> AsyncIterator[Deployment]:
-    """A deployment whose workers are processes."""
-    async with AsyncExitStack() as stack:
-        yield Deployment(Settings(url=amqp_url, redis_url=redis_url), None, stack)
 
 
 async def start_worker(real: Deployment, stdout: int | None = None) -> asyncio.subprocess.Process:

@@ -1,0 +1,33 @@
+"""Programs that tests start on the servers of a deployment, to kill or freeze them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.acceptance.conftest import Deployment
+
+
+@asynccontextmanager
+async def module(real: Deployment, name: str, *arguments: str) -> AsyncIterator[Process]:
+    """Run the Python module *name* on the servers of *real*; kill it at the end."""
+    servers = {"BROKER_ACTORS_URL": real.settings.url, "BROKER_ACTORS_REDIS_URL": real.settings.redis_url}
+    command = [sys.executable, "-m", name, *arguments]
+    running = await asyncio.create_subprocess_exec(*command, env={**os.environ, **servers}, stdout=PIPE)
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.communicate()
+
+
+@asynccontextmanager
+async def process(real: Deployment, *arguments: str) -> AsyncIterator[Process]:
+    """Run the command line on the servers of *real*; kill it at the end."""
+    async with module(real, "broker_actors.cli", *arguments) as running:
+        yield running
