@@ -8,6 +8,8 @@ ARGS :=
 # Tests run in this many processes, for most of them wait for servers; each with servers of its own. 0 for a debugger.
 PROCESSES := 3
 PARALLEL = -n $(PROCESSES) --dist worksteal
+# Tests start hundreds of interpreters; compiled once, a module loads in a third of the time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check verify bench simulate soak clean servers verifiers

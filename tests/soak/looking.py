@@ -21,7 +21,8 @@ from tests.soak.reading import State
 from tests.soak.sites import Site
 
 TYPE: Final = "Account"
-ASK_SECONDS: Final = 20.0
+#: Of an ask that waits behind everything an actor has to do.
+ASK_SECONDS: Final = 60.0
 #: Actors read at a time.
 TOGETHER: Final = 50
 _PAGE: Final = 1_000

@@ -129,7 +129,8 @@ class Soak:
     async def _drain(self, system: ActorSystem) -> None:
         """Return when nothing is under way any more, or it takes too long.
 
-        A broker counts what is ready, and nobody counts what workers hold. So they stop and give it back
+        A broker counts what is ready, and nobody counts what workers hold. Every actor is asked, since an
+        answer comes behind all that was before it; then workers stop and give back what they still hold,
         before what is left is believed to be nothing.
         """
         self._say("drain")
@@ -140,6 +141,7 @@ class Soak:
             if left:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
+            await looking.say(system, await looking.actors_of(system))
             await self._stop_workers()
             left = await looking.left(system, self._site)
             for worker in self._workers:
