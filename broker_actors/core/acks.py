@@ -6,7 +6,7 @@ ended ones, so that it can never cover one that still runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from broker_actors.core.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ what it confirmed early.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from broker_actors.core import codec
 from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
+from broker_actors.core.light import dataclass
 
 #: Ranges of missing numbers. Each takes a publish that was never confirmed.
 HOLES_MAX: Final = 1_024

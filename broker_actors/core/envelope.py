@@ -7,7 +7,7 @@ vectors in tests/vectors hold both directions to the documented format.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -20,6 +20,7 @@ from broker_actors.core.address import (
     check_type,
 )
 from broker_actors.core.errors import ConfigurationError, UndecodableError
+from broker_actors.core.light import dataclass
 from broker_actors.core.wire import BODY_BYTES_MAX, HeaderValue, WireMessage, text, whole
 
 VERSION: Final = 1

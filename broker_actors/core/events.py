@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from broker_actors.core.address import Address
+from broker_actors.core.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from broker_actors.core.address import Address
+from broker_actors.core.light import dataclass
 
 T = TypeVar("T")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final, cast
 
 from broker_actors.core import codec, topology
 from broker_actors.core.errors import Plain, UndecodableError
+from broker_actors.core.light import dataclass
 from broker_actors.core.topology import Layout, Route
 from broker_actors.core.wire import BODY_BYTES_MAX, HeaderValue, WireMessage, text, whole
 

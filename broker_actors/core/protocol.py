@@ -7,11 +7,12 @@ come in is `broker_actors.core.turn`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from broker_actors.core.errors import ErrorRecord
+from broker_actors.core.light import dataclass
 from broker_actors.core.outgoing import Outgoing
 from broker_actors.core.parking import Parked
 from broker_actors.core.reply import Reply

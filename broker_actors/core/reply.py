@@ -6,11 +6,12 @@ that a foreign caller who sent JSON reads JSON.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from broker_actors.core.codec import Simplify, decode_map, encode, refuse
 from broker_actors.core.envelope import MSGPACK
 from broker_actors.core.errors import ErrorRecord, PayloadTooLargeError, Plain, UndecodableError
+from broker_actors.core.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ end to it. Invariant: an actor restarts at most `max_restarts` times in any wind
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from broker_actors.core.errors import ErrorRecord
+from broker_actors.core.light import dataclass
 
 #: What is remembered of one actor: a moment for each restart in the window.
 RESTARTS_MAX: Final = 10_000

@@ -8,7 +8,7 @@ the dead letters when nobody does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -16,6 +16,7 @@ from broker_actors.core import dead, history
 from broker_actors.core.dead import Reason
 from broker_actors.core.envelope import JSON, MSGPACK, Envelope, to_wire
 from broker_actors.core.errors import ErrorRecord, IdempotencyConflictError, describe
+from broker_actors.core.light import dataclass
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.core.parking import Parked
 from broker_actors.core.reply import Reply, of_error

@@ -8,11 +8,12 @@ before it went through `text`, `whole` or `optional_whole`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from broker_actors.core.errors import UndecodableError
+from broker_actors.core.light import dataclass
 
 #: Bodies, states and replies; a larger thing belongs in an object store, with its address in the message.
 BODY_BYTES_MAX: Final = 1_048_576

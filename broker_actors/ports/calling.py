@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.codec import Simplify, refuse
 from broker_actors.core.errors import Plain, PlatformError
+from broker_actors.core.light import dataclass
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.core.topology import Layout
 

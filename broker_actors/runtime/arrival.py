@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import ErrorRecord
+from broker_actors.core.light import dataclass
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 

@@ -6,12 +6,12 @@ Invariant: what is asked for becomes so together with the turn's commit, or neve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from broker_actors.core import body
 from broker_actors.core.address import Address
 from broker_actors.core.envelope import MSGPACK
 from broker_actors.core.errors import ConfigurationError, UndecodableError
+from broker_actors.core.light import dataclass
 from broker_actors.core.outgoing import Outgoing
 from broker_actors.core.reminders import REMINDERS_MAX, Reminder, check_body, check_name, unpack
 from broker_actors.core.rhythm import Plan, begun

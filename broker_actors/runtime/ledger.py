@@ -7,12 +7,13 @@ store holds; after anything else the ledger must not be used again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.events import StoreRolledBack
+from broker_actors.core.light import dataclass
 from broker_actors.core.outgoing import Outgoing, pack
 from broker_actors.core.parking import Parked
 from broker_actors.core.parking import pack as pack_parked

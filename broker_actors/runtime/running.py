@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from broker_actors.core.address import Address
 from broker_actors.core.lanes import RUNNING_MAX
+from broker_actors.core.light import dataclass
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.cycles import Wanting, waits_for
 from broker_actors.runtime.steps import Steps

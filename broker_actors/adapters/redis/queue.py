@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from broker_actors.adapters.redis.connection import Answer
 from broker_actors.adapters.redis.script import Script
+from broker_actors.core.light import dataclass
 
 #: Commands that may wait for their turn; callers beyond it wait for room, within their deadline.
 WAITING_MAX: Final = 10_000
@@ -33,7 +34,7 @@ class Command:
     key: str | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclasses.dataclass(slots=True, eq=False)
 class Waiting:
     """A command and who waits for its answer."""
 
