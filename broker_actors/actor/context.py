@@ -7,9 +7,10 @@ commit and an ask carries the deadline and the chain of callers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
@@ -122,14 +123,23 @@ _active: Final[ContextVar[tuple[TurnScope, asyncio.AbstractEventLoop | None] | N
 )
 
 
-@contextmanager
-def entered(scope: TurnScope) -> Generator[None, None, None]:
+class entered:  # noqa: N801 - a context manager, and a generator's is dearer than all that it does
     """Make *scope* the running turn of this task, and of the tasks it starts, until left."""
-    token = _active.set((scope, _running_loop()))
-    try:
-        yield
-    finally:
-        _active.reset(token)
+
+    __slots__ = ("_scope", "_token")
+
+    def __init__(self, scope: TurnScope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        """Enter."""
+        self._token = _active.set((self._scope, _running_loop()))
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave."""
+        _active.reset(self._token)
 
 
 def current_caller() -> TurnScope | None:

@@ -33,6 +33,10 @@ class Address:
     type: str
     id: str
 
+    def __hash__(self) -> int:
+        """Return that of the id: it is asked for all the time, and few types have actors of equal ids."""
+        return hash(self.id)
+
     def __str__(self) -> str:
         """Return `Counter/c1`."""
         return f"{self.type}/{self.id}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import field as field  # noqa: PLC0414 - how a name is handed on
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:

@@ -176,43 +176,44 @@ class Turn:
 
     def _command_for(self, event: Event) -> Command:
         match event:
+            # First what every message meets.
             case Received():
                 return self._received(event)
-            case Fresh() | Charged() | Paused():
-                return self._towards_run(event)
-            case Duplicate(reply=reply):
-                return self._over(Settled("duplicate", reply))
-            case Conflict(now_ms=now_ms):
-                return self._settle(conflict(self._envelope, self._terms, now_ms))
-            case Unknowable(now_ms=now_ms):
-                return self._buried(unknowable(self._envelope), now_ms)
+            case Fresh():
+                return self._begin()
             case Returned(reply=reply):
                 self.error = None
                 self._settled = Settled("ok", reply, record=True)
                 return self._commit(keep=True)
-            case Raised():
-                return self._raised(event)
-            case _:
-                return self._from_commit_on(event)
-
-    def _towards_run(self, event: Fresh | Charged | Paused) -> Command:
-        match event:
-            case Fresh():
-                return self._begin()
-            case Charged(crashes=crashes, now_ms=now_ms):
-                return self._charged(crashes, now_ms)
-            case Paused():
-                self.attempt += 1
-                return Run(self.attempt)
-
-    def _from_commit_on(self, event: Committed | Fenced | Sent | Answered | Refused | Lost) -> Command:
-        match event:
             case Committed():
                 return Dispatch()
             case Sent():
                 return self._answer()
             case Answered():
                 return Ack(self._settled.outcome)
+            case Duplicate() | Conflict() | Unknowable() | Charged() | Paused():
+                return self._before_run(event)
+            case _:
+                return self._failed(event)
+
+    def _before_run(self, event: Duplicate | Conflict | Unknowable | Charged | Paused) -> Command:
+        match event:
+            case Duplicate(reply=reply):
+                return self._over(Settled("duplicate", reply))
+            case Conflict(now_ms=now_ms):
+                return self._settle(conflict(self._envelope, self._terms, now_ms))
+            case Unknowable(now_ms=now_ms):
+                return self._buried(unknowable(self._envelope), now_ms)
+            case Charged(crashes=crashes, now_ms=now_ms):
+                return self._charged(crashes, now_ms)
+            case Paused():
+                self.attempt += 1
+                return Run(self.attempt)
+
+    def _failed(self, event: Raised | Fenced | Refused | Lost) -> Command:
+        match event:
+            case Raised():
+                return self._raised(event)
             case Fenced():
                 return Abandon()
             case Refused():

@@ -8,13 +8,12 @@ at the version it last saw, and only once per nonce.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
-from broker_actors.core.light import dataclass
+from broker_actors.core.light import dataclass, field
 from broker_actors.core.past import Resumption
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspension import Suspension

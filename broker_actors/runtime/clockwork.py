@@ -6,6 +6,7 @@ Invariant: what is asked for becomes so together with the turn's commit, or neve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from broker_actors.core import body
 from broker_actors.core.address import Address
@@ -32,6 +33,9 @@ class Wound:
 
     changes: Sequence[ReminderChange] = ()
     ticks: Sequence[Outgoing] = ()
+
+
+NOT_WOUND: Final = Wound()
 
 
 @dataclass(frozen=True, slots=True)

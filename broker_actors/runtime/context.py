@@ -6,7 +6,7 @@ once and are not undone. A context is used by one run and is finished when the r
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,7 @@ from broker_actors.core.scheduled import Scheduled, listed
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values, When
 from broker_actors.ports.places import HeldPlace
 from broker_actors.runtime.awaiting import AwaitedValues
-from broker_actors.runtime.clockwork import Clockwork
+from broker_actors.runtime.clockwork import NOT_WOUND, Clockwork, TimerPlan, Wound
 from broker_actors.runtime.ledger import Ledger
 from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
@@ -68,12 +68,14 @@ class TurnContext:
         self._outbox = ledger.outbox
         self._waiting = waiting
         self._sections = sections
-        self._nonce = services.clock.token()
+        #: Names this run; made when there is something to name.
+        self._nonce = ""
         self._told = 0
         self._bytes = 0
         self._asking = 0
         self._asks: dict[tuple[Address, str, bytes], int] = {}
-        self._reading = WeakSet[AwaitedValues]()
+        #: The streams it reads; None for none, as with nearly all.
+        self._reading: WeakSet[AwaitedValues] | None = None
         #: Tells recorded so far, in order, those of sections apart.
         self.outgoing: list[Outgoing] = []
         self._recording = self.outgoing
@@ -81,10 +83,7 @@ class TurnContext:
         self.epoch = ledger.epoch
         #: How many values of a resumable generator an earlier run has written.
         self.resume_from = 0
-        #: What is to happen later, beside delayed tells.
-        self.clockwork = Clockwork(
-            envelope.address, services.store, services.clock, is_durable=ledger.outbox.numbers
-        )
+        self._clockwork: Clockwork | None = None
         #: Whether the run is over; nothing can be recorded after that.
         self.finished = False
 
@@ -122,6 +121,23 @@ class TurnContext:
     def chain(self) -> tuple[str, ...]:
         """The actors that wait for this turn, outermost first, itself last."""
         return (*self._envelope.chain, str(self._envelope.address))
+
+    @property
+    def clockwork(self) -> Clockwork:
+        """What is to happen later, beside delayed tells."""
+        if self._clockwork is None:
+            services, is_durable = self._services, self._outbox.numbers
+            self._clockwork = Clockwork(self.address, services.store, services.clock, is_durable=is_durable)
+        return self._clockwork
+
+    def wound(self) -> Wound:
+        """Return what of the actor's reminders the commit is to contain."""
+        return NOT_WOUND if self._clockwork is None else self._clockwork.wound()
+
+    @property
+    def timers(self) -> Mapping[str, TimerPlan | None]:
+        """The timers it starts; None for those it stops."""
+        return {} if self._clockwork is None else self._clockwork.timers
 
     async def ask(self, call: Call) -> Plain:
         """Ask another actor; see `ports.calling.Caller`.
@@ -231,12 +247,14 @@ class TurnContext:
         values = self._services.caller.stream(replace(call, chain=self.chain))
         check = partial(self._check_order, call.address)
         awaited = AwaitedValues(values, check, self._ask_begins, self._ask_ends)
+        if self._reading is None:
+            self._reading = WeakSet()
         self._reading.add(awaited)
         return awaited
 
     def reads(self, call_id: str) -> bool:
         """Return whether the run holds the stream of *call_id*."""
-        return any(values.call_id == call_id for values in self._reading)
+        return any(values.call_id == call_id for values in self._reading or ())
 
     async def _known(self, call: Call) -> None:
         self._check_running()
@@ -257,6 +275,7 @@ class TurnContext:
 
     def _keyed(self, call: Call, prefix: str) -> Envelope:
         envelope = self._envelope_of(call)
+        self._nonce = self._nonce or self._services.clock.token()
         return replace(envelope, key=envelope.key or f"{prefix}:{self._nonce}:{self._told}")
 
     def _record(self, item: Outgoing) -> None:

@@ -34,7 +34,7 @@ from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.answers import failure_of
 from broker_actors.runtime.arrival import Arrival, Subscription
-from broker_actors.runtime.clockwork import TimerPlan, Wound
+from broker_actors.runtime.clockwork import NOT_WOUND, TimerPlan, Wound
 from broker_actors.runtime.context import TurnContext, Waiting
 from broker_actors.runtime.interruption import TurnInterruptedError
 from broker_actors.runtime.invoke import invoke
@@ -210,7 +210,7 @@ class Steps:
             self._version = ledger.version
             self._activation.committed(self._state)
             self._outgoing = numbered(outgoing, result.marks)
-            if self._context is not None and commit.keep and (plans := self._context.clockwork.timers):
+            if self._context is not None and commit.keep and (plans := self._context.timers):
                 self._host.wind(self._activation.address, plans, self._arrival.subscription)
             if (why := commit.suspension) is not None:
                 event = ActorSuspended(self._activation.address, why.cause, why.error)
@@ -295,7 +295,7 @@ class Steps:
 
     def _wound(self, commit: t.Commit) -> Wound:
         """Return what becomes of the actor's reminders with *commit*."""
-        return self._context.clockwork.wound() if self._context is not None and commit.keep else Wound()
+        return self._context.wound() if self._context is not None and commit.keep else NOT_WOUND
 
     def _sections_of(self, envelope: Envelope) -> Sections | None:
         subject = self._activation
