@@ -41,7 +41,7 @@ def row(actor_id: str, run: Run, now_ms: int) -> tuple[str, ...]:
         str(run.step),
         _items(run),
         f"{_age(run.moved_ms, now_ms)} ago",
-        run.error or "-",
+        run.error or "; ".join(run.problems) or "-",
     )
 
 
@@ -59,6 +59,7 @@ def fields(address: Address, run: Run, now_ms: int) -> Mapping[str, str]:
         "moved": f"{_age(run.moved_ms, now_ms)} ago",
         "action": "" if run.action is None else str(run.action),
         "error": run.error,
+        "held up": "; ".join(run.problems),
         "not undone": "; ".join(run.uncompensated),
     }
     return {name: value for name, value in found.items() if value}
@@ -78,6 +79,7 @@ def document(address: Address, run: Run) -> dict[str, object]:
         "moved_ms": run.moved_ms,
         "action": run.action,
         "error": run.error or None,
+        "problems": run.problems,
         "uncompensated": run.uncompensated,
         "trail": [{"node": one.node, "action": one.action} for one in run.trail],
     }

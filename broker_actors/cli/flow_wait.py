@@ -57,5 +57,6 @@ async def _rested(backend: Backend, address: Address, timeout_seconds: float) ->
             return run
         if clock.monotonic_seconds() >= deadline_seconds:
             where = "was not started" if run is None else f"is {run.status.value} at {run.at or 'its end'}"
-            raise AskTimeoutError(f"{address} {where}, after {timeout_seconds} seconds")
+            problem = "" if run is None else "".join(f"; {one}" for one in run.problems)
+            raise AskTimeoutError(f"{address} {where}, after {timeout_seconds} seconds{problem}")
         await clock.sleep(LOOK_SECONDS)

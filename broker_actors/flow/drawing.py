@@ -19,18 +19,20 @@ def mermaid(flow: BaseNode, current: BaseNode | str | Mapping[str, str] | None =
     Args:
         flow: what to draw.
         current: the node, or the name of the node, to mark: where a run stands. If it stands at several,
-            the names of all, and what is to be written behind each.
+            the names of all, and what is to be written behind each; one that is gone is drawn by itself.
 
     Raises:
         ConfigurationError: *current* is not in the flow, or the flow contains itself.
 
     """
     names = names_of(flow)
-    ids = {name: f"n{number}" for number, name in enumerate(names)}
     marks = _marks(names, current)
+    gone = [name for name in marks if name not in names]
+    ids = {name: f"n{number}" for number, name in enumerate((*names, *gone))}
     texts = {name: _MANY[node.many] + f" {marks.get(name, '')}".rstrip() for name, node in names.items()}
     lines = ["flowchart TD", *_body(names, ids, texts, "", 1)]
     lines += _edges(names, ids)
+    lines += [f"    {ids[name]}[{_quoted(f'{name} (gone)')}]" for name in gone]
     lines += [f"    style {ids[name]} {_CURRENT}" for name in marks]
     return "\n".join(lines) + "\n"
 
@@ -45,11 +47,11 @@ def _marks(
         case BaseNode():
             return {name_in(names, current): ""}
         case _:
-            marks = {current: ""} if isinstance(current, str) else current
-    for name in marks:
-        if name not in names:
-            raise ConfigurationError(f"no node {name!r} in this flow, which has {', '.join(names) or 'none'}")
-    return marks
+            if isinstance(current, Mapping):
+                return current
+    if current not in names:
+        raise ConfigurationError(f"no node {current!r} in this flow, which has {', '.join(names) or 'none'}")
+    return {current: ""}
 
 
 def _body(

@@ -30,11 +30,13 @@ from broker_actors.flow.durable.interrupts import InterruptedRunError
 from broker_actors.flow.durable.lane import ERROR_CHARACTERS_MAX, Lane, text_of
 from broker_actors.flow.durable.news import News
 from broker_actors.flow.durable.plan import Plan
+from broker_actors.flow.durable.promises import awaited
 from broker_actors.flow.durable.run import Ended, Progress, Report, Run, Standing, Status
+from broker_actors.flow.durable.standstill import AnotherReleaseError, pause_seconds
 from broker_actors.flow.durable.strand import Strand
 from broker_actors.flow.durable.visiting import Again, Fanned, Moved, Stands, Stepped, Visitor
 from broker_actors.flow.graph import BaseNode
-from broker_actors.flow.waiting import Promise, Wait, read_visit
+from broker_actors.flow.waiting import Promise, read_visit
 
 _LANE_CHARACTERS: Final = 5
 #: Of what is kept about a visit that could not be compensated; there may be many.
@@ -127,11 +129,9 @@ class DurableFlow(Lane):
         """
         try:
             name, visit = read_visit(promise.removeprefix(f"{turn.current().address}#"))
-            node = self._plan.node(name)
         except ConfigurationError as error:
             raise BusinessError("no_promise", str(error)) from error
-        if not isinstance(node, Wait):
-            raise BusinessError("no_promise", f"{name} waits for nobody")
+        node = awaited(self._plan, self.run, name)
         if not self.run.status.goes_on:
             raise BusinessError("not_running", f"the flow is {self.run.status.value}")
         called = next((one for one in self.run.waiting if one.at == name and visit in {0, one.step}), None)
@@ -162,6 +162,7 @@ class DurableFlow(Lane):
             action=run.action,
             error=run.error,
             uncompensated=run.uncompensated,
+            problem="; ".join(run.problems),
         )
         address = turn.current().address
         standing.promises = [str(Promise(address, one.at, one.step)) for one in run.waiting]
@@ -210,12 +211,12 @@ class DurableFlow(Lane):
     # --- between the flow, its lanes and itself ------------------------------
 
     @method
-    async def advance(self, step: int) -> None:
-        """Do the step with this number, if it is still to be done."""
+    async def advance(self, step: int, looks: int = 0) -> None:
+        """Do the step with this number, if it is still to be done; *looks* at it were in vain so far."""
         if self.run.status.goes_on:
-            await self._move(step)
+            await self._move(step, looks)
         elif self.run.status is Status.COMPENSATING and step == self.run.step:
-            await self._compensate()
+            await self._compensate(looks)
 
     @method
     async def expire(self, step: int) -> None:
@@ -259,15 +260,15 @@ class DurableFlow(Lane):
 
     # --- what they do ---------------------------------------------------------
 
-    async def _move(self, step: int) -> None:
+    async def _move(self, step: int, looks: int = 0) -> None:
         line = self.run.line(step)
         if not line:
             return
         at = line[-1].at
         visitor = Visitor(self._plan, self.run, line, self.shared, turn.current().address)
+        line[-1].problem = ""
         # A node that fails leaves nothing of what it did to either.
         before = copy.deepcopy((self.run, self.shared))
-        self._plan.node(at)
         try:
             with turn.current().all_or_nothing():
                 stepped = await self._interrupts.guard(visitor.step())
@@ -275,6 +276,10 @@ class DurableFlow(Lane):
         except InterruptedRunError:
             self.run, self.shared = before
             await self._end(self._interrupts.outcome, self._interrupts.reason)
+            return
+        except AnotherReleaseError as error:
+            self.run, self.shared = before
+            await self._hold_up(step, error, looks)
             return
         except Exception as error:  # noqa: BLE001 - whatever a node raises ends its flow, as it does in one process
             self.run, self.shared = before
@@ -331,10 +336,18 @@ class DurableFlow(Lane):
         for one in busy:
             await self._at(one.lane).stop_item.tell(one.step, one.index)
 
-    async def _compensate(self) -> None:
+    async def _hold_up(self, step: int, error: AnotherReleaseError, looks: int) -> None:
+        self.run.line(step)[-1].problem = str(error)[:ERROR_CHARACTERS_MAX]
+        await self._me().advance.tell_after(pause_seconds(looks), step, looks + 1)
+
+    async def _compensate(self, looks: int) -> None:
         before = copy.deepcopy(self.shared)
         undo = self.run.undo[-1]
-        problem = await compensate(self._plan, undo, self.shared)
+        try:
+            problem = await compensate(self._plan, undo, self.shared)
+        except AnotherReleaseError as error:
+            await self._hold_up(self.run.step, error, looks)
+            return
         try:
             _check_storable(self.run, self.shared)
         except (TypeError, PayloadTooLargeError) as error:

@@ -29,7 +29,12 @@ def can_be_compensated(node: BaseNode) -> TypeGuard[Compensates]:
 
 
 async def compensate(plan: Plan, undo: Undo, shared: dict[str, Any]) -> str:
-    """Compensate the visit *undo*; return why it could not be, or nothing."""
+    """Compensate the visit *undo*; return why it could not be, or nothing.
+
+    Raises:
+        AnotherReleaseError: there is no such node in this release.
+
+    """
     node = plan.visited(undo.node, undo.params)
     if not isinstance(node, Compensates):
         return f"{undo.node}: it cannot be compensated any more"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from broker_actors.core.errors import ConfigurationError
 from broker_actors.flow.durable.compensation import can_be_compensated
 from broker_actors.flow.durable.plan import Plan
 from broker_actors.flow.durable.run import CONCURRENCY, ITEMS_MAX, Ended, Item, Report, Run, Status, Undo
+from broker_actors.flow.durable.standstill import AnotherReleaseError
 from broker_actors.flow.durable.strand import Fan, Strand
 
 #: Behind it is the number of a lane, in its id.
@@ -77,15 +77,18 @@ def dispatched(strand: Strand, lane: str) -> Item | None:
     fan.following += 1
     fan.running[lane] = index
     value = strand.prep if fan.is_whole else strand.prep[index]
-    return Item(strand.step, index, frame.at, frame.params, value)
+    return Item(strand.step, index, frame.at, frame.params, value, is_whole=fan.is_whole)
 
 
 def reported(run: Run, report: Report) -> Strand | None:
-    """Take note of *report*; return the strand it is about, None if it is stale."""
+    """Take note of *report*; return the strand in which something has ended, None if nothing has."""
     line = run.line(report.step)
     strand = line[-1] if line else None
     fan = strand.fan if strand is not None else None
-    if fan is None or fan.running.get(report.lane) != report.index:
+    if strand is None or fan is None or fan.running.get(report.lane) != report.index:
+        return None
+    strand.problem = report.error if report.ended is Ended.HELD_UP else ""
+    if strand.problem:
         return None
     del fan.running[report.lane]
     if report.ended is Ended.DONE:
@@ -119,7 +122,7 @@ def stopped(plan: Plan, run: Run) -> None:
     for strand in run.leaves():
         _remember_results(plan, run, strand)
         strand.fan = None
-    run.beside = []
+    run.beside, run.problem = [], ""
     run.step += 1
     run.status = Status.COMPENSATING if run.undo else run.outcome or Status.FAILED
 
@@ -130,7 +133,8 @@ def _remember_results(plan: Plan, run: Run, strand: Strand) -> None:
         return
     name, params = strand.at, strand.frames[-1].params
     try:
-        if can_be_compensated(plan.node(name)):
-            run.undo.append(Undo(name, params, strand.fan.result))
-    except ConfigurationError:
-        run.uncompensated.append(f"{name}: it is no node of the flow any more")
+        is_wanted = can_be_compensated(plan.node(name))
+    except AnotherReleaseError:
+        is_wanted = True  # who knows; the release that has the node does
+    if is_wanted:
+        run.undo.append(Undo(name, params, strand.fan.result))

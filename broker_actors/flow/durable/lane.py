@@ -18,6 +18,7 @@ from broker_actors.flow.durable.fans import LANE
 from broker_actors.flow.durable.interrupts import InterruptedRunError, Interrupts
 from broker_actors.flow.durable.plan import Plan
 from broker_actors.flow.durable.run import Ended, Item, Report, Status
+from broker_actors.flow.durable.standstill import AnotherReleaseError, pause_seconds
 from broker_actors.flow.durable.visiting import Again
 
 #: Of an error that is kept.
@@ -47,10 +48,10 @@ class Lane:
         await self._work(item)
 
     @method
-    async def work_again(self, step: int, index: int) -> None:
-        """Try the item again, if it was not stopped meanwhile."""
+    async def work_again(self, step: int, index: int, looks: int = 0) -> None:
+        """Try the item again, if it was not stopped meanwhile; *looks* were in vain so far."""
         if self.item is not None and (self.item.step, self.item.index) == (step, index):
-            await self._work(self.item)
+            await self._work(self.item, looks)
 
     @method.options(interleave=True)
     async def stop_item(self, step: int, index: int) -> None:
@@ -64,15 +65,18 @@ class Lane:
         self.item = None
         await self._report(Report(step, index, turn.current().actor_id, Ended.STOPPED))
 
-    async def _work(self, item: Item) -> None:
-        # A node that is gone is for a deploy to mend, as in the flow itself, and no failure of the item.
-        self._plan.node(item.node)
+    async def _work(self, item: Item, looks: int = 0) -> None:
         report = Report(item.step, item.index, turn.current().actor_id, Ended.DONE)
         try:
             with turn.current().all_or_nothing():
                 value = await self._interrupts.guard(visiting.work(self._plan, item))
         except InterruptedRunError:
             report.ended = Ended.STOPPED
+        except AnotherReleaseError as error:
+            # It is for a deploy to mend, as in the flow itself, and no failure of the item.
+            await self._report(replace(report, ended=Ended.HELD_UP, error=str(error)[:ERROR_CHARACTERS_MAX]))
+            await self._me().work_again.tell_after(pause_seconds(looks), item.step, item.index, looks + 1)
+            return
         except Exception as error:  # noqa: BLE001 - whatever an item raises ends its batch
             report.ended, report.error = Ended.FAILED, text_of(_name(item), error)
         else:

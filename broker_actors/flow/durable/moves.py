@@ -102,6 +102,7 @@ def compensated(run: Run, problem: str) -> None:
     """Take note that the latest visit to compensate was, or why it could not be."""
     run.undo.pop()
     run.step += 1
+    run.problem = ""
     if problem:
         run.uncompensated.append(problem)
     if not run.undo:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from broker_actors.core.errors import ConfigurationError
+from broker_actors.flow.durable.standstill import AnotherReleaseError
 from broker_actors.flow.flows import Graph
 from broker_actors.flow.graph import BaseNode
 from broker_actors.flow.naming import SEPARATOR, names_of
@@ -34,17 +35,14 @@ class Plan:
         """Return the node, or the flow, called *name*.
 
         Raises:
-            ConfigurationError: there is none, as when its worker runs another release than the one before.
+            AnotherReleaseError: there is none.
 
         """
         if name == ROOT:
             return self.flow
         if name not in self._names:
-            text = (
-                f"the flow has no node {name!r}, and a run stands there: give it its old name (`label`), "
-                f"deploy, and redrive the dead letter. It has {', '.join(self._names) or 'none'}"
-            )
-            raise ConfigurationError(text)
+            nodes = ", ".join(self._names) or "none"
+            raise AnotherReleaseError(f"the flow has no node {name!r}, and a run needs it (it has {nodes})")
         return self._names[name]
 
     def visited(self, name: str, params: Mapping[str, Any]) -> BaseNode:
@@ -61,7 +59,7 @@ class Plan:
         """Return the name of what follows *name*, a node of *flow*, after *action*; empty where it ends."""
         graph = self.node(flow)
         if not isinstance(graph, Graph):
-            raise ConfigurationError(f"{flow!r} is no flow any more, and a run is in it")
+            raise AnotherReleaseError(f"{flow!r} is no flow any more, and a run is in it")
         return self._beside(flow, graph.get_next_node(self.node(name), action))
 
     def _beside(self, flow: str, node: BaseNode | None) -> str:

@@ -104,6 +104,11 @@ class Run(Strand):
         return [strand for strand in self.leaves() if strand.is_waiting and not self._is_called(strand)]
 
     @property
+    def problems(self) -> list[str]:
+        """Why it, or a part of it, cannot go on in the release that looked last; each once."""
+        return list(dict.fromkeys(strand.problem for strand in self.strands() if strand.problem))
+
+    @property
     def rests(self) -> bool:
         """Whether nothing happens until somebody outside does something."""
         if self.status is Status.WAITING:
@@ -120,7 +125,7 @@ class Run(Strand):
 
 @dataclass
 class Item:
-    """One item of a parallel batch, as it is sent to the lane that works on it."""
+    """One item of a parallel batch, or all that a node of a round does, as it is sent to the lane."""
 
     step: int
     index: int
@@ -128,6 +133,7 @@ class Item:
     params: dict[str, Any]
     value: Any
     attempt: int = 0
+    is_whole: bool = False
 
 
 class Ended(StrEnum):
@@ -136,11 +142,13 @@ class Ended(StrEnum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
+    #: It has not: the lane's release cannot go on with it. The lane looks again.
+    HELD_UP = "held up"
 
 
 @dataclass
 class Report:
-    """What a lane says of its item, once."""
+    """What a lane says of its item: once how it ended, and before that as often as it is held up."""
 
     step: int
     index: int
@@ -182,6 +190,7 @@ class Standing:
         action: the last action, once it has ended well.
         error: why it failed or was cancelled.
         uncompensated: what could not be compensated, and why.
+        problem: why it cannot go on before another release of the flow is deployed; empty if it can.
 
     """
 
@@ -195,3 +204,4 @@ class Standing:
     action: Any = None
     error: str = ""
     uncompensated: list[str] = field(default_factory=list[str])
+    problem: str = ""

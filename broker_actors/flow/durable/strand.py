@@ -81,6 +81,7 @@ class Strand:
         has_expired: whether the current node has waited long enough.
         fan: what lanes do for the current node.
         beside: the rounds under way of the parallel batch flow it stands at.
+        problem: why it cannot go on in the release that looked last; see `standstill.py`.
 
     """
 
@@ -93,6 +94,7 @@ class Strand:
     has_expired: bool = False
     fan: Fan | None = None
     beside: list[Strand] = field(default_factory=list["Strand"])
+    problem: str = ""
 
     @property
     def at(self) -> str:

@@ -14,6 +14,7 @@ from broker_actors.flow.durable import fans, moves
 from broker_actors.flow.durable.compensation import can_be_compensated
 from broker_actors.flow.durable.plan import ROOT, Plan
 from broker_actors.flow.durable.run import Item, Run
+from broker_actors.flow.durable.standstill import check_fits
 from broker_actors.flow.durable.strand import Strand
 from broker_actors.flow.graph import BaseNode, Many, Value, Visit
 from broker_actors.flow.pace import OnLoop
@@ -91,16 +92,18 @@ class Visitor:
         if not frame.at:
             return await self._leave()
         node = self.plan.visited(frame.at, frame.params)
+        check_fits(frame.at, node, strand)
         if node.is_flow:
             return await self._enter(node)
         visit = self._visit(node)
         if not strand.is_prepared:
             strand.prep = await self._prepare(node, visit)
             strand.is_prepared = True
-        if isinstance(node, Wait):
+        # What lanes have begun they end, whatever kind of node another release has made of it.
+        if strand.fan is None and isinstance(node, Wait):
             return await self._wait(node, visit)
         # A round has all of its work done by lanes: what one waits for holds up no other.
-        if len(self.line) > 1 or node.many is Many.PARALLEL:
+        if strand.fan is not None or len(self.line) > 1 or node.many is Many.PARALLEL:
             return await self._fan_out(node, visit)
         exec_res = await self._exec(node, visit)
         return exec_res if isinstance(exec_res, Again) else await self._post(node, visit, exec_res)
@@ -182,12 +185,14 @@ async def work(plan: Plan, item: Item) -> Value:
     """Return the result of one item of a parallel batch, or of all that a node of a round does; or `Again`.
 
     Raises:
+        AnotherReleaseError: there is no such node in this release.
         Exception: whatever `exec` raises at its last attempt.
 
     """
     node = plan.visited(item.node, item.params)
+    check_fits(item.node, node, Strand(is_prepared=True))
     visit = Visit({}, node.hooks(_PACE), _PACE)
-    if not isinstance(node, Attempts) or node.many is Many.IN_ORDER:
+    if not isinstance(node, Attempts) or (item.is_whole and node.many is not Many.ONE):
         return await node.perform(visit, item.value)
     if node.wait >= DELAYED_SECONDS:
         return await attempt(node, visit, item.value, item.attempt)

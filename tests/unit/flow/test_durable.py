@@ -614,19 +614,6 @@ async def test_a_running_flow_can_be_drawn() -> None:
         assert await ref.mermaid() == approval().mermaid(current="Approve")
 
 
-async def test_a_run_that_stands_at_a_node_that_is_gone_waits_for_its_deploy() -> None:
-    approve = Approve()
-    story, ref_class = durable(chain(approve, Note("after")))
-    async with actor_test(story) as kit:
-        ref = await run(kit, ref_class)
-        approve.label = "Renamed"
-        story._plan = type(story._plan)(story.flow)
-        await ref.advance.tell(1)
-        (letter,) = await kit.dead_letters(story)
-        assert "has no node 'Approve'" in letter.error
-        assert (await ref.status()).status is Status.WAITING
-
-
 def test_a_durable_flow_needs_a_flow() -> None:
     with pytest.raises(ConfigurationError, match="Nothing needs a flow"):
         type("Nothing", (DurableFlow,), {})

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import pytest
 
 from broker_actors import Ref, actor
-from broker_actors.flow import BaseNode, DurableFlow, Flow, ParallelBatchNode, Status, Wait
+from broker_actors.flow import BaseNode, DurableFlow, Flow, ParallelBatchNode, Status
 from broker_actors.flow.durable.fans import Busy
 from broker_actors.flow.durable.interrupts import InterruptedRunError, Interrupts
-from broker_actors.flow.durable.run import Item
 from broker_actors.flow.graph import Value
 from broker_actors.testing import actor_test
 
@@ -105,14 +104,3 @@ async def test_a_run_can_be_cancelled_before_it_was_started_without_effect() -> 
         await ref.start({})
         await kit.settled()
         assert (await ref.status()).status is Status.DONE
-
-
-async def test_an_item_of_a_node_its_worker_does_not_know_waits_for_the_deploy() -> None:
-    story, ref_class = durable(Wait())
-    async with actor_test(story) as kit:
-        ref = kit.ref(ref_class, "s1")
-        await ref.start({})
-        await kit.ref(ref_class, "s1~0").work.tell(Item(1, 0, "Gone", {}, None))
-        (letter,) = await kit.dead_letters(story)
-        assert "has no node 'Gone'" in letter.error
-        assert (await ref.status()).status is Status.WAITING, "it is nobody's failure"
