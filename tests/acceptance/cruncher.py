@@ -73,6 +73,13 @@ class Cruncher:
         # Backtracks for ever inside of one C function: no other thread of the process gets a turn.
         re.match(r"(a+)+$", "a" * 64 + "b")
 
+    @method.options(run_in="process")
+    def spin_once(self, mark: str) -> int:
+        if not Path(mark).exists():
+            Path(mark).write_text(str(os.getpid()))
+            re.match(r"(a+)+$", "a" * 64 + "b")
+        return self.factor
+
     @method.options(run_in="thread")
     def thread(self) -> tuple[str, str]:
         return threading.current_thread().name, self._name

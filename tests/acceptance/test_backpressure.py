@@ -166,6 +166,29 @@ async def test_an_ask_that_waits_for_its_answer_keeps_nobody_waiting_for_room(bo
             await asked
 
 
+async def test_who_waits_for_room_outlives_a_worker_that_goes(bounded: Deployment) -> None:
+    Scroll.may_go = asyncio.Event()
+    system = await bounded.system()
+    patient = system.ref(ScrollRef, "a").with_options(wait_if_full=HANG_SECONDS, timeout=2 * HANG_SECONDS)
+    last = await filled(patient.with_options(wait_if_full=0))
+    async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as tasks:
+        numbers = range(last + 1, last + 1 + WAITING)
+        waiting = [tasks.create_task(patient.wait())]
+        waiting += [tasks.create_task(patient.note.tell(number)) for number in numbers]
+        with pytest.raises(MailboxFullError):
+            await patient.with_options(wait_if_full=0).note.tell(0)
+        assert not any(task.done() for task in waiting)
+        # Given a worker that made some room, and went no further than the first of those who waited for it
+        async with bounded.worker(Scroll, prefetch=1, drain_timeout_seconds=0.0):
+            await noted(bounded, last)
+        # When another one takes its place
+        Scroll.may_go.set()
+        async with bounded.worker(Scroll):
+            await asyncio.gather(*waiting)
+            # Then all that waited is there, once and in order
+            assert await patient.read() == list(range(1, last + 1 + WAITING))
+
+
 async def test_a_deployment_may_have_all_calls_wait(bounded: Deployment) -> None:
     system = await bounded.system(wait_if_full_seconds=HANG_SECONDS)
     scroll = system.ref(ScrollRef, "a")

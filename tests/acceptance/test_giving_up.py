@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 
@@ -13,6 +14,9 @@ from tests.acceptance.conftest import Deployment
 from tests.acceptance.gate import Gate
 
 pytestmark = pytest.mark.embedded_first
+
+#: A deadline that passes while a test waits for it, and not before it has begun what it is for.
+SOON: Final = 1.0
 
 
 class ClerkRef(Ref):
@@ -193,3 +197,20 @@ async def test_at_its_deadline_a_call_ends_with_all_it_has_called(deployment: De
             [event] = await deployment.watcher.wait_for(TurnEnded, of(actor_id))
             assert event.outcome in {"fault", "cancelled"}
         assert await ref.note("b") == ["b"]
+
+
+async def test_what_a_worker_had_begun_that_is_gone_does_not_run_again_past_its_deadline(
+    deployment: Deployment, gate: Gate
+) -> None:
+    system = await deployment.system()
+    ref = system.ref(ClerkRef, "c1")
+    async with deployment.worker(clerk(gate), drain_timeout_seconds=0.0):
+        working = asyncio.ensure_future(ref.with_options(timeout=SOON).work("late"))
+        await gate.holds(1)
+    with pytest.raises(AskTimeoutError):
+        await working
+    second = Gate()
+    async with deployment.worker(clerk(second)):
+        assert await ref.note("b") == ["b"]
+    assert second.most == 0
+    assert [event.outcome for event in deployment.watcher.of(TurnEnded)] == ["expired", "ok"]
