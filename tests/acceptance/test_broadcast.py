@@ -31,6 +31,8 @@ from tests.acceptance.gate import Gate
 from tests.acceptance.listeners import Crier, Crying, Listener, listener, listeners, numbered
 from tests.acceptance.watching import HANG_SECONDS, Watcher
 
+pytestmark = pytest.mark.embedded_first
+
 #: A deadline that passes while a test waits for it.
 SOON: Final = 0.3
 #: One that leaves time for a quick answer.

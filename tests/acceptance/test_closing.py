@@ -19,6 +19,8 @@ from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef, Lamp, LampRef
 from tests.acceptance.watching import HANG_SECONDS, Watcher
 
+pytestmark = pytest.mark.embedded_first
+
 #: More than an ask takes until it has been published.
 PASSES = range(16)
 

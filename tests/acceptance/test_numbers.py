@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+import pytest
 from redis.asyncio import Redis
 
 from broker_actors import ActorSystem, AskTimeoutError, Settings
@@ -20,6 +21,8 @@ from broker_actors.ports.transport import Delivery
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import Counter, CounterRef
 from tests.acceptance.watching import HANG_SECONDS
+
+pytestmark = pytest.mark.embedded_first
 
 ROUTES = Layout("Counter", partitions=2)
 

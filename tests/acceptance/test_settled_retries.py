@@ -14,6 +14,8 @@ from broker_actors.core.events import TurnEnded
 from broker_actors.core.topology import Layout, dead_queue
 from tests.acceptance.conftest import Deployment
 
+pytestmark = pytest.mark.embedded_first
+
 ROUTES = Layout("Flaky", partitions=1)
 #: So late that no jitter brings it under the second below which it would be waited for in place.
 LATER = Retry(attempts=3, min_backoff=86_400, max_backoff=86_400)

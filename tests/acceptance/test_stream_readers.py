@@ -17,6 +17,8 @@ from tests.acceptance.conftest import Deployment
 from tests.acceptance.speaker import SpeakerRef, Stage, speaker
 from tests.acceptance.watching import HANG_SECONDS
 
+pytestmark = pytest.mark.embedded_first
+
 
 @pytest.fixture(autouse=True)
 def _only_signals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from broker_actors.core.topology import Layout
 from broker_actors.runtime.suspending import resume, suspend
 from tests.acceptance.conftest import Deployment
 
+pytestmark = pytest.mark.embedded_first
+
 ADDRESS = Address("Till", "t1")
 ROUTES = Layout("Till", partitions=1)
 

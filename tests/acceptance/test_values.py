@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from broker_actors import Ref, actor, method
 from tests.acceptance.conftest import Deployment
 
+pytestmark = pytest.mark.embedded_first
+
 
 class Colour(Enum):
     RED = "red"

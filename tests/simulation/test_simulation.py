@@ -15,8 +15,8 @@ from tests.simulation.run import run
 from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.summary import Summary
 
-#: 120 of each class: what one core runs in about two minutes.
-SEEDS = 120 * len(SCENARIOS)
+#: 100 of each class: what one core runs in about two minutes.
+SEEDS = 100 * len(SCENARIOS)
 #: There are so many points that each has but a few seeds; and a mutant need not show in the first ones.
 MORE_SEEDS = 400 * len(SCENARIOS)
 #: Classes in which a mutant shows, of those that seldom do in others.
