@@ -59,6 +59,11 @@ _NO_CONTAINER: Final = bytes(
 )
 _ESCAPED: Final = re.compile(r"\$+bytes")
 _CONTAINERS: Final = frozenset({dict, list})
+#: What is encoded as it is, and no larger than it looks.
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
+#: Of what need not be read again once it is encoded: entries of each list and map, and how deep they lie.
+ITEMS_FEW: Final = 16
+LEVELS_FEW: Final = 3
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -107,6 +112,8 @@ def encode(
         raise TypeError(f"the {what} cannot be encoded: {error}") from error
     if len(data) > bytes_max:
         raise PayloadTooLargeError(f"the {what} has {len(data)} bytes; the limit is {bytes_max}")
+    if content_type == MSGPACK and _reads_back(value):
+        return data
     try:
         # A state that is written and cannot be read again would be the end of its actor.
         decode(data, content_type, bytes_max=bytes_max)
@@ -149,6 +156,20 @@ def decode_map(data: bytes, content_type: str = MSGPACK) -> dict[str, Plain]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in cast("_Map", value)):
         raise UndecodableError("expected a map with text keys")
     return value
+
+
+def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
+    """Whether so little is in *value*, and so plain, that nothing can keep it from being decoded again."""
+    if type(value) not in _CONTAINERS:
+        return type(value) in _SCALARS
+    items = cast("_List | _Map", value)
+    if not levels or len(items) > ITEMS_FEW:
+        return False
+    if isinstance(items, dict):
+        if not all(type(key) is str for key in items):
+            return False
+        items = list(items.values())
+    return all(type(item) in _SCALARS or _reads_back(item, levels - 1) for item in items)
 
 
 def _is_surely_small(data: bytes, content_type: str) -> bool:

@@ -60,6 +60,11 @@ class Subject(Protocol):
         """When it failed, as far as that counts."""
         ...
 
+    @property
+    def built(self) -> object | None:
+        """The instance the method runs on; None if it is still to be built."""
+        ...
+
     async def instance(self) -> object:
         """Return the instance the method runs on; raises what the user's class and hooks raise."""
         ...
@@ -137,16 +142,20 @@ class Activation:
         """Take note that a turn of it runs."""
         self._turns += 1
 
-    async def end(self) -> None:
-        """Take note that a turn of it ended; the last one of those it left behind runs `deactivate`.
-
-        Raises:
-            Exception: what the user's hook raises.
-
-        """
+    def end(self) -> bool:
+        """Take note that a turn of it ended; return whether it was the last of those it left behind."""
         self._turns -= 1
-        if self._has_left and not self._turns:
-            await self.deactivate()
+        return self._has_left and not self._turns
+
+    @property
+    def has_parked(self) -> bool:
+        """Whether something of it is parked."""
+        return self.ledger.parking is not None and self.ledger.parking.entries > 0
+
+    @property
+    def built(self) -> object | None:
+        """The instance, if there is one."""
+        return self._instance
 
     async def instance(self) -> object:
         """Return the instance, built from the last committed state if there is none.

@@ -78,9 +78,14 @@ class Subscription:
         self.acked += 1
         delivery.ack()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether `known` returns at once."""
+        return self.orderly is None or self.orderly.done()
+
     async def known(self) -> None:
         """Return when it is known whether the mailbox was given back in order before."""
-        if self.orderly is not None and not self.orderly.done():
+        if not self.is_known and self.orderly is not None:
             # Waited for and not awaited: it is shared by all turns of the subscription.
             await asyncio.wait([self.orderly])
 

@@ -121,6 +121,16 @@ class Directory:
         self._live[address] = activation
         return activation
 
+    def in_use(self, address: Address) -> Activation | None:
+        """Return what `activate` would, if that needs nothing but to look it up."""
+        activation = None if self._claiming else self._live.get(address)
+        if activation is None or activation.suspension is not None:
+            return None
+        activation.last_used_seconds = self._services.clock.monotonic_seconds()
+        # Inserted anew, so that the dict's order is the order of last use.
+        self._live[address] = self._live.pop(address)
+        return activation
+
     def get(self, address: Address) -> Activation | None:
         """Return the activation of *address*, if it is live."""
         return self._live.get(address)
@@ -139,8 +149,8 @@ class Directory:
             await self._deactivate(activation, activation.deactivate())
 
     async def end(self, activation: Activation) -> None:
-        """Take note that a turn of *activation* ended."""
-        await self._deactivate(activation, activation.end())
+        """Run the hook of *activation*, which has left, now that its last turn ended."""
+        await self._deactivate(activation, activation.deactivate())
 
     def discard(self, activation: Activation) -> None:
         """Forget *activation* without its hook: it is not what was last committed."""
@@ -165,7 +175,9 @@ class Directory:
         if self._unlooked > 0:
             self._unlooked -= 1
             return []
-        found = list(islice(self._live, max(0, len(self._live) - self._residents_max)))
+        if len(self._live) <= self._residents_max:
+            return []
+        found = list(islice(self._live, len(self._live) - self._residents_max))
         self._unlooked = len(found) // SURPLUS_PER_TURN
         return found
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core.address import Address
-from broker_actors.core.codec import BODY_BYTES_MAX
 from broker_actors.core.envelope import Envelope, from_wire
 from broker_actors.core.errors import UndecodableError
 from broker_actors.core.lanes import Admitted, Lanes
@@ -33,7 +33,7 @@ from broker_actors.runtime.order import Order
 from broker_actors.runtime.parker import Item, Parker, Unpark
 from broker_actors.runtime.relief import Parts, Relief
 from broker_actors.runtime.resting import Rests
-from broker_actors.runtime.running import Capacity, Running, caller_in_lane
+from broker_actors.runtime.running import Capacity, Running, caller_in_lane, held_of
 from broker_actors.runtime.sections import Entry
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
@@ -83,8 +83,8 @@ class Host:
         self._waits_to_begin = False
         self._draining = False
         self._closing = False
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        #: Set when no turn runs; None while nobody waits for that.
+        self._quiet: asyncio.Event | None = None
         #: Resolves with an exception when a runner died, which only a bug can cause.
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -143,10 +143,7 @@ class Host:
         return self._directory
 
     async def finish(self, subscription: Subscription) -> None:
-        """Begin nothing more of *subscription*; return when what runs has ended.
-
-        The caller sets the deadline.
-        """
+        """Begin nothing more of *subscription*; return when nothing runs. The caller sets the deadline."""
         await subscription.finish()
         await self._holding.release(subscription.mailbox)
 
@@ -166,11 +163,14 @@ class Host:
         What the running turns wait for still runs: asks of theirs to actors of this worker.
         """
         self._draining = True
-        try:
-            async with asyncio.timeout(deadline_seconds):
-                await self._quiet.wait()
-        except TimeoutError:
-            return False
+        if self._lanes.running:
+            quiet = self._quiet = self._quiet or asyncio.Event()
+            quiet.clear()
+            try:
+                async with asyncio.timeout(deadline_seconds):
+                    await quiet.wait()
+            except TimeoutError:
+                return False
         return True
 
     async def close(self) -> None:
@@ -204,15 +204,8 @@ class Host:
 
     def held(self) -> Mapping[str, Held]:
         """Return what is delivered and not acknowledged, by mailbox."""
-        counts: dict[str, int] = {}
-        oldest: dict[str, int] = {}
-        running = (arrival for arrival in self._turns if not arrival.is_parked)
-        for item in (*running, *self._lanes.items()):
-            if isinstance(item, Arrival) and not item.subscription.is_lost():
-                name, sent_seconds = item.subscription.mailbox, item.envelope.sent_seconds
-                counts[name] = counts.get(name, 0) + 1
-                oldest[name] = min(oldest.get(name, sent_seconds), sent_seconds)
-        return {name: Held(count, oldest[name] * 1000) for name, count in counts.items()}
+        waiting = (item for item in self._lanes.items() if isinstance(item, Arrival))
+        return held_of(chain((arrival for arrival in self._turns if not arrival.is_parked), waiting))
 
     @property
     def turns(self) -> list[Running]:
@@ -251,13 +244,12 @@ class Host:
         self._runner_is_starting = False
         burst = 0
         while not self._closing and (admitted := self._lanes.next()) is not None:
-            self._quiet.clear()
             self._start_runner()
             try:
                 await self._one(admitted)
             finally:
                 self._lanes.done(admitted)
-                if not self._lanes.running:
+                if self._quiet is not None and not self._lanes.running:
                     self._quiet.set()
             burst += 1
             if burst % BURST_MAX == 0:
@@ -265,6 +257,14 @@ class Host:
 
     async def _one(self, admitted: Admitted[Item]) -> None:
         match admitted.item:
+            case Arrival() as item:
+                is_parked = self._parker.is_busy(admitted.address) and not admitted.beside
+                if is_parked and await self._parker.is_gone(item):
+                    return
+                if not item.subscription.is_known:
+                    await item.subscription.known()
+                if item.subscription.may_begin(item.envelope, draining=self._draining):
+                    await self._arrival(item, is_beside=bool(admitted.beside))
             case Passivate() as item:
                 await self._directory.passivate(item.address, if_idle=item.if_idle)
             case Entry() as item:
@@ -273,18 +273,15 @@ class Host:
                 await self._timers.run(item, is_beside=bool(admitted.beside), draining=self._draining)
             case Unpark() as item:
                 await self._order.unpark(item, draining=self._draining)
-            case Arrival() as item:
-                if not admitted.beside and await self._parker.is_gone(item):
-                    return
-                await item.subscription.known()
-                if item.subscription.may_begin(item.envelope, draining=self._draining):
-                    await self._arrival(item, is_beside=bool(admitted.beside))
 
     async def _arrival(self, item: Arrival, *, is_beside: bool) -> None:
         subscription = item.subscription
         subscription.begun(item, self._services.clock.monotonic_seconds())
         try:
-            activation = await self._directory.activate(item.envelope.address, subscription.mailbox)
+            address = item.envelope.address
+            activation = self._directory.in_use(address) or await self._directory.activate(
+                address, subscription.mailbox
+            )
             if activation is None:
                 subscription.abandon()
                 return
@@ -294,13 +291,15 @@ class Host:
                 await self._order.take(activation, item, draining=self._draining)
         finally:
             subscription.ended(item)
-        await self._order.follow(activation, subscription)
+        if subscription.is_lost() or activation.has_parked:
+            await self._order.follow(activation, subscription)
 
     async def _turn(
         self, activation: Activation, item: Arrival, *, is_beside: bool = False, overflows: bool = False
     ) -> None:
         activation.begin()
-        self._passivate(self._directory.surplus())
+        if surplus := self._directory.surplus():
+            self._passivate(surplus)
         task, now_seconds = asyncio.current_task(), self._services.clock.monotonic_seconds()
         assert task is not None
         trial = self._suspects.trial(item)
@@ -328,8 +327,11 @@ class Host:
             if not is_beside:
                 del self._in_lane[activation.address]
             del self._turns[item]
-            await trial.end()
-            await self._directory.end(activation)
+            trial.stop()
+            if trial.is_charged:
+                await trial.end()
+            if activation.end():
+                await self._directory.end(activation)
 
     def _rested(self, activation: Activation, rest: Restart) -> None:
         activation.faults_ms = rest.faults_ms
@@ -390,9 +392,6 @@ class Host:
         return envelope.identity if spec is not None and spec.is_interleaved(envelope.method) else ""
 
     def _envelope(self, message: WireMessage) -> Envelope:
-        # Before anything else touches it: a body over the limit must not reach the outbox of its dead letter.
-        if len(message.body) > BODY_BYTES_MAX:
-            raise UndecodableError(f"the body has {len(message.body)} bytes; the limit is {BODY_BYTES_MAX}")
         envelope = from_wire(message)
         if envelope.key or (envelope.sender and envelope.seq):
             return envelope

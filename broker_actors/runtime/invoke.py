@@ -51,7 +51,9 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
         raise InvalidArgumentsError("is_a_stream", text)
     if method.run_in == "process":
         return await _until_deadline(_in_process(activation, envelope, services), envelope, services)
-    instance = await _until_deadline(activation.instance(), envelope, services)
+    instance = activation.built
+    if instance is None:
+        instance = await _until_deadline(activation.instance(), envelope, services)
     result = await _call(method, instance, arguments, envelope, services)
     return result_of(result, f"{activation.address.type}.{envelope.method}", envelope.content_type)
 

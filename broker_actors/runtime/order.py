@@ -6,6 +6,7 @@ order in which they were parked, and what comes is parked behind them.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Protocol
 
 from broker_actors.core.lanes import Lanes
@@ -19,7 +20,9 @@ from broker_actors.runtime.parker import Item, Parker, Unpark
 class RunsTurn(Protocol):
     """Runs the turn of an envelope."""
 
-    async def __call__(self, activation: Activation, item: Arrival, *, overflows: bool = False) -> None:
+    def __call__(
+        self, activation: Activation, item: Arrival, *, overflows: bool = False
+    ) -> Coroutine[None, None, None]:
         """Run the turn of *item*; with *overflows* there is no room to park it."""
         ...
 
@@ -33,14 +36,17 @@ class Order:
         self._parker = parker
         self._turn = turn
 
-    async def take(self, activation: Activation, item: Arrival, *, draining: bool) -> None:
+    def take(self, activation: Activation, item: Arrival, *, draining: bool) -> Coroutine[None, None, None]:
         """Run *item* if nothing is parked; else park it, and what waits behind it."""
+        if item.envelope.method == WAKE or activation.suspension is not None or activation.has_parked:
+            return self._take(activation, item, draining=draining)
+        return self._turn(activation, item)
+
+    async def _take(self, activation: Activation, item: Arrival, *, draining: bool) -> None:
         if item.envelope.method == WAKE:
             item.ack()
         elif activation.suspension is not None:
             await self._refuse(activation, item)
-        elif activation.parking is None or not activation.parking.entries:
-            await self._turn(activation, item)
         elif await self._parker.park(activation, item) or item.subscription.is_lost():
             # What is not parked and lost is delivered again.
             return

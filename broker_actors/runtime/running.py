@@ -9,6 +9,7 @@ from typing import Final
 from broker_actors.core.address import Address
 from broker_actors.core.lanes import RUNNING_MAX
 from broker_actors.core.light import dataclass
+from broker_actors.core.member import Held
 from broker_actors.runtime.arrival import Arrival
 from broker_actors.runtime.cycles import Wanting, waits_for
 from broker_actors.runtime.steps import Steps
@@ -51,6 +52,18 @@ class Running:
     def is_waiting(self) -> bool:
         """Whether it waits for another actor."""
         return self.steps.is_waiting
+
+
+def held_of(arrivals: Iterable[Arrival]) -> Mapping[str, Held]:
+    """Return how many of *arrivals* are not acknowledged, and the age of the oldest, by mailbox."""
+    counts: dict[str, int] = {}
+    oldest: dict[str, int] = {}
+    for arrival in arrivals:
+        if not arrival.subscription.is_lost():
+            name, sent_seconds = arrival.subscription.mailbox, arrival.envelope.sent_seconds
+            counts[name] = counts.get(name, 0) + 1
+            oldest[name] = min(oldest.get(name, sent_seconds), sent_seconds)
+    return {name: Held(count, oldest[name] * 1000) for name, count in counts.items()}
 
 
 def caller_in_lane(

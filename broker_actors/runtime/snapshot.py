@@ -48,6 +48,11 @@ class Snapshot:
         """When it failed, as far as that counts."""
         return self._activation.faults_ms
 
+    @property
+    def built(self) -> object | None:
+        """The frozen instance, if there is one."""
+        return self._instance
+
     async def instance(self) -> object:
         """Return the frozen instance; raises what `Activation.instance` raises."""
         if self._instance is None:

@@ -18,8 +18,8 @@ class Solitude:
         self._turn = asyncio.Lock()
         self._opened = asyncio.Event()
         self._opened.set()
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        #: Set when nobody runs any more; None while nobody waits for that.
+        self._quiet: asyncio.Event | None = None
 
     async def enter(self) -> None:
         """Begin to run beside others; returns at once while nobody is alone, or is about to be."""
@@ -31,13 +31,12 @@ class Solitude:
         if not self._opened.is_set():
             return False
         self._running += 1
-        self._quiet.clear()
         return True
 
     def leave(self) -> None:
         """End what `enter` began."""
         self._running -= 1
-        if not self._running:
+        if not self._running and self._quiet is not None:
             self._quiet.set()
 
     async def alone(self, patience_seconds: float) -> bool:
@@ -50,7 +49,10 @@ class Solitude:
         self._opened.clear()
         try:
             async with asyncio.timeout(patience_seconds):
-                await self._quiet.wait()
+                # Nobody enters meanwhile.
+                if self._running:
+                    self._quiet = asyncio.Event()
+                    await self._quiet.wait()
         except BaseException as error:
             self.part()
             if isinstance(error, TimeoutError):
@@ -60,5 +62,6 @@ class Solitude:
 
     def part(self) -> None:
         """End what `alone` began: others may run now."""
+        self._quiet = None
         self._opened.set()
         self._turn.release()

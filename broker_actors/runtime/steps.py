@@ -6,7 +6,7 @@ runtime, or the cancellation of the worker, leaves it as an exception.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -153,7 +153,8 @@ class Steps:
         sections = self._sections = self._sections_of(envelope)
         context = self._context = self._context_of(envelope, sections)
         try:
-            await self._trial.start()
+            if not self._trial.start_nowait():
+                await self._trial.start()
             with entered(context):
                 reply = await self._result(envelope, context)
             self._state = self._activation.dump()
@@ -325,8 +326,8 @@ class Steps:
         ledger = self._activation.ledger
         return TurnContext(envelope, self._services, ledger=ledger, waiting=self._waiting, sections=sections)
 
-    async def _result(self, envelope: Envelope, _context: TurnContext) -> Reply:
-        return await invoke(self._activation, envelope, self._services)
+    def _result(self, envelope: Envelope, _context: TurnContext) -> Awaitable[Reply]:
+        return invoke(self._activation, envelope, self._services)
 
     def _interrupted(self, interruption: TurnInterruptedError) -> t.Event:
         if isinstance(interruption.event, t.Fenced):

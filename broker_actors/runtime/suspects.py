@@ -65,6 +65,11 @@ class Trial:
         self._changing = asyncio.Lock()
 
     @property
+    def is_charged(self) -> bool:
+        """Whether its end must be noted in the store."""
+        return self._charges is not None
+
+    @property
     def is_suspect(self) -> bool:
         """Whether the worker that held the envelope before died with it in hand."""
         orderly = self.arrival.subscription.orderly
@@ -83,14 +88,16 @@ class Trial:
         charges = self._charges = Charges(store, address, self._identity(), self._suspects.solitude)
         return await self._begin(charges)
 
+    def start_nowait(self) -> bool:
+        """Take note that the method is about to run, as nearly always; return False if it must wait."""
+        # It has asked nothing yet, so that nobody else changes what it is.
+        self._runs = self._is_in = self._charges is None and self._suspects.solitude.enter_nowait()
+        return self._is_in
+
     async def start(self) -> None:
         """Take note that the method is about to run; wait while somebody else is alone."""
         self._runs = True
-        # As nearly always. It has asked nothing yet, so that nobody else changes what it is.
-        if self._charges is None and self._suspects.solitude.enter_nowait():
-            self._is_in = True
-        else:
-            await self.go_on()
+        await self.go_on()
 
     def stop(self) -> None:
         """Take note that the method has ended."""
