@@ -46,7 +46,8 @@ class CircuitBreaker:
             failures: so many in a row open it.
             reset: how long it is open before it lets a probe through, in seconds or as a timedelta.
             probes: calls let through at a time before one of them has succeeded.
-            counts: which errors are failures; others are answers. By default all but business errors.
+            counts: which errors are failures; others are answers. By default `is_outage`: not what an actor
+                refuses, and not what was called wrongly.
             timer: time; the running loop's by default.
 
         Raises:

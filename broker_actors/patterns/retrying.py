@@ -43,7 +43,7 @@ class Retrying:
 
         Args:
             policy: how often, and how long between; `Retry()` by default.
-            recoverable: which errors are worth another attempt.
+            recoverable: which errors are worth another attempt; by default `is_recoverable`.
             timer: time and chance; the running loop's time by default.
 
         """
