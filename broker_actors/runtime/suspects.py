@@ -91,8 +91,10 @@ class Trial:
     def start_nowait(self) -> bool:
         """Take note that the method is about to run, as nearly always; return False if it must wait."""
         # It has asked nothing yet, so that nobody else changes what it is.
-        self._runs = self._is_in = self._charges is None and self._suspects.solitude.enter_nowait()
-        return self._is_in
+        if self._charges is not None or not self._suspects.solitude.enter_nowait():
+            return False
+        self._runs = self._is_in = True
+        return True
 
     async def start(self) -> None:
         """Take note that the method is about to run; wait while somebody else is alone."""

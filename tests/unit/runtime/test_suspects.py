@@ -97,8 +97,14 @@ class Court:
         await self.crash(BESIDE_OTHERS_MAX, seq)
         trial = self.trial(seq)
         assert await trial.charge() == BESIDE_OTHERS_MAX
-        await trial.start()
+        await started(trial)
         return trial
+
+
+async def started(trial: Trial) -> None:
+    """Begin the run of *trial* as a turn does."""
+    if not trial.start_nowait():
+        await trial.start()
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -128,6 +134,16 @@ async def test_a_run_that_ends_is_charged_no_more() -> None:
         await trial.end()
 
 
+async def test_a_suspect_that_is_charged_begins_to_run_once() -> None:
+    court = Court()
+    trial = court.trial()
+    await trial.charge()
+    async with asyncio.timeout(HANG_SECONDS):
+        await started(trial)
+        await trial.end()
+    assert await court.trial().charge() == 0, "it ended, so it is charged no more"
+
+
 async def test_a_run_that_somebody_else_took_over_stays_charged() -> None:
     court = Court()
     for crashes in range(CRASHES_MAX):
@@ -155,7 +171,7 @@ async def test_what_is_killed_later_than_it_is_alone_never_comes_to_its_end() ->
     for _ in range(2 * CRASHES_MAX):
         trial = court.trial()
         assert await trial.charge() < CRASHES_MAX
-        await trial.start()
+        await started(trial)
         court.clock.wake()
         await settled()
         # The process is killed, whoever did it; the next one knows nothing of it.
