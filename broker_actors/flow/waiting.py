@@ -16,6 +16,10 @@ from broker_actors.flow.graph import BaseNode, Value
 
 _NODE: Final = "#"
 _VISIT: Final = "@"
+#: More steps than these has no run.
+_DIGITS_MAX: Final = 18
+#: Of what is no promise, in an error.
+_SHOWN_CHARACTERS: Final = 100
 
 
 class Wait(Attempts, BaseNode):
@@ -109,6 +113,7 @@ def read_visit(here: str) -> tuple[str, int]:
 
     """
     node, _, visit = here.partition(_VISIT)
-    if visit and not (visit.isascii() and visit.isdecimal()):
-        raise ConfigurationError(f"{here!r} is no promise: {visit!r} is no number of a step")
+    if visit and not (visit.isascii() and visit.isdecimal() and len(visit) <= _DIGITS_MAX):
+        shown = repr(here[:_SHOWN_CHARACTERS])
+        raise ConfigurationError(f"{shown} is no promise: what is behind {_VISIT} is no number of a step")
     return node, int(visit or 0)

@@ -375,6 +375,13 @@ async def test_a_flow_waits_until_its_promise_is_completed() -> None:
         ("draft", "no_promise"),
         ("nobody", "no_promise"),
         ("Approve@x", "no_promise"),
+        ("Approve@-1", "no_promise"),
+        ("Approve@\u0662", "no_promise"),
+        pytest.param("Approve@" + 5_000 * "9", "no_promise", id="more digits than Python reads"),
+        ("Approve@" + 18 * "9", "promise_over"),
+        ("Story/s2#Approve", "no_promise"),
+        ("@1", "no_promise"),
+        ("", "no_promise"),
     ],
 )
 async def test_what_completes_nothing_is_refused(promise: str, code: str) -> None:
@@ -434,6 +441,26 @@ async def test_somebody_else_may_decide_after_a_wait() -> None:
         ref = await run(kit, ref_class)
         await kit.settled()
         assert (await ref.status()).action == "no"
+
+
+async def test_whoever_approves_a_visit_that_is_over_is_told_and_nothing_changes() -> None:
+    class Impatient(Approve):
+        def exec_fallback(self, prep_res: str, exc: Exception) -> bool:
+            return False
+
+    approve = Impatient(timeout=1)
+    approve - "no" >> Wait()
+    story, ref_class = durable(Flow(approve))
+    async with actor_test(story) as kit:
+        ref = await run(kit, ref_class)
+        promise = (await ref.status()).promise
+        await kit.settled()
+        for _ in range(2):
+            with pytest.raises(BusinessError) as refused:
+                await ref.complete(promise, True)
+            assert refused.value.code == "promise_over"
+        assert (await shared_of(kit))["answer"] == ["please", False]
+        assert (await ref.status()).at == "Wait"
 
 
 async def test_a_wait_that_was_over_in_time_does_not_expire() -> None:

@@ -204,12 +204,15 @@ async def test_a_run_whose_node_is_gone_says_so_looks_again_and_goes_on_when_it_
         assert (await ref.status()).problem == ""
 
 
-async def test_a_run_that_is_held_up_can_be_cancelled_and_what_it_did_is_taken_back() -> None:
-    story, ref_class = durable(chain(Booked("hotel"), Later("b")))
+@pytest.mark.parametrize("first", [Booked, Note])
+async def test_a_run_that_is_held_up_can_be_cancelled_and_what_it_did_is_taken_back(
+    first: type[Note],
+) -> None:
+    story, ref_class = durable(chain(first("hotel"), Later("b")))
     async with actor_test(story, clock=VirtualClock()) as kit:
         ref = await started(kit, ref_class)
         await kit.settled(delayed=False)
-        release(story, chain(Booked("hotel"), Note("c")))
+        release(story, chain(first("hotel"), Note("c")))
         await kit.advance(3600)
         await ref.cancel("no more")
         await kit.settled()
