@@ -34,6 +34,7 @@ HELD: Final = 2_000
 WOKEN: Final = 500
 AT_A_TIME: Final = 200
 A_FEW: Final = 5
+LOOKS_MAX: Final = 100
 HANG_SECONDS: Final = 250.0
 #: What an actor must not have while nothing is to be done for it.
 WORKING: Final = frozenset({"Event", "Future", "Lock", "Queue", "Task", "coroutine", "deque", "function"})
@@ -121,7 +122,7 @@ async def test_one_process_has_ten_thousand_live_actors(
         await called(system, range(1, AT_A_TIME + 1))
         before = await census.take()
         await called(system, range(AT_A_TIME + 1, MANY))
-        after = await census.take()
+        after = await at_rest(census, before)
         live_seconds = await latencies(system, range(MANY - WOKEN, MANY))
         # Ten thousand others come, and whoever lived before has left memory for them.
         await called(system, range(MANY, 2 * MANY))
@@ -129,7 +130,7 @@ async def test_one_process_has_ten_thousand_live_actors(
         assert len(claimed) == WOKEN
         wake_seconds = await latencies(system, range(1, WOKEN + 1))
         assert await claims(system, range(1, WOKEN + 1)) & claimed == set(), "each had left, and came back"
-        in_the_end = await census.take()
+        in_the_end = await at_rest(census, before)
         residents = [report.residents for _, report in await system.backend.members.everyone()]
     resident_bytes = (after["bytes"] - before["bytes"]) / (MANY - AT_A_TIME - 1)
     figures = {
@@ -150,10 +151,10 @@ async def test_one_process_has_ten_thousand_live_actors(
     assert in_the_end["bytes"] - after["bytes"] < DISPLACED_BYTES_MAX
     # A report is some seconds old, and who is about to leave still counts.
     assert max(residents) <= MANY + AT_A_TIME
-    # What is opened when it is first needed, such as the connection that renews the lease, and turns that
-    # are about to end: a few, however many actors there are.
+    # What is opened when it is first needed, such as the connection that renews the lease, and the turns that
+    # run: a few, however many actors there are.
     for later in (after, in_the_end):
-        assert abs(later["tasks"] - before["tasks"]) <= A_FEW
+        assert later["tasks"] - before["tasks"] <= A_FEW
         assert abs(later["files"] - before["files"]) <= A_FEW
 
 
@@ -171,6 +172,16 @@ async def test_a_worker_serves_ten_times_as_many_actors_as_it_holds(
         residents = [report.residents for _, report in await system.backend.members.everyone()]
     # A report is some seconds old, and who is about to leave still counts.
     assert max(residents) <= HELD + AT_A_TIME
+
+
+async def at_rest(census: CensusRef, before: dict[str, int]) -> dict[str, int]:
+    """Return what the process holds once turns that have answered have ended, a moment later."""
+    taken = await census.take()
+    for _ in range(LOOKS_MAX):
+        if taken["tasks"] <= before["tasks"] + A_FEW:
+            break
+        taken = await census.take()
+    return taken
 
 
 async def claims(system: ActorSystem, ids: range) -> set[tuple[int, int]]:
