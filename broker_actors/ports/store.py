@@ -161,7 +161,7 @@ class Commit:
     def writes(self) -> bool:
         """Whether there is anything to write; it is a fence check otherwise."""
         parts = (self.state, self.record, self.acceptance, self.parking, self.suspension, self.section)
-        return bool(self.outbox or self.reminders) or any(part is not None for part in (*parts, self.numbers))
+        return bool(self.outbox or self.reminders) or (*parts, self.numbers) != (None,) * 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ store holds; after anything else the ledger must not be used again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -117,7 +117,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def look_up(self, envelope: Envelope) -> Found:
+    def look_up(self, envelope: Envelope) -> Awaitable[Found]:
         """Return whether the keyed or numbered *envelope* has run."""
         ...
 
@@ -152,6 +152,7 @@ class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
     __slots__ = (
+        "_commits",
         "_numbers",
         "_services",
         "_unanswered",
@@ -174,6 +175,8 @@ class StoreLedger:
         self.nonce = claim.nonce
         #: How many commits this activation knows of.
         self.version = claim.version
+        #: How many commits were begun.
+        self._commits = 0
         self._numbers = Numbers(services.store, claim)
         #: Where what is committed goes.
         self.outbox = outbox
@@ -185,10 +188,13 @@ class StoreLedger:
         #: Where the reply of the last turn of what was parked lies in the outbox.
         self._unanswered: OutboxKey | None = None
 
-    async def look_up(self, envelope: Envelope) -> Found:
+    def look_up(self, envelope: Envelope) -> Awaitable[Found]:
         """Return whether the *envelope* has run; raises `StoreUnavailableError`."""
         if not envelope.key:
-            return await self._numbers.look_up(envelope, self._services.clock.now_ms())
+            return self._numbers.look_up(envelope, self._services.clock.now_ms())
+        return self._look_up_keyed(envelope)
+
+    async def _look_up_keyed(self, envelope: Envelope) -> Found:
         found = await self._services.store.look_up(self.address, envelope.key, envelope.digest())
         is_parked = self.parking.runs_head
         if isinstance(found, Fresh) and envelope.sender and envelope.seq and not is_parked:
@@ -217,16 +223,17 @@ class StoreLedger:
         now_ms = self._services.clock.now_ms()
         parking = self.parking.settled(outcome.head, now_ms) if outcome.in_lane else None
         suspension = outcome.suspension
-        replies = self._replies(outcome)
-        targets = [*outcome.targets, *("" for _ in replies)]
+        replies, targets, outbox = self._replies(outcome), outcome.targets, outcome.outbox
+        if replies:
+            targets, outbox = [*targets, *("" for _ in replies)], [*outbox, *replies]
         if suspension is not None:
             parking = replace(parking or ParkingChange(), due_ms=due_ms(suspension, now_ms, NEVER_MS))
         commit = Commit(
             self._claim(),
-            self._services.clock.token(),
+            self._nonce(),
             outcome.state,
             record,
-            [*outcome.outbox, *replies],
+            outbox,
             await self._numbers.acceptance(envelope, answer, retention_seconds, now_ms),
             suspension=None if suspension is None else SuspensionChange(suspension),
             section=outcome.section,
@@ -267,7 +274,7 @@ class StoreLedger:
         """Write a section if this claim still holds; raises `StoreUnavailableError`."""
         targets, outbox = [tell.target for tell in tells], [pack(tell) for tell in tells]
         commit = Commit(
-            *(self._claim(), self._services.clock.token(), state),
+            *(self._claim(), self._nonce(), state),
             outbox=outbox,
             section=mark,
             numbers=self._outbox_numbers(targets) if any(targets) else None,
@@ -307,7 +314,7 @@ class StoreLedger:
         parked = [envelope for envelope, is_new in zip(wanted, are_new, strict=False) if is_new]
         appended = tuple(entry for entry, is_new in zip(entries, are_new, strict=False) if is_new)
         change = ParkingChange(appended=appended, accepted=accepted, due_ms=parking.due_after(now_ms))
-        commit = Commit(self._claim(), self._services.clock.token(), parking=change)
+        commit = Commit(self._claim(), self._nonce(), parking=change)
         result = await self._services.store.commit(commit)
         if isinstance(result, Fenced):
             self.compare(result.version)
@@ -328,9 +335,7 @@ class StoreLedger:
             StoreUnavailableError: nobody knows whether it does now.
 
         """
-        commit = Commit(
-            self._claim(), self._services.clock.token(), numbers=self._outbox_numbers((), renew=True)
-        )
+        commit = Commit(self._claim(), self._nonce(), numbers=self._outbox_numbers((), renew=True))
         match await self._services.store.commit(commit):
             case Committed(pending=pending):
                 self._committed(commit, pending)
@@ -339,6 +344,11 @@ class StoreLedger:
 
     def _outbox_numbers(self, targets: Sequence[str], *, renew: bool = False) -> OutboxNumbers:
         return OutboxNumbers(self._services.clock.token()[:INCARNATION_CHARACTERS], targets, renew)
+
+    def _nonce(self) -> str:
+        # Nobody else has that of the claim, which is random.
+        self._commits += 1
+        return f"{self.nonce}:{self._commits}"
 
     def _claim(self) -> Claim:
         # Made when it is needed, of what does not change: what a claim brings along is in use elsewhere.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from broker_actors.core.address import Address
-from broker_actors.core.dedup import Accepted
+from broker_actors.core.dedup import HOLES_MAX, Accepted
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Duplicate, Fresh, Unknowable
@@ -20,6 +20,7 @@ from broker_actors.ports.store import Acceptance, Claim, Store
 
 #: What was accepted of a sender is kept this long after it was last heard of.
 SENDER_KEPT_SECONDS: Final = 86_400
+FRESH: Final = Fresh()
 #: How far the clocks of senders and workers may be apart.
 SKEW_MS: Final = 60_000
 #: Replies forgotten, and senders forgotten, with one commit.
@@ -43,15 +44,17 @@ class Numbers:
 
     async def look_up(self, envelope: Envelope, now_ms: int) -> Fresh | Duplicate | Unknowable:
         """Return whether the numbered *envelope* was accepted before; raises what the store raises."""
-        accepted = await self._accepted(envelope.sender)
+        accepted = self._known.get(envelope.sender) or await self._accepted(envelope.sender)
         if envelope.seq in accepted:
             reply = None
             if envelope.is_ask:
                 reply = await self._store.answered(self._address, envelope.sender, envelope.seq)
             return Duplicate(reply)
-        if accepted.plus(envelope.seq) is None or self._was_forgotten(envelope, accepted):
+        # One more number makes one more hole at most.
+        is_full = len(accepted.holes) == HOLES_MAX and accepted.plus(envelope.seq) is None
+        if is_full or self._was_forgotten(envelope, accepted):
             return Unknowable(now_ms)
-        return Fresh()
+        return FRESH
 
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run, so that its number is no hole."""
@@ -68,22 +71,22 @@ class Numbers:
         """
         if not (envelope.sender and envelope.seq):
             return None
-        before = await self._accepted(envelope.sender)
+        before = self._known.get(envelope.sender) or await self._accepted(envelope.sender)
         after = before.plus(envelope.seq)
         if after is None:
             return None
         low = min(max(before.low, envelope.low), before.low + DROPPED_MAX)
         stale = self._stale(envelope, now_ms)
-        heard_ms = [self._known[sender].last_ms for sender in stale]
+        heard_ms = max((self._known[sender].last_ms for sender in stale), default=0) if stale else 0
         return Acceptance(
             envelope.sender,
             envelope.seq,
-            replace(after, low=low, last_ms=now_ms),
+            Accepted(after.high, after.holes, low, now_ms),
             answer if envelope.is_ask else None,
             retention_seconds,
             dropped=(before.low, low),
             forget=tuple(stale),
-            forgotten_ms=max([self._forgotten_ms, *heard_ms]),
+            forgotten_ms=max(self._forgotten_ms, heard_ms),
         )
 
     async def parkable(

@@ -9,7 +9,7 @@ of which it is not known whether it happened, or which was fenced, none begins a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from types import TracebackType
 
 from broker_actors.core.envelope import Envelope
@@ -33,7 +33,7 @@ class SharedLedger:
         self.outbox: Outbox = inner.outbox
         #: What this activation has parked.
         self.parking: Parking | None = inner.parking
-        #: There only while somebody writes: most actors are idle.
+        #: There only while somebody waits for another to have written, which is seldom.
         self._writing: asyncio.Lock | None = None
         self._writers = 0
         self._is_broken = False
@@ -59,9 +59,9 @@ class SharedLedger:
         """Whether it was said that the store had lost commits this activation knows of."""
         return self._inner.rolled_back
 
-    async def look_up(self, envelope: Envelope) -> Found:
+    def look_up(self, envelope: Envelope) -> Awaitable[Found]:
         """Return whether *envelope* has run; raises `StoreUnavailableError`."""
-        return await self._inner.look_up(envelope)
+        return self._inner.look_up(envelope)
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn when it is its turn; raises `StoreUnavailableError`."""
@@ -125,10 +125,15 @@ class SharedLedger:
 
     async def __aenter__(self) -> None:
         """Wait until nobody else writes, in the order of coming."""
-        writing = self._writing = self._writing or asyncio.Lock()
         self._writers += 1
+        if self._writers == 1:
+            return
         try:
-            await writing.acquire()
+            if self._writing is None:
+                # Held, from now on, by the one that writes: this does not suspend.
+                self._writing = asyncio.Lock()
+                await self._writing.acquire()
+            await self._writing.acquire()
         except BaseException:
             self._left()
             raise

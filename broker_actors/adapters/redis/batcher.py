@@ -9,7 +9,7 @@ until its caller stops waiting, so every command must be safe to repeat.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Final
 
 from redis.exceptions import AskError, MovedError, RedisError
@@ -109,9 +109,9 @@ class Batcher:
         async with self._looking:
             await self._look()
 
-    async def run(self, script: Script, keys: tuple[str, ...], *args: Arg) -> Answer:
+    def run(self, script: Script, keys: tuple[str, ...], *args: Arg) -> Coroutine[None, None, Answer]:
         """Run *script* and return its answer; raises what `call` raises."""
-        return await self._ask_one(Command(script.call(keys, args), script, keys[0]))
+        return self._ask_one(Command(script.call(keys, args), script, keys[0]))
 
     async def close(self) -> None:
         """Stop, fail whoever waits, give up the connections. Idempotent."""
@@ -122,7 +122,7 @@ class Batcher:
         home = self._home
         if not self._slots and home.has_room:
             try:
-                answer = await home.ask_one(command, self._settings.deadline_seconds)
+                answer = await home.ask_one(command)
             except TimeoutError as error:
                 raise self._unanswered() from error
             if not is_again(answer):

@@ -27,6 +27,7 @@ from broker_actors.adapters.redis.connection import (
     LinkLostError,
     LinkRefusedError,
 )
+from broker_actors.adapters.redis.deadlines import Deadlines
 from broker_actors.adapters.redis.queue import Command, Queue, Waiting
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import Place, RedisSettings
@@ -66,6 +67,7 @@ class Node:
         self._observer = observer
         self._link = Link(settings, observer, purpose, place)
         self._queue = Queue()
+        self._deadlines = Deadlines(settings.deadline_seconds)
         self._sending: list[Waiting] = []
         self._loaded: set[Script] = set()
         self._task: asyncio.Task[None] | None = None
@@ -92,6 +94,7 @@ class Node:
     async def close(self) -> None:
         """Stop, fail whoever waits, give up the connection. Idempotent."""
         self._closed = True
+        self._deadlines.close()
         try:
             if (task := self._task) is not None:
                 task.cancel()
@@ -125,25 +128,23 @@ class Node:
         """Whether a command would wait for its answer only."""
         return self._queue.has_room
 
-    async def ask_one(self, command: Command, seconds: float) -> Answer:
+    async def ask_one(self, command: Command) -> Answer:
         """Run *command*, for which there is room, and return its answer.
 
-        What `ask` does under a deadline, at the price of one timer.
+        What `ask` does under a deadline, without a timer of its own.
 
         Raises:
             StoreUnavailableError: it was closed.
-            TimeoutError: no answer within *seconds*.
+            TimeoutError: no answer within the deadline of the settings.
 
         """
-        loop = asyncio.get_running_loop()
-        one = Waiting(command.packed, loop.create_future(), command.script)
-        timer = loop.call_later(seconds, one.expire)
+        one = Waiting(command.packed, asyncio.get_running_loop().create_future(), command.script)
         try:
             await self._queue.put(one)
             self._start()
+            self._deadlines.watch(one)
             return await one.answer
         finally:
-            timer.cancel()
             # What nobody waits for is not sent again.
             one.answer.cancel()
 
