@@ -77,8 +77,8 @@ async def _run(options: Options, urls: Urls) -> int:
 def _benchmarks(options: Options, place: Place) -> Iterator[Benchmark]:
     for name in options.only:
         kind = BENCHMARKS[name]
-        if issubclass(kind, Drain):
-            yield from (kind(options.size, place, partitions) for partitions in options.size.partitions)
+        if kind is Drain:
+            yield from (Drain(options.size, place, partitions) for partitions in options.size.partitions)
         else:
             yield kind(options.size, place)
 

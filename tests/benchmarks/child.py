@@ -22,6 +22,7 @@ MODULES: Final = {
     "crowd": "tests.benchmarks.ours_crowd",
     "heavy": "tests.benchmarks.ours_heavy",
     "embedded": "tests.benchmarks.ours_embedded",
+    "limits": "tests.benchmarks.limits",
     "aio-pika": "tests.benchmarks.raw_aio_pika",
     "aiormq": "tests.benchmarks.raw_aiormq",
     "bare": "tests.benchmarks.bare",

@@ -17,6 +17,7 @@ from tests.benchmarks.variants import (
     AT_LEAST_ONCE,
     BOTH,
     EFFECTIVELY_ONCE,
+    LIMITS,
     OURS,
     PEERS,
     side,
@@ -75,6 +76,18 @@ class Drain(Benchmark):
             return await run(variant, "drain", job)
         finally:
             await clear(self._broker, variant, job)
+
+
+class Limits(Drain):
+    """What draining costs at least: without turns, and with them."""
+
+    key = "limits"
+    variants: Sequence[str] = (*LIMITS, *BOTH)
+    targets: Sequence[Target] = ()
+
+    def __init__(self, size: Size, place: Place) -> None:
+        super().__init__(size, place)
+        self.key, self.name = "limits", "Drain, beside the least it can cost"
 
 
 class Both(Benchmark):

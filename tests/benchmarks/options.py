@@ -10,12 +10,13 @@ from typing import Final
 
 from tests.benchmarks.benchmark import Benchmark, Size
 from tests.benchmarks.calls import Ask, Streams
-from tests.benchmarks.one_way import Both, Drain, Publish
+from tests.benchmarks.one_way import Both, Drain, Limits, Publish
 from tests.benchmarks.scale import Crowd, Embedded, Hot, Memory, Processes
 
 #: By name, in the order in which they run.
 BENCHMARKS: Final[Mapping[str, type[Benchmark]]] = {
-    each.key: each for each in (Publish, Drain, Both, Ask, Streams, Hot, Crowd, Memory, Processes, Embedded)
+    each.key: each
+    for each in (Publish, Drain, Limits, Both, Ask, Streams, Hot, Crowd, Memory, Processes, Embedded)
 }
 DEFAULT: Final = Size()
 #: Enough to see that everything works; the figures mean nothing.

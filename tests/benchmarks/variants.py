@@ -10,6 +10,8 @@ OURS: Final = "broker_actors"
 AT_LEAST_ONCE: Final = "broker_actors, at_least_once"
 EFFECTIVELY_ONCE: Final = "broker_actors, effectively_once"
 BOTH: Final = (AT_LEAST_ONCE, EFFECTIVELY_ONCE)
+#: What the adapters cost without anything above them.
+LIMITS: Final = ("limit, at_least_once", "limit, effectively_once")
 AIO_PIKA: Final = "aio-pika"
 AIORMQ: Final = "aiormq"
 BARE: Final = "bare round trip"
@@ -33,6 +35,8 @@ def side(variant: str) -> str:
     """Return whose code measures *variant*: a key of `child.MODULES`."""
     if variant == BARE:
         return "bare"
+    if variant in LIMITS:
+        return "limits"
     return OURS if variant.startswith(OURS) else variant
 
 
