@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypedDict
 
 from broker_actors.core.address import (
     ACTOR_ID_BYTES_MAX,
@@ -21,7 +21,7 @@ from broker_actors.core.address import (
 )
 from broker_actors.core.errors import ConfigurationError, UndecodableError
 from broker_actors.core.light import dataclass
-from broker_actors.core.wire import BODY_BYTES_MAX, HeaderValue, WireMessage, text, whole
+from broker_actors.core.wire import BODY_BYTES_MAX, Headers, HeaderValue, WireMessage, text, whole
 
 VERSION: Final = 1
 MSGPACK: Final = "application/msgpack"
@@ -41,6 +41,25 @@ _MEDIA_TYPES: Final = frozenset({MSGPACK, JSON})
 _ADDRESSES_KEPT: Final = 10_000
 #: Quoting makes up to three bytes of one.
 _CHAIN_BYTES_MAX: Final = CHAIN_LENGTH_MAX * (3 * ACTOR_ID_BYTES_MAX + ACTOR_TYPE_CHARACTERS_MAX + 2)
+
+
+#: The headers that every envelope of a client has.
+_USUAL: Final = frozenset({"ba-version", "ba-type", "ba-id", "ba-sender", "ba-seq", "ba-low"})
+
+
+class _Seldom(TypedDict, total=False):
+    """What other headers say, by the attribute of the envelope."""
+
+    key: str
+    attempt: int
+    deadline_ms: int
+    chain: tuple[str, ...]
+    traceparent: str
+    tracestate: str
+    history: str
+    stream: bool
+    reminder: str
+    first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +251,7 @@ def from_wire(message: WireMessage) -> Envelope:
     if len(message.body) > BODY_BYTES_MAX:
         # Here and not when the body is decoded: its dead letter would not fit an outbox.
         raise UndecodableError(f"a body of {len(message.body)} bytes; the limit is {BODY_BYTES_MAX}")
-    chain = text(headers, "ba-chain", bytes_max=_CHAIN_BYTES_MAX)
+    seldom: _Seldom = {} if headers.keys() <= _USUAL else _seldom(headers)
     try:
         return Envelope(
             _address(text(headers, "ba-type"), text(headers, "ba-id")),
@@ -242,23 +261,30 @@ def from_wire(message: WireMessage) -> Envelope:
             text(headers, "ba-sender", bytes_max=SENDER_BYTES_MAX),
             whole(headers, "ba-seq", 0),
             whole(headers, "ba-low", 0),
-            text(headers, "ba-key", bytes_max=KEY_BYTES_MAX),
-            whole(headers, "ba-attempt", 1),
-            whole(headers, "ba-deadline", 0),
-            tuple(_unquoted(caller) for caller in chain.split(" ")) if chain else (),
-            message.reply_to,
-            message.correlation_id,
-            message.timestamp_seconds,
-            text(headers, "traceparent"),
-            text(headers, "tracestate"),
-            text(headers, "ba-history"),
-            message.message_id,
-            stream=whole(headers, "ba-stream", 0) == 1,
-            reminder=text(headers, "ba-reminder", bytes_max=KEY_BYTES_MAX),
-            first=text(headers, "ba-first", bytes_max=KEY_BYTES_MAX),
+            reply_to=message.reply_to,
+            correlation_id=message.correlation_id,
+            sent_seconds=message.timestamp_seconds,
+            message_id=message.message_id,
+            **seldom,
         )
     except ConfigurationError as error:
         raise UndecodableError(f"not an envelope: {error}") from error
+
+
+def _seldom(headers: Headers) -> _Seldom:
+    chain = text(headers, "ba-chain", bytes_max=_CHAIN_BYTES_MAX)
+    return {
+        "key": text(headers, "ba-key", bytes_max=KEY_BYTES_MAX),
+        "attempt": whole(headers, "ba-attempt", 1),
+        "deadline_ms": whole(headers, "ba-deadline", 0),
+        "chain": tuple(_unquoted(caller) for caller in chain.split(" ")) if chain else (),
+        "traceparent": text(headers, "traceparent"),
+        "tracestate": text(headers, "tracestate"),
+        "history": text(headers, "ba-history"),
+        "stream": whole(headers, "ba-stream", 0) == 1,
+        "reminder": text(headers, "ba-reminder", bytes_max=KEY_BYTES_MAX),
+        "first": text(headers, "ba-first", bytes_max=KEY_BYTES_MAX),
+    }
 
 
 @lru_cache(_ADDRESSES_KEPT)

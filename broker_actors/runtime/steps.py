@@ -6,7 +6,7 @@ runtime, or the cancellation of the worker, leaves it as an exception.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -184,17 +184,18 @@ class Steps:
             self._activation.roll_back()
             self._state = None
         own = self._context.outgoing if self._context is not None and commit.keep else []
-        wound = self._wound(commit)
+        wound, spec, ledger = self._wound(commit), self._activation.spec, self._activation.ledger
         own = [*own, *wound.ticks]
         outgoing = [*own, *commit.outgoing]
-        spec, ledger = self._activation.spec, self._activation.ledger
-        outbox = [pack(item) for item in outgoing] if spec.durable else ()
-        # What the protocol sends has a key, or is a dead letter.
-        targets = [item.target for item in own] + [""] * len(commit.outgoing)
+        outbox, targets = _packed(own, commit.outgoing) if outgoing and spec.durable else ((), ())
         outcome = Outcome(
-            *(self._arrival.envelope, self._state, commit.reply, commit.answer, outbox),
+            self._arrival.envelope,
+            self._state,
+            commit.reply,
+            commit.answer,
+            outbox,
             self._retention_seconds,
-            self._sections_over(commit),
+            None if self._sections is None else self._sections_over(commit),
             targets,
             in_lane=self._activation.parking is not None,
             head=commit.head,
@@ -355,6 +356,13 @@ class Steps:
         known = (envelope.address, envelope.method, envelope.identity)
         event = TurnEnded(*known, outcome, turn.attempt, error, seconds)
         self._services.observer.observe(event)
+
+
+def _packed(own: Sequence[Outgoing], more: Sequence[Outgoing]) -> tuple[Sequence[bytes], Sequence[str]]:
+    """Return what is sent as it lies in the outbox, and whom each item is for."""
+    # What the protocol sends has a key, or is a dead letter.
+    targets = [item.target for item in own] + [""] * len(more)
+    return [pack(item) for item in (*own, *more)], targets
 
 
 def _retry_of(spec: ActorSpec, arrival: Arrival) -> Retry:
