@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import isfinite
 from typing import Final, NoReturn, Protocol, TypeAlias, cast
 
@@ -59,6 +59,7 @@ _NO_CONTAINER: Final = bytes(
 )
 _ESCAPED: Final = re.compile(r"\$+bytes")
 _CONTAINERS: Final = frozenset({dict, list})
+_TEXT: Final = frozenset({str})
 #: What is encoded as it is, and no larger than it looks.
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 #: Of what need not be read again once it is encoded: entries of each list and map, and how deep they lie.
@@ -160,16 +161,18 @@ def decode_map(data: bytes, content_type: str = MSGPACK) -> dict[str, Plain]:
 
 def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
     """Whether so little is in *value*, and so plain, that nothing can keep it from being decoded again."""
-    if type(value) not in _CONTAINERS:
+    items: Collection[object]
+    if type(value) is dict:
+        items = cast("_Map", value).values()
+        if not {*map(type, cast("_Map", value))} <= _TEXT:
+            return False
+    elif type(value) is list:
+        items = cast("_List", value)
+    else:
         return type(value) in _SCALARS
-    items = cast("_List | _Map", value)
     if not levels or len(items) > ITEMS_FEW:
         return False
-    if isinstance(items, dict):
-        if not all(type(key) is str for key in items):
-            return False
-        items = list(items.values())
-    return all(type(item) in _SCALARS or _reads_back(item, levels - 1) for item in items)
+    return {*map(type, items)} <= _SCALARS or all(_reads_back(item, levels - 1) for item in items)
 
 
 def _is_surely_small(data: bytes, content_type: str) -> bool:
