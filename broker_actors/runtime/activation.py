@@ -96,6 +96,7 @@ class Activation:
         "last_used_seconds",
         "ledger",
         "mailbox",
+        "parking",
         "spec",
     )
 
@@ -105,6 +106,8 @@ class Activation:
         self.address = address
         self.spec = spec
         self.ledger = ledger
+        #: What the actor has parked; None for one without a store.
+        self.parking: Parking | None = ledger.parking
         #: The mailbox it serves: whoever loses that mailbox loses the actor.
         self.mailbox = mailbox
         #: Monotonic seconds of its last turn.
@@ -119,14 +122,9 @@ class Activation:
         self._has_left = False
 
     @property
-    def parking(self) -> Parking | None:
-        """What the actor has parked; None for one without a store."""
-        return self.ledger.parking
-
-    @property
     def suspension(self) -> Suspension | None:
         """Why the actor must not run; None if it may."""
-        return None if self.ledger.parking is None else self.ledger.parking.suspension
+        return None if self.parking is None else self.parking.suspension
 
     @property
     def state(self) -> bytes | None:
@@ -150,7 +148,7 @@ class Activation:
     @property
     def has_parked(self) -> bool:
         """Whether something of it is parked."""
-        return self.ledger.parking is not None and self.ledger.parking.entries > 0
+        return self.parking is not None and self.parking.entries > 0
 
     @property
     def built(self) -> object | None:
