@@ -163,8 +163,9 @@ def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
     """Whether so little is in *value*, and so plain, that nothing can keep it from being decoded again."""
     items: Collection[object]
     if type(value) is dict:
-        items = cast("_Map", value).values()
-        if not {*map(type, cast("_Map", value))} <= _TEXT:
+        found = cast("_Map", value)
+        items = found.values()
+        if not {*map(type, found)} <= _TEXT:
             return False
     elif type(value) is list:
         items = cast("_List", value)
