@@ -51,13 +51,17 @@ class Script:
             self._due.clear()
             batch, self._waiting = self._waiting, []
             commands = [self._command(envelope) for envelope, _ in batch]
-            for (_, delivery), answer in zip(
-                batch, await self._link.exchange(commands, _HANG_SECONDS), strict=True
-            ):
-                if isinstance(answer, Exception):
-                    self._effects.fail(f"the script failed: {answer}")
+            answers = await self._link.exchange(commands, _HANG_SECONDS)
+            if errors := [answer for answer in answers if isinstance(answer, Exception)]:
+                raise errors[0]
+            for _, delivery in batch:
                 delivery.ack()
                 self._effects.done()
+
+    def ended(self, running: asyncio.Task[None]) -> None:
+        """Take note that *running* ended, which only an error or the end of the measurement can do."""
+        if not running.cancelled():
+            self._effects.fail(f"the script failed: {running.exception()!r}")
 
     def _command(self, envelope: Envelope) -> bytes:
         key = f"limit:{envelope.address.id}"
@@ -76,7 +80,9 @@ async def drain(job: Job, signals: Signals) -> None:
             (sha,) = await link.exchange([pack("SCRIPT", "LOAD", _SCRIPT)], _HANG_SECONDS)
             assert isinstance(sha, bytes)
             script = Script(link, sha, effects)
-            stack.callback(asyncio.create_task(script.run()).cancel)
+            running = asyncio.create_task(script.run())
+            running.add_done_callback(script.ended)
+            stack.callback(running.cancel)
         transport = await RabbitTransport.connect(job.amqp_url, observer, RabbitOptions())
         stack.push_async_callback(transport.close)
 

@@ -10,10 +10,10 @@ import pytest
 from tests.benchmarks.benchmark import Benchmark, Place, Sampling, Size
 from tests.benchmarks.broker import Broker
 from tests.benchmarks.calls import Ask, Streams
-from tests.benchmarks.one_way import Both, Drain, Publish
+from tests.benchmarks.one_way import Both, Drain, Limits, Publish
 from tests.benchmarks.report import METRICS
 from tests.benchmarks.scale import Crowd, Embedded, Hot, Memory, Processes
-from tests.benchmarks.variants import AT_LEAST_ONCE, BARE, EFFECTIVELY_ONCE, OURS, PEERS, is_present
+from tests.benchmarks.variants import AT_LEAST_ONCE, BARE, EFFECTIVELY_ONCE, LIMITS, OURS, PEERS, is_present
 
 SIZE = Size(messages=40, asks=10, chunks=40, crowd=40, actors=4, in_flight=10, prefetch=20)
 
@@ -48,6 +48,8 @@ async def test_a_driver_measures(
 @pytest.mark.parametrize(
     ("kind", "variant", "metrics"),
     [
+        (Limits, LIMITS[0], {"rate", "cpu_us"}),
+        (Limits, LIMITS[1], {"rate", "cpu_us"}),
         (Crowd, EFFECTIVELY_ONCE, {"activated", "woken", "rate"}),
         (Hot, f"{EFFECTIVELY_ONCE}, one actor", {"rate", "cpu_us"}),
         (Ask, BARE, {"p50_ms", "p99_ms", "cpu_us", "together"}),
