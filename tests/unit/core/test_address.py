@@ -111,3 +111,14 @@ def test_the_bucket_is_a_redis_hash_tag_of_the_type_and_the_crc(address: Address
 
 def test_a_type_has_256_buckets() -> None:
     assert len(set(buckets_of("Counter"))) == BUCKETS == 256
+
+
+def test_an_address_is_no_tuple() -> None:
+    # It would be sent, and logged as JSON, as a list.
+    assert not isinstance(Address("Counter", "c1"), tuple)
+
+
+@given(some.addresses, some.addresses)
+def test_equal_addresses_have_equal_hashes(one: Address, other: Address) -> None:
+    assert one != other or hash(one) == hash(other)
+    assert hash(one) == hash(Address(one.type, one.id))

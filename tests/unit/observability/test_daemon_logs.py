@@ -9,7 +9,7 @@ import pytest
 
 from broker_actors import ActorSystem, Worker, actor, method
 from broker_actors.core.address import Address
-from broker_actors.core.events import Connected, ConnectionLost, ConsumerLost, StoreRolledBack, TurnEnded
+from broker_actors.core.events import Connected, ConnectionLost, ConsumerLost, TurnEnded
 from broker_actors.observability.daemon import LogFormat, daemon_logs
 from broker_actors.observability.logs import LoggingObserver
 
@@ -76,13 +76,6 @@ def test_events_are_objects_with_their_fields(lines: Lines) -> None:
     fields = json.loads(line)
     assert (fields["event"], fields["actor"], fields["method"]) == ("TurnEnded", "Talker/t1", "say")
     assert (fields["outcome"], fields["attempt"], fields["seconds"]) == ("retried", 2, 0.5)
-
-
-def test_an_actor_is_a_text_wherever_it_stands_in_a_record(lines: Lines) -> None:
-    with daemon_logs(LogFormat.JSON, logging.INFO):
-        LoggingObserver().observe(StoreRolledBack(Address("Talker", "t1"), 3, 2))
-    (line,) = lines()
-    assert "Talker/t1" in json.loads(line).values()
 
 
 @pytest.mark.parametrize("odd", [math.nan, {(1, 2): 3}, object()], ids=["nan", "key", "object"])
