@@ -73,16 +73,17 @@ def test_a_mutant_is_caught(name: str) -> None:
         assert any(run(seed).problems for seed in seeds), f"{name} goes unnoticed in {len(seeds)} seeds"
 
 
-@PATIENT
 @pytest.mark.verify
 def test_a_seed_replays_exactly_alone_and_as_the_500th_whatever_texts_hash_to() -> None:
-    alone = _start("--first", "499", "--seeds", "1", hash_seed="1")
-    early = _start("--first", "0", "--seeds", "500", hash_seed="2")
-    late = _start("--first", "300", "--seeds", "200", hash_seed="3")
-    digests = _digests(early)
-    assert len(digests) == 500
-    assert _digests(late) == digests[300:]
-    assert _digests(alone) == digests[499:]
+    with (
+        _start("--first", "499", "--seeds", "1", hash_seed="1") as alone,
+        _start("--first", "0", "--seeds", "500", hash_seed="2") as early,
+        _start("--first", "300", "--seeds", "200", hash_seed="3") as late,
+    ):
+        digests = _digests(early)
+        assert len(digests) == 500
+        assert _digests(late) == digests[300:]
+        assert _digests(alone) == digests[499:]
 
 
 def test_the_history_of_a_seed_can_be_read() -> None:
