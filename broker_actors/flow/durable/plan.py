@@ -66,9 +66,11 @@ class Plan:
         if node is None:
             return ""
         prefix = f"{flow}{SEPARATOR}" if flow else ""
-        # A node of two nested flows has a name in each.
-        return next(
-            name
-            for name, one in self._names.items()
-            if one is node and name.startswith(prefix) and SEPARATOR not in name.removeprefix(prefix)
+        for name, one in self._names.items():
+            # A node of two nested flows has a name in each.
+            if one is node and name.startswith(prefix) and SEPARATOR not in name.removeprefix(prefix):
+                return name
+        raise AnotherReleaseError(
+            f"{type(node).__name__} was wired into the flow after its actor class was made, and has no name; "
+            "wire the whole flow first"
         )

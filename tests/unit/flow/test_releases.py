@@ -28,7 +28,12 @@ from broker_actors.flow import (
 )
 from broker_actors.flow.durable.plan import Plan
 from broker_actors.flow.durable.run import Run
-from broker_actors.flow.durable.standstill import PAUSE_SECONDS, PAUSE_SECONDS_MAX, pause_seconds
+from broker_actors.flow.durable.standstill import (
+    PAUSE_SECONDS,
+    PAUSE_SECONDS_MAX,
+    AnotherReleaseError,
+    pause_seconds,
+)
 from broker_actors.flow.graph import Value
 from broker_actors.testing import ActorKit, TurnEnded, VirtualClock, actor_test
 
@@ -369,3 +374,11 @@ async def test_a_node_that_becomes_a_flow_is_not_entered_in_the_middle() -> None
 def test_pauses_between_looks_grow_and_are_bounded(looks: int) -> None:
     assert PAUSE_SECONDS <= pause_seconds(looks) <= pause_seconds(looks + 1) <= PAUSE_SECONDS_MAX
     assert pause_seconds(100) == PAUSE_SECONDS_MAX
+
+
+def test_a_node_that_was_wired_in_after_the_flow_was_named_is_told_apart_from_the_end() -> None:
+    first = Note("First")
+    plan = Plan(Flow(start=first))
+    first >> Note("Later")
+    with pytest.raises(AnotherReleaseError, match="wire the whole flow first"):
+        plan.following("", "First", "default")
