@@ -37,7 +37,8 @@ check: $(VENV)/.dev ## Check format, lint, types (mypy and pyright) and layers
 PATIENT := --timeout=600 -o faulthandler_timeout=1200
 
 verify: $(VENV)/.dev $(VENV)/.node servers verifiers ## Run what does not fit in test, and all on NEWER_RABBITMQ and NEWER_REDIS
-	$(PYTEST) -m "verify and not benchmark" --hypothesis-profile=verify $(PATIENT) $(PARALLEL) $(ARGS)
+	$(PYTEST) -m "verify and not benchmark and not alone" --hypothesis-profile=verify $(PATIENT) $(PARALLEL) $(ARGS)
+	$(PYTEST) -m alone $(PATIENT) $(ARGS)
 	@if [ -z "$$NEWER_RABBITMQ" ] || [ -z "$$NEWER_REDIS" ]; then \
 	  echo "Not verified on newer servers. Say how to start them, for example:" >&2; \
 	  echo "  make verify NEWER_RABBITMQ='start-rabbitmq {port}' \\" >&2; \
@@ -45,7 +46,9 @@ verify: $(VENV)/.dev $(VENV)/.node servers verifiers ## Run what does not fit in
 	  exit 1; \
 	fi
 	BROKER_ACTORS_TEST_RABBITMQ_COMMAND="$$NEWER_RABBITMQ" BROKER_ACTORS_TEST_REDIS_COMMAND="$$NEWER_REDIS" \
-	  $(PYTEST) -m "not benchmark" $(PATIENT) $(PARALLEL) $(ARGS)
+	  $(PYTEST) -m "not benchmark and not alone" $(PATIENT) $(PARALLEL) $(ARGS)
+	BROKER_ACTORS_TEST_RABBITMQ_COMMAND="$$NEWER_RABBITMQ" BROKER_ACTORS_TEST_REDIS_COMMAND="$$NEWER_REDIS" \
+	  $(PYTEST) -m alone $(PATIENT) $(ARGS)
 
 bench: $(VENV)/.bench servers ## Measure, beside the raw client libraries and other systems, in about 20 minutes
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -70,6 +70,7 @@ async def listed(system: ActorSystem) -> int:
 
 
 @pytest.mark.verify
+@pytest.mark.alone
 @pytest.mark.timeout(HANG_SECONDS + 60)
 async def test_a_hundred_thousand_actors_are_served_by_a_worker_that_stays_as_it_is(
     real: Deployment, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]

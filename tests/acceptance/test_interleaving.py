@@ -255,6 +255,7 @@ async def test_a_thousand_interleaved_calls_run_side_by_side_and_others_one_at_a
 
 
 @pytest.mark.verify
+@pytest.mark.alone
 async def test_a_thousand_interleaved_calls_take_a_fraction_of_their_time(deployment: Deployment) -> None:
     system = await deployment.system()
     async with deployment.worker(sleeper()):

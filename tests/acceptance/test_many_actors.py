@@ -111,6 +111,7 @@ async def test_an_idle_actor_has_no_task_lock_queue_or_closure(embedded: Deploym
 
 
 @pytest.mark.verify
+@pytest.mark.alone
 @pytest.mark.timeout(HANG_SECONDS + 50)
 async def test_one_process_has_ten_thousand_live_actors(
     real: Deployment, record_property: Callable[[str, object], None]
@@ -159,6 +160,7 @@ async def test_one_process_has_ten_thousand_live_actors(
 
 
 @pytest.mark.verify
+@pytest.mark.alone
 @pytest.mark.timeout(HANG_SECONDS + 50)
 async def test_a_worker_serves_ten_times_as_many_actors_as_it_holds(
     real: Deployment, monkeypatch: pytest.MonkeyPatch

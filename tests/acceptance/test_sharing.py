@@ -101,7 +101,7 @@ async def test_a_worker_that_stops_leaves_its_mailboxes_to_who_stands_by(deploym
 
 
 @pytest.mark.parametrize(
-    "enough", [8, pytest.param(100, marks=[pytest.mark.verify, pytest.mark.timeout(600)])]
+    "enough", [8, pytest.param(100, marks=[pytest.mark.verify, pytest.mark.alone, pytest.mark.timeout(600)])]
 )
 async def test_hand_overs_under_load_lose_double_reorder_and_bury_nothing(
     deployment: Deployment, enough: int, record_property: Callable[[str, object], None]

@@ -198,6 +198,7 @@ async def test_looking_wakes_nobody_and_changes_nothing(system: ActorSystem, run
 
 
 @pytest.mark.verify
+@pytest.mark.alone
 async def test_ten_thousand_actors_are_listed_in_under_two_seconds(system: ActorSystem, run: Run) -> None:
     state = codec.encode({"v": 1, "s": {"line": "x" * 1000}})
     for start in range(0, MANY, 1000):

@@ -33,6 +33,7 @@ def start(amqp_url: str, redis_url: str, tmp_path: Path) -> Start:
 
 
 @pytest.mark.verify
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 async def test_a_rolling_deploy_under_load_loses_doubles_reorders_and_buries_nothing(
     start: Start, system: ActorSystem, record_property: Callable[[str, object], None]
