@@ -50,8 +50,8 @@ class Numbers:
             if envelope.is_ask:
                 reply = await self._store.answered(self._address, envelope.sender, envelope.seq)
             return Duplicate(reply)
-        # One more number makes one more hole at most.
-        is_full = len(accepted.holes) == HOLES_MAX and accepted.plus(envelope.seq) is None
+        # One more number makes one more hole at most. A release that remembers more may have left more.
+        is_full = len(accepted.holes) >= HOLES_MAX and accepted.plus(envelope.seq) is None
         if is_full or self._was_forgotten(envelope, accepted):
             return Unknowable(now_ms)
         return FRESH

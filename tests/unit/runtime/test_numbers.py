@@ -7,7 +7,7 @@ from dataclasses import replace
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.core.address import Address
-from broker_actors.core.dedup import Accepted
+from broker_actors.core.dedup import HOLES_MAX, Accepted
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply, of_result
 from broker_actors.core.turn import Duplicate, Fresh, Unknowable
@@ -80,6 +80,22 @@ async def test_a_number_that_never_runs_leaves_no_hole() -> None:
     numbers.close(envelope(2))
     await actor.accept(numbers, envelope(3))
     assert await actor.store.accepted(ACTOR, "web") == Accepted(3, (), 1, NOW_MS)
+
+
+async def test_beside_more_holes_than_can_be_remembered_no_number_is_taken_for_fresh() -> None:
+    actor = Actor()
+    claim = await actor.store.claim(ACTOR, "mine")
+    for count, expected in (
+        (HOLES_MAX - 1, Fresh()),
+        (HOLES_MAX, Unknowable(NOW_MS)),
+        # As another release may have left them. What runs and cannot be accepted would run twice.
+        (HOLES_MAX + 1, Unknowable(NOW_MS)),
+    ):
+        holes = tuple((number, number) for number in range(1, 2 * count, 2))
+        numbers = Numbers(actor.store, replace(claim, senders={"web": Accepted(2 * count, holes)}))
+        beyond = envelope(2 * count + 2)
+        assert await numbers.look_up(beyond, NOW_MS) == expected
+        assert (await numbers.acceptance(beyond, None, 3600, NOW_MS) is not None) == (expected == Fresh())
 
 
 def sent(one: Envelope, ms: int) -> Envelope:
