@@ -94,7 +94,6 @@ class Node:
     async def close(self) -> None:
         """Stop, fail whoever waits, give up the connection. Idempotent."""
         self._closed = True
-        self._deadlines.close()
         try:
             if (task := self._task) is not None:
                 task.cancel()
@@ -102,6 +101,8 @@ class Node:
                 await asyncio.wait([task])
         finally:
             self._fail(RedisError("the connection was closed"))
+            # Not before: until here somebody may wait, and no longer than its time.
+            self._deadlines.close()
             await self._link.close()
 
     async def ask(self, commands: Sequence[Command]) -> list[Answer]:
