@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 import pytest
 
-from broker_actors.adapters.redis.connection import Link
-from broker_actors.adapters.redis.node import Node
+from broker_actors.adapters.redis import node
 from broker_actors.adapters.redis.queue import Command
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.observability.logs import LoggingObserver
@@ -40,13 +38,20 @@ class Stuck:
         """Do nothing: there is no connection."""
 
 
-async def test_a_caller_waits_no_longer_than_its_time_for_a_connection_that_is_being_closed() -> None:
-    node, link = Node(RedisSettings(deadline_seconds=0.1), LoggingObserver(), "test"), Stuck()
-    node._link = cast("Link", link)
-    asking = asyncio.create_task(node.ask_one(Command(b"")))
+async def test_a_caller_waits_no_longer_than_its_time_for_a_connection_that_is_being_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link = Stuck()
+
+    def linked(*_: object) -> Stuck:
+        return link
+
+    monkeypatch.setattr(node, "Link", linked)
+    asked = node.Node(RedisSettings(deadline_seconds=0.1), LoggingObserver(), "test")
+    asking = asyncio.create_task(asked.ask_one(Command(b"")))
     async with asyncio.timeout(HANG_SECONDS):
         await link.opening.wait()
-        closing = asyncio.create_task(node.close())
+        closing = asyncio.create_task(asked.close())
         await link.closing.wait()
         with pytest.raises(TimeoutError):
             await asking
