@@ -122,7 +122,8 @@ class Client:
             if self._under_way.closed:
                 raise PlatformError(CLOSED) from None
             text = (
-                f"{call.address}.{call.method} did not answer within {timeout:g} s: it may still run, or have"
+                f"{call.address}.{call.method} did not answer within {timeout:g} s: "
+                "it may still run, or have run"
             )
             raise AskTimeoutError(text) from None
         finally:

@@ -11,7 +11,7 @@ from typing import Final
 
 from broker_actors.core.errors import PlatformError
 
-CLOSED: Final = "the actor system was closed while this call was under way: it may still run, or have"
+CLOSED: Final = "the actor system was closed while this call was under way: it may still run, or have run"
 
 
 class UnderWay:
