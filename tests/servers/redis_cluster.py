@@ -75,6 +75,9 @@ class RedisCluster:
         count = len(self.nodes)
         edges = [SLOTS * n // count for n in range(count + 1)]
         for n, node in enumerate(self.nodes):
+            # A server started by a command may find what an earlier run left on this port, and its slots.
+            node.ask("FLUSHALL")
+            node.ask("CLUSTER RESET", "HARD")
             # Without it, nodes that meet at once quarrel about who is right.
             node.ask("CLUSTER SET-CONFIG-EPOCH", n + 1)
             node.ask("CLUSTER ADDSLOTSRANGE", edges[n], edges[n + 1] - 1)
