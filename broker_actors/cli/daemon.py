@@ -16,6 +16,7 @@ from broker_actors.cli.reporting import LOGGER, announce, show_dump
 from broker_actors.cli.signals import on_dump_signal, on_stop_signals
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.observability.daemon import LogFormat
+from broker_actors.worker.collecting import collect_seldom
 from broker_actors.worker.dump import blocker, dump
 from broker_actors.worker.hang import HangGuard
 from broker_actors.worker.health import HealthServer
@@ -62,6 +63,7 @@ async def serve(options: Options) -> None:
 
     """
     actors = loading.load(options.targets)
+    collect_seldom()
     system = running.connect(options.amqp, options.redis)
     lifeline = None if options.lifeline is None else Lifeline(options.lifeline)
     pulse = Pulse(system.settings.max_loop_block_seconds)

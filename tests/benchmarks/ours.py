@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from broker_actors import ActorSystem, Worker
 from broker_actors.actor.spec import spec_of
 from broker_actors.core.events import Event, TurnEnded
+from broker_actors.worker.collecting import collect_seldom
 from tests.benchmarks.actors import ACTORS, REFS, AnyRef, Work, ignore
 from tests.benchmarks.job import Job
 from tests.benchmarks.latency import check, measure_asks
@@ -71,6 +72,8 @@ async def drain(job: Job, signals: Signals) -> None:
         # Declared before the clock starts, as the queues of the raw consumers are.
         await system.dispatch.layout(job.actor_type, spec_of(actor).layout)
         worker = Worker(system, actor)
+        # As `broker-actors worker` does.
+        collect_seldom()
         signals.ready()
         await signals.go()
         with Measured(job.profile) as measured:
