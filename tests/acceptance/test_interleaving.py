@@ -177,6 +177,7 @@ async def test_an_interleaved_call_is_answered_once_and_its_duplicate_gets_the_s
             await gate.holds(1)
             gate.open.set()
         assert [look.result() for look in looks] == [[], []]
+        await deployment.watcher.wait_for(TurnEnded, count=2)
         outcomes = [event.outcome for event in deployment.watcher.of(TurnEnded)]
     assert sorted(outcomes) == ["duplicate", "ok"]
     assert gate.most == 1
