@@ -18,7 +18,7 @@ from tests.acceptance.counter import Counter, CounterRef
 from tests.acceptance.cruncher import Cruncher, CruncherRef
 
 #: Until nothing else happens in between: an interpreter starts at the first call.
-FIRST_SECONDS, SOON_SECONDS, LOOK_SECONDS = 30.0, 0.3, 0.005
+FIRST_SECONDS, SOON_SECONDS, LOOK_SECONDS = 30.0, 1.0, 0.005
 
 
 pytestmark = pytest.mark.embedded_first
@@ -161,6 +161,7 @@ async def test_threads_of_interleaved_turns_run_side_by_side(ref: CruncherRef) -
 async def test_a_thread_that_is_given_up_is_left_behind_and_said(
     ref: CruncherRef, deployment: Deployment
 ) -> None:
+    await ref.get()  # it lives, so that a thread has begun by then
     with pytest.raises((SystemFaultError, TimeoutError)):
         await ref.with_options(timeout=SOON_SECONDS).block(1)
     [left] = await deployment.watcher.wait_for(LeftBehind)
