@@ -8,8 +8,12 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from tests.acceptance.conftest import Deployment
+
+#: A guard against hanging: interpreters start one after the other.
+HANG_SECONDS: Final = 50.0
 
 
 @asynccontextmanager
@@ -31,3 +35,13 @@ async def process(real: Deployment, *arguments: str) -> AsyncIterator[Process]:
     """Run the command line on the servers of *real*; kill it at the end."""
     async with module(real, "broker_actors.cli", *arguments) as running:
         yield running
+
+
+async def said(process: Process, words: str) -> str:
+    """Wait for the line of *process* that begins with *words*; return the rest of it."""
+    assert process.stdout is not None
+    async with asyncio.timeout(HANG_SECONDS):
+        while line := (await process.stdout.readline()).decode():
+            if line.rstrip() == words or line.startswith(words + " "):
+                return line.removeprefix(words + " ").strip()
+    raise AssertionError(f"it ended without {words!r}")

@@ -17,7 +17,7 @@ from broker_actors.adapters.redis.keys import Keys
 from broker_actors.patterns import PlaceLostError
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.licensed import LIMITER
-from tests.acceptance.processes import module
+from tests.acceptance.processes import HANG_SECONDS, module, said
 from tests.servers import RedisServer
 from tests.servers.polling import until
 
@@ -25,8 +25,6 @@ from tests.servers.polling import until
 LEASE_SECONDS: Final = 1.0
 #: One that does not end within a test.
 LONG_SECONDS: Final = 600.0
-#: A guard against hanging: interpreters start one after the other.
-HANG_SECONDS: Final = 50.0
 
 
 @pytest.fixture
@@ -40,16 +38,6 @@ async def fragile(amqp_url: str, redis_server: RedisServer) -> AsyncIterator[Dep
 def holder(real: Deployment, lease_seconds: float = LEASE_SECONDS) -> AbstractAsyncContextManager[Process]:
     """Run a process that asks for the place; kill it at the end."""
     return module(real, "tests.acceptance.licensed", f"{lease_seconds}")
-
-
-async def said(process: Process, words: str) -> str:
-    """Wait for the line of *process* that begins with *words*; return the rest of it."""
-    assert process.stdout is not None
-    async with asyncio.timeout(HANG_SECONDS):
-        while line := (await process.stdout.readline()).decode():
-            if line.rstrip() == words or line.startswith(words + " "):
-                return line.removeprefix(words + " ").strip()
-    raise AssertionError(f"it ended without {words!r}")
 
 
 def leased_until_ms(real: Deployment) -> dict[int, int]:
