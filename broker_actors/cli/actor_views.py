@@ -18,9 +18,10 @@ from broker_actors.core.stored import Stored, unpack
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import text
+from broker_actors.ports.commit import OutboxKey
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.outbox_numbers import ITEMS_MAX
-from broker_actors.ports.store import OutboxKey, Snapshot
+from broker_actors.ports.store import Snapshot
 
 COLUMNS: Final = ("id", "version", "claimed", "bytes", "undispatched", "parked", "mailbox", "worker")
 SUSPENDED_COLUMNS: Final = ("id", "since", "why", "error")

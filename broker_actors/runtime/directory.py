@@ -18,7 +18,7 @@ from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import StoreRolledBack, Trouble
 from broker_actors.core.past import Known, Past, kept
 from broker_actors.core.unsent import Backlog
-from broker_actors.ports.store import Claim
+from broker_actors.ports.commit import Claim
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.ledger import Ledger, StoreLedger
 from broker_actors.runtime.leftovers import send_leftovers

@@ -22,11 +22,11 @@ from broker_actors.core.suspending import due_ms
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.core.unanswered import to_send
+from broker_actors.ports.commit import Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.outbox_numbers import OutboxNumbers, item_index
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.reminders import ReminderChange
 from broker_actors.ports.sections import SectionMark
-from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.suspensions import SuspensionChange
 from broker_actors.runtime.numbers import Numbers
 from broker_actors.runtime.outbox import Outbox, StoreOutbox

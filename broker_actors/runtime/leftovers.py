@@ -17,7 +17,7 @@ from broker_actors.core.events import Trouble
 from broker_actors.core.outgoing import Destination, Outgoing, unpack
 from broker_actors.core.unanswered import reply_of
 from broker_actors.core.unsent import Backlog
-from broker_actors.ports.store import OutboxKey
+from broker_actors.ports.commit import OutboxKey
 from broker_actors.runtime.services import Services
 
 #: Targets of one outbox that are sent to at a time.

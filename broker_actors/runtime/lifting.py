@@ -13,8 +13,8 @@ from broker_actors.core.events import ActorResumed
 from broker_actors.core.suspending import due_ms
 from broker_actors.core.suspension import Cause
 from broker_actors.core.turn import Committed
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
-from broker_actors.ports.store import Claim, Commit
 from broker_actors.ports.suspensions import SuspensionChange
 from broker_actors.runtime.services import Services
 

@@ -16,7 +16,8 @@ from broker_actors.core.dedup import HOLES_MAX, Accepted
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Duplicate, Fresh, Unknowable
-from broker_actors.ports.store import Acceptance, Claim, Store
+from broker_actors.ports.commit import Acceptance, Claim
+from broker_actors.ports.store import Store
 
 #: What was accepted of a sender is kept this long after it was last heard of.
 SENDER_KEPT_SECONDS: Final = 86_400

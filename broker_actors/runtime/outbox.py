@@ -16,8 +16,8 @@ from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.outgoing import OUTBOX_ITEMS_MAX, Outgoing
 from broker_actors.core.unsent import Backlog
 from broker_actors.dispatch import Dispatch
+from broker_actors.ports.commit import OutboxKey
 from broker_actors.ports.outbox_numbers import item_index
-from broker_actors.ports.store import OutboxKey
 from broker_actors.runtime.services import Services
 
 #: How old an outbox item must be before the relay, and not its own turn, sends it.

@@ -13,8 +13,9 @@ from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
-from broker_actors.ports.store import Claim, Commit, Store
+from broker_actors.ports.store import Store
 from broker_actors.ports.suspensions import SuspensionChange
 
 #: A worker may take the actor up between the claim and the commit; not so often, however.

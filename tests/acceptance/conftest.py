@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ import pytest
 
 from broker_actors import ActorSystem, Settings, Worker
 from broker_actors.bootstrap.backend import Backend, Embedded, open_backend
+from tests.acceptance import cruncher
 from tests.acceptance.watching import Watcher
 
 
@@ -62,6 +63,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
         if chosen.get("deployment") == "real" and item.get_closest_marker("embedded_first"):
             item.add_marker(pytest.mark.verify)
+
+
+@pytest.fixture
+def threads_end() -> Iterator[None]:
+    """Threads that block go on after the test at the latest."""
+    cruncher.OPEN.clear()
+    cruncher.BLOCKED.clear()
+    yield
+    cruncher.OPEN.set()
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 from broker_actors import Ref, actor, method, turn
+from tests.acceptance.doomed_till import Witness, WitnessRef
+
+__all__ = ["Frozen", "Witness"]
 
 #: Set in the worker that is to be frozen: its turn goes on when something comes out of this pipe.
 FROZEN = "BROKER_ACTORS_TEST_FROZEN"
@@ -26,7 +29,7 @@ class Frozen:
             await asyncio.to_thread(Path(place).read_text)
             _say("goes on")
         self.count += 1
-        await turn.current().ref(HeardRef, "h1").hear.tell()
+        await turn.current().ref(WitnessRef, "w1").see.tell()
         return self.count
 
     @method
@@ -39,25 +42,6 @@ class Frozen:
 
 
 class FrozenRef(Frozen, Ref):
-    """Typed handle."""
-
-
-@actor(partitions=1)
-class Heard:
-    """Counts what it was told."""
-
-    count: int = 0
-
-    @method
-    def hear(self) -> None:
-        self.count += 1
-
-    @method
-    def times(self) -> int:
-        return self.count
-
-
-class HeardRef(Heard, Ref):
     """Typed handle."""
 
 

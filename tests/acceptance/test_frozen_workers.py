@@ -12,7 +12,8 @@ import pytest
 
 from broker_actors import Settings
 from tests.acceptance.conftest import Deployment
-from tests.acceptance.frozen import FROZEN, Frozen, FrozenRef, Heard, HeardRef
+from tests.acceptance.doomed_till import Witness, WitnessRef
+from tests.acceptance.frozen import FROZEN, Frozen, FrozenRef
 from tests.acceptance.processes import HANG_SECONDS, process, said
 
 
@@ -27,14 +28,14 @@ async def test_a_thawed_worker_cannot_commit(
         real = Deployment(settings, None, stack)
         system = await real.system()
         ref = system.ref(FrozenRef, "f1").with_options(timeout=HANG_SECONDS)
-        heard = system.ref(HeardRef, "h1").with_options(timeout=HANG_SECONDS)
+        witness = system.ref(WitnessRef, "w1").with_options(timeout=HANG_SECONDS)
         monkeypatch.setenv(FROZEN, str(go_on))
         async with process(real, "worker", "tests.acceptance.frozen") as frozen:
             monkeypatch.delenv(FROZEN)
             adding = asyncio.ensure_future(ref.add())
             await said(frozen, "begun")
             frozen.send_signal(signal.SIGSTOP)
-            async with real.worker(Frozen, Heard):
+            async with real.worker(Frozen, Witness):
                 assert [await adding, await ref.add()] == [1, 2]
                 frozen.send_signal(signal.SIGCONT)
                 await asyncio.to_thread(go_on.write_text, "go on")
@@ -42,4 +43,4 @@ async def test_a_thawed_worker_cannot_commit(
             # It recovers by itself, and nothing of what it had begun is there.
             assert await ref.where() == frozen.pid
             assert await ref.total() == 2
-            assert await heard.times() == 2
+            assert await witness.times() == 2

@@ -16,8 +16,8 @@ from broker_actors.core.envelope import to_wire
 from broker_actors.core.events import TurnEnded, Undecodable
 from broker_actors.core.outgoing import Destination, Outgoing
 from broker_actors.dispatch import Dispatch
+from broker_actors.ports.commit import Commit
 from broker_actors.ports.parking import ParkingChange
-from broker_actors.ports.store import Commit
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.dead_letters import take
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from tests.acceptance.cruncher import Cruncher, CruncherRef
 FIRST_SECONDS, SOON_SECONDS, LOOK_SECONDS = 30.0, 1.0, 0.005
 
 
-pytestmark = pytest.mark.embedded_first
+pytestmark = [pytest.mark.embedded_first, pytest.mark.usefixtures("threads_end")]
 
 
 @pytest.fixture
@@ -30,15 +30,6 @@ async def ref(deployment: Deployment) -> AsyncIterator[CruncherRef]:
     system = await deployment.system()
     async with deployment.worker(Cruncher, Counter, drain_timeout_seconds=0.0):
         yield system.ref(CruncherRef, "c1")
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Threads that block go on after the test at the latest."""
-    cruncher.OPEN.clear()
-    cruncher.BLOCKED.clear()
-    yield
-    cruncher.OPEN.set()
 
 
 async def blocked(count: int) -> None:

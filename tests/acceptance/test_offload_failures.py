@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,20 +16,11 @@ from tests.acceptance.cruncher import Cruncher, CruncherRef
 from tests.acceptance.test_offload import blocked, gone
 from tests.acceptance.watching import HANG_SECONDS
 
-pytestmark = pytest.mark.embedded_first
+pytestmark = [pytest.mark.embedded_first, pytest.mark.usefixtures("threads_end")]
 
 #: A deadline that passes while a test waits for it.
 SOON: Final = 0.3
 LOOK_SECONDS: Final = 0.005
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Threads that block go on after the test at the latest."""
-    cruncher.OPEN.clear()
-    cruncher.BLOCKED.clear()
-    yield
-    cruncher.OPEN.set()
 
 
 async def begun(mark: Path) -> int:

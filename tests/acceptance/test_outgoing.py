@@ -14,8 +14,8 @@ from broker_actors.core.topology import Route
 from broker_actors.core.turn import Committed
 from broker_actors.core.wire import WireMessage
 from broker_actors.dispatch import Dispatch
+from broker_actors.ports.commit import Commit
 from broker_actors.ports.outbox_numbers import OutboxNumbers
-from broker_actors.ports.store import Commit
 from broker_actors.runtime import context, outbox, relay
 from broker_actors.worker import worker
 from tests.acceptance.conftest import Deployment

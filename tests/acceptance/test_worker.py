@@ -27,7 +27,7 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.events import ConsumerOpened, Trouble, TurnEnded
 from broker_actors.core.outgoing import Destination, Outgoing, pack
-from broker_actors.ports.store import Commit
+from broker_actors.ports.commit import Commit
 from broker_actors.runtime import relay
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.counter import TWICE, Counter, CounterRef, Lamp, LampRef

@@ -19,9 +19,10 @@ from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.address import Address
 from broker_actors.core.events import Event
 from broker_actors.core.reply import Reply
+from broker_actors.ports.commit import Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.outbox_numbers import item_index
 from broker_actors.ports.replies import Replies
-from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
+from broker_actors.ports.store import Store
 from tests.servers import RedisCluster
 
 ADAPTERS = ("memory", "redis")

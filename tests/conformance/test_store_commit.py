@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from broker_actors.core.turn import Committed, Fenced, Fresh
-from broker_actors.ports.store import Commit, Store
+from broker_actors.ports.commit import Commit
+from broker_actors.ports.store import Store
 from tests.conformance.stores import OpenStore, actor, commit_of, record_of
 
 #: More than two clocks differ, less than any other number that could be taken for a time.

@@ -19,8 +19,9 @@ from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.commit import Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.parking import ParkingChange, ParkingSize
-from broker_actors.ports.store import Claim, Commit, KeyedRecord, OutboxKey, Store
+from broker_actors.ports.store import Store
 from broker_actors.ports.suspensions import SuspensionChange
 from tests.conformance.stores import ADAPTERS, Events, actor, key_of, record_of
 

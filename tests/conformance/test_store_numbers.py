@@ -9,7 +9,8 @@ import pytest
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Fenced
-from broker_actors.ports.store import SENDERS_MAX, Acceptance, Claim, Commit, Store
+from broker_actors.ports.commit import SENDERS_MAX, Acceptance, Claim, Commit
+from broker_actors.ports.store import Store
 from tests.conformance.stores import OpenStore, actor
 
 WEB = Accepted(high=3, holes=((2, 2),), low=1, last_ms=1_790_000_000_000)

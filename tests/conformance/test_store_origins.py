@@ -15,9 +15,10 @@ from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.past import RESUMPTIONS_MAX, Past, Resumption
 from broker_actors.core.turn import Committed
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.origins import PASTS_READ_MAX
 from broker_actors.ports.outbox_numbers import OutboxNumbers
-from broker_actors.ports.store import Claim, Commit, Store
+from broker_actors.ports.store import Store
 from tests.acceptance.going_back import Mortal, MortalMemory, MortalRedis
 from tests.conformance.stores import HANG_SECONDS, Events, OpenStore, actor, commit_of
 from tests.servers import RedisServer

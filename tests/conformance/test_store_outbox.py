@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from broker_actors.ports.store import Claim, Store
+from broker_actors.ports.commit import Claim
+from broker_actors.ports.store import Store
 from tests.conformance.stores import actor, commit_of, key_of
 
 

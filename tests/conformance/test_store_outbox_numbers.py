@@ -7,8 +7,9 @@ import pytest
 from broker_actors.adapters.memory import actors as memory
 from broker_actors.adapters.redis import turns as redis_turns
 from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.outbox_numbers import OutboxNumbers
-from broker_actors.ports.store import Claim, Commit, Store
+from broker_actors.ports.store import Store
 from tests.conformance.stores import OpenStore, actor, key_of
 
 

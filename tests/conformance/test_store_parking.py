@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.parking import NEVER_MS, PARKED_READ_MAX, ParkingChange, ParkingSize
-from broker_actors.ports.store import Claim, Commit, Store
+from broker_actors.ports.store import Store
 from tests.conformance.stores import actor
 
 NOW_MS = 1_700_000_000_000

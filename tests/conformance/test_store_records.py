@@ -14,7 +14,8 @@ from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
-from broker_actors.ports.store import Claim, Commit, KeyedRecord, Store
+from broker_actors.ports.commit import Claim, Commit, KeyedRecord
+from broker_actors.ports.store import Store
 from tests.conformance.stores import HANG_SECONDS, OpenStore, actor, record_of
 
 

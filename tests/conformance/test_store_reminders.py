@@ -8,9 +8,10 @@ import pytest
 
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.reminders import ReminderChange
 from broker_actors.ports.schedules import SCHEDULED_LISTED_MAX
-from broker_actors.ports.store import Claim, Commit, Store
+from broker_actors.ports.store import Store
 from tests.conformance.stores import actor
 
 NOW_MS = 1_900_000_000_000

@@ -8,8 +8,9 @@ from broker_actors.core import reply
 from broker_actors.core.errors import ConfigurationError, ErrorRecord
 from broker_actors.core.scheduled import Scheduled
 from broker_actors.core.turn import Committed, Duplicate, Fenced, Fresh
+from broker_actors.ports.commit import Commit
 from broker_actors.ports.schedules import SCHEDULED_LISTED_MAX
-from broker_actors.ports.store import Commit, Store
+from broker_actors.ports.store import Store
 from tests.conformance.stores import OpenStore, actor, record_of
 
 NOW_MS = 1_700_000_000_000

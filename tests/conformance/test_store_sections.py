@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.sections import SectionMark
-from broker_actors.ports.store import Claim, Commit, Store
+from broker_actors.ports.store import Store
 from tests.conformance.stores import OpenStore, actor
 
 TURN, OTHER = "n:web:1", "k:order:42"

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.parking import ParkingChange
-from broker_actors.ports.store import Claim, Commit, Store
+from broker_actors.ports.store import Store
 from broker_actors.ports.suspensions import SuspensionChange
 from tests.conformance.stores import actor
 

@@ -19,7 +19,7 @@ from broker_actors.core.member import Member, Report
 from broker_actors.core.topology import Route
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.core.wire import WireMessage
-from broker_actors.ports.store import Commit, OutboxKey
+from broker_actors.ports.commit import Commit, OutboxKey
 from broker_actors.ports.transport import Consumer, Delivery, OnDelivery
 from tests.crash.fuse import Fuse, mark
 from tests.integration.redis.proxy import Proxy

@@ -17,8 +17,9 @@ from broker_actors.core.topology import Declaration, Queue, Route
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.commit import Claim, Commit
 from broker_actors.ports.parking import NEVER_MS
-from broker_actors.ports.store import CHARGES_MAX, Claim, Commit
+from broker_actors.ports.store import CHARGES_MAX
 
 Note = Callable[..., None]
 

@@ -22,7 +22,7 @@ from broker_actors.core.reminders import Reminder, Ticked, judge
 from broker_actors.core.reply import Reply
 from broker_actors.core.rhythm import Missed
 from broker_actors.core.unsent import Backlog
-from broker_actors.ports.store import Acceptance, Claim, Commit, OutboxKey
+from broker_actors.ports.commit import Acceptance, Claim, Commit, OutboxKey
 from broker_actors.runtime import directory, ticking
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription

@@ -29,11 +29,12 @@ from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Declaration, Layout, Route
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.core.wire import WireMessage
+from broker_actors.ports.commit import Claim, Commit, OutboxKey
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.parking import PARKED_READ_MAX
 from broker_actors.ports.replies import OnLoss, OnReply, ReplyChannel
-from broker_actors.ports.store import CHARGES_MAX, Claim, Commit, OutboxKey, Snapshot
+from broker_actors.ports.store import CHARGES_MAX, Snapshot
 from broker_actors.ports.transport import Delivery, Depth, OnDelivery
 from tests.simulation.faults import Fate
 from tests.simulation.loop import NODE

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.address import Address
 from broker_actors.core.turn import Committed, Fenced
-from broker_actors.ports.store import Claim, Commit
+from broker_actors.ports.commit import Claim, Commit
 from tests.soak.journal import WITNESS, Journal
 
 #: Names the folder of the journals.

@@ -20,7 +20,7 @@ from broker_actors.core.address import Address, bucket_number, partition_of
 from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import WireMessage
-from broker_actors.ports.store import Commit
+from broker_actors.ports.commit import Commit
 from tests.workers.shell import HANG_SECONDS
 
 Run: TypeAlias = Callable[..., Awaitable[tuple[int, str, str]]]

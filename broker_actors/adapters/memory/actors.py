@@ -18,9 +18,9 @@ from broker_actors.core.reply import Reply
 from broker_actors.core.scheduled import CANCELLED
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed
+from broker_actors.ports.commit import Acceptance, Commit, OutboxKey
 from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers, item_index
 from broker_actors.ports.reminders import ReminderChange
-from broker_actors.ports.store import Acceptance, Commit, OutboxKey
 
 
 @dataclass(slots=True)

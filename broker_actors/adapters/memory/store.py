@@ -21,20 +21,11 @@ from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
 from broker_actors.ports.clock import Clock
+from broker_actors.ports.commit import SENDERS_MAX, Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.listing import Summary, check_page
 from broker_actors.ports.parking import PARKED_LISTED_MAX, PARKED_READ_MAX
 from broker_actors.ports.schedules import check_listed
-from broker_actors.ports.store import (
-    CHARGES_MAX,
-    SENDERS_MAX,
-    SPAWNED_MAX,
-    Claim,
-    Commit,
-    KeyedRecord,
-    OutboxKey,
-    Snapshot,
-    too_many_spawned,
-)
+from broker_actors.ports.store import CHARGES_MAX, SPAWNED_MAX, Snapshot, too_many_spawned
 from broker_actors.ports.suspensions import SUSPENDED_LISTED_MAX
 
 UNDISPATCHED_MAX: Final = 1_000

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from broker_actors.adapters.redis.answers import to_pairs
 from broker_actors.adapters.redis.connection import Answer
-from broker_actors.ports.store import OutboxKey
+from broker_actors.ports.commit import OutboxKey
 
 
 def read_outbox(answer: Answer) -> Mapping[OutboxKey, bytes]:

@@ -28,6 +28,7 @@ from broker_actors.core.scheduled import CANCELLED, Scheduled
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh
+from broker_actors.ports.commit import SENDERS_MAX, Claim, Commit, OutboxKey
 from broker_actors.ports.listing import Summary, check_page
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.parking import PARKED_READ_MAX
@@ -35,11 +36,7 @@ from broker_actors.ports.schedules import check_listed
 from broker_actors.ports.store import (
     CHARGES_KEPT_SECONDS,
     CHARGES_MAX,
-    SENDERS_MAX,
     SPAWNED_MAX,
-    Claim,
-    Commit,
-    OutboxKey,
     Snapshot,
     too_many_spawned,
 )

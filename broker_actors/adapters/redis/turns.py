@@ -17,10 +17,10 @@ from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.reply import Reply
 from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.commit import Acceptance, Claim, Commit, KeyedRecord
 from broker_actors.ports.outbox_numbers import TARGETS_MAX, OutboxNumbers
 from broker_actors.ports.parking import ParkingChange, ParkingSize
 from broker_actors.ports.sections import SectionMark
-from broker_actors.ports.store import Acceptance, Claim, Commit, KeyedRecord
 from broker_actors.ports.suspensions import SuspensionChange
 
 #: What the script answers when it has written; no version is below 0.

@@ -71,6 +71,6 @@ class Plan:
             if one is node and name.startswith(prefix) and SEPARATOR not in name.removeprefix(prefix):
                 return name
         raise AnotherReleaseError(
-            f"{type(node).__name__} was wired into the flow after its actor class was made, and has no name; "
-            "wire the whole flow first"
+            f"{type(node).__name__} was wired into the flow after its actor class was made,"
+            " too late for a name"
         )

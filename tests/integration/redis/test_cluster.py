@@ -22,8 +22,8 @@ from broker_actors.core.member import Member, Report
 from broker_actors.core.reply import Reply
 from broker_actors.core.topology import Layout
 from broker_actors.core.turn import Committed, Duplicate
+from broker_actors.ports.commit import Acceptance, Commit
 from broker_actors.ports.outbox_numbers import OutboxNumbers
-from broker_actors.ports.store import Acceptance, Commit
 from tests.conformance.stores import Events, Inbox, actor, record_of
 from tests.servers import RedisCluster
 from tests.servers.ports import free_port

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.turn import Committed
-from broker_actors.ports.store import Commit
+from broker_actors.ports.commit import Commit
 from tests.conformance.stores import Events, actor, record_of
 from tests.servers import RedisServer
 

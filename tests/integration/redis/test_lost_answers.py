@@ -12,7 +12,7 @@ from broker_actors.adapters.redis.connection import pack
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.events import Connected, ConnectionLost
 from broker_actors.core.turn import Committed, Fenced
-from broker_actors.ports.store import Commit
+from broker_actors.ports.commit import Commit
 from tests.conformance.stores import Events, actor, commit_of, record_of
 from tests.integration.redis.proxy import Proxy, proxy_to
 

@@ -14,9 +14,9 @@ from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed, Fresh
+from broker_actors.ports.commit import Acceptance, Commit
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
-from broker_actors.ports.store import Acceptance, Commit
 from broker_actors.ports.suspensions import SuspensionChange
 from tests.conformance.stores import Events, actor, record_of
 

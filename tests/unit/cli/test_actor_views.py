@@ -13,9 +13,10 @@ from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.core.sharing import ranking
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import WireMessage
+from broker_actors.ports.commit import OutboxKey
 from broker_actors.ports.listing import Summary
 from broker_actors.ports.outbox_numbers import item_index
-from broker_actors.ports.store import OutboxKey, Snapshot
+from broker_actors.ports.store import Snapshot
 
 LAYOUT = Layout("Counter", partitions=1)
 MAILBOX = "actors.Counter.g1.0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -219,9 +218,11 @@ def test_rubbish_is_encoded_or_a_type_error(value: object, content_type: str) ->
 def test_what_msgpack_encodes_is_decoded_to_the_same_again(value: object) -> None:
     # Also what is so little and so plain that it is not read again before it leaves.
     for around in (value, {"v": 1, "s": {"name": value}}, [value]):
-        with contextlib.suppress(TypeError):
+        try:
             data = encode(around)
-            assert encode(decode(data)) == data
+        except TypeError:
+            continue  # refused, so that nothing was written that cannot be read
+        assert encode(decode(data)) == data
 
 
 # --- bounds of decoding ---------------------------------------------------

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from broker_actors import BusinessError, ConfigurationError, Ref, actor
+from broker_actors import BusinessError, ConfigurationError
 from broker_actors.cli.actor_views import state_of
 from broker_actors.core.address import Address
 from broker_actors.flow import (
@@ -25,8 +24,9 @@ from broker_actors.flow import (
 )
 from broker_actors.flow.durable.lane import Lane
 from broker_actors.flow.durable.run import Ended, Report
-from broker_actors.flow.graph import BaseNode, Value
+from broker_actors.flow.graph import Value
 from broker_actors.testing import ActorKit, actor_test
+from tests.unit.flow.story import chain, durable
 
 Shared = dict[str, Any]
 
@@ -60,28 +60,6 @@ class Broken(Note):
 
     def prep(self, shared: Shared) -> None:
         shared["spoilt"] = True
-
-
-def chain(*nodes: BaseNode) -> Flow:
-    """Return a flow of nodes that follow each other."""
-    for one, two in itertools.pairwise(nodes):
-        one >> two
-    return Flow(nodes[0])
-
-
-def durable(flow: BaseNode, timeout: float | None = None) -> tuple[type[DurableFlow], Value]:
-    """Return an actor class that runs *flow*, and its ref."""
-    wired = flow
-
-    @actor(partitions=2)
-    class Story(DurableFlow):
-        flow: ClassVar[BaseNode] = wired
-        flow_timeout: ClassVar[float | None] = timeout
-
-    class StoryRef(Story, Ref):
-        pass
-
-    return Story, StoryRef
 
 
 async def run(kit: ActorKit, ref_class: Value, shared: Shared | None = None) -> Value:

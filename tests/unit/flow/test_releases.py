@@ -5,20 +5,18 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker_actors import BusinessError, Ref, actor
+from broker_actors import BusinessError
 from broker_actors.cli.flow_views import fields, row, run_of
 from broker_actors.core.address import Address
 from broker_actors.flow import (
     BaseNode,
     BatchNode,
-    DurableFlow,
     Flow,
     Node,
     ParallelBatchFlow,
@@ -36,6 +34,7 @@ from broker_actors.flow.durable.standstill import (
 )
 from broker_actors.flow.graph import Value
 from broker_actors.testing import ActorKit, TurnEnded, VirtualClock, actor_test
+from tests.unit.flow.story import chain, durable
 
 Shared = dict[str, Any]
 ADDRESS = Address("Story", "s1")
@@ -130,26 +129,6 @@ def items(kind: type[BaseNode], label: str = "Items") -> Value:
     node = Items()
     node.label = label
     return node
-
-
-def chain(*nodes: BaseNode) -> Flow:
-    """Return a flow of nodes that follow each other."""
-    for one, two in itertools.pairwise(nodes):
-        one >> two
-    return Flow(nodes[0])
-
-
-def durable(flow: BaseNode) -> tuple[type[DurableFlow], Value]:
-    wired = flow
-
-    @actor(partitions=2)
-    class Story(DurableFlow):
-        flow: ClassVar[BaseNode] = wired
-
-    class StoryRef(Story, Ref):
-        pass
-
-    return Story, StoryRef
 
 
 def release(story: Value, flow: BaseNode) -> None:
@@ -380,5 +359,5 @@ def test_a_node_that_was_wired_in_after_the_flow_was_named_is_told_apart_from_th
     first = Note("First")
     plan = Plan(Flow(start=first))
     first >> Note("Later")
-    with pytest.raises(AnotherReleaseError, match="wire the whole flow first"):
+    with pytest.raises(AnotherReleaseError, match="too late for a name"):
         plan.following("", "First", "default")

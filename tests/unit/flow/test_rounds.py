@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from broker_actors import BusinessError, Ref, actor
+from broker_actors import BusinessError
 from broker_actors.cli.actor_views import state_of
 from broker_actors.core.address import Address
 from broker_actors.flow import (
     AsyncNode,
     AsyncParallelBatchFlow,
     BatchNode,
-    DurableFlow,
     Flow,
     Node,
     ParallelBatchFlow,
@@ -26,6 +25,7 @@ from broker_actors.flow import (
 )
 from broker_actors.flow.graph import BaseNode, Value
 from broker_actors.testing import ActorKit, VirtualClock, actor_test
+from tests.unit.flow.story import durable
 
 Shared = dict[str, Any]
 ADDRESS = Address("Story", "s1")
@@ -90,20 +90,6 @@ def _gates() -> Iterator[None]:
     GATES.update({city: Gate() for city in "abcdefgh"})
     yield
     GATES.clear()
-
-
-def durable(flow: BaseNode) -> tuple[type[DurableFlow], Value]:
-    """Return an actor class that runs *flow*, and its ref."""
-    wired = flow
-
-    @actor(partitions=2)
-    class Story(DurableFlow):
-        flow: ClassVar[BaseNode] = wired
-
-    class StoryRef(Story, Ref):
-        pass
-
-    return Story, StoryRef
 
 
 def wired(*nodes: BaseNode) -> BaseNode:

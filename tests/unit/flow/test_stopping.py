@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from broker_actors import Ref, actor
-from broker_actors.flow import BaseNode, DurableFlow, Flow, ParallelBatchNode, Status
+from broker_actors.flow import DurableFlow, Flow, ParallelBatchNode, Status
 from broker_actors.flow.durable.fans import Busy
 from broker_actors.flow.durable.interrupts import InterruptedRunError, Interrupts
-from broker_actors.flow.graph import Value
 from broker_actors.testing import actor_test
+from tests.unit.flow.story import durable
 
 Shared = dict[str, Any]
 
@@ -43,17 +42,6 @@ def _nothing_runs() -> None:
     Stuck.running = asyncio.Event()
 
 
-def durable(node: BaseNode) -> tuple[type[DurableFlow], Value]:
-    @actor(partitions=2)
-    class Story(DurableFlow):
-        flow: ClassVar[BaseNode] = Flow(node)
-
-    class StoryRef(Story, Ref):
-        pass
-
-    return Story, StoryRef
-
-
 async def test_what_is_stopped_between_two_steps_does_not_begin_the_next_one() -> None:
     begun: list[str] = []
 
@@ -71,7 +59,7 @@ async def test_what_is_stopped_between_two_steps_does_not_begin_the_next_one() -
 async def test_cancelling_once_more_stops_a_lane_that_has_not_heard_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    story, ref_class = durable(Stuck())
+    story, ref_class = durable(Flow(Stuck()))
     stop = story._stop
     lost: list[list[Busy]] = []
 
@@ -96,7 +84,7 @@ async def test_cancelling_once_more_stops_a_lane_that_has_not_heard_of_it(
 
 
 async def test_a_run_can_be_cancelled_before_it_was_started_without_effect() -> None:
-    story, ref_class = durable(Done())
+    story, ref_class = durable(Flow(Done()))
     async with actor_test(story) as kit:
         ref = kit.ref(ref_class, "s1")
         await ref.cancel()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from broker_actors import Ref, actor, method, turn
-from broker_actors.flow import BaseNode, DurableFlow, Flow, Node, ParallelBatchNode, Status
-from broker_actors.flow.graph import Value
+from broker_actors.flow import BaseNode, Flow, Node, ParallelBatchNode, Status
 from broker_actors.testing import actor_test
+from tests.unit.flow.story import durable
 
 Shared = dict[str, Any]
 
@@ -72,19 +72,6 @@ class FailingItems(ParallelBatchNode):
     async def exec(self, prep_res: int) -> None:
         await tell("failing item")
         raise ValueError("in exec")
-
-
-def durable(flow: Flow) -> tuple[type[DurableFlow], Value]:
-    wired = flow
-
-    @actor(partitions=1)
-    class Story(DurableFlow):
-        flow: ClassVar[BaseNode] = wired
-
-    class StoryRef(Story, Ref):
-        pass
-
-    return Story, StoryRef
 
 
 @pytest.mark.parametrize("stubborn", [False, True])

@@ -11,7 +11,7 @@ from broker_actors.core.dedup import HOLES_MAX, Accepted
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply, of_result
 from broker_actors.core.turn import Duplicate, Fresh, Unknowable
-from broker_actors.ports.store import Commit
+from broker_actors.ports.commit import Commit
 from broker_actors.runtime.numbers import SENDER_KEPT_SECONDS, SKEW_MS, Numbers
 
 ACTOR = Address("Counter", "c1")

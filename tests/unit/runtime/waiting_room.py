@@ -21,8 +21,8 @@ from broker_actors.core.parking import Parked, read
 from broker_actors.core.turn import Committed, Fenced
 from broker_actors.core.unsent import Backlog
 from broker_actors.core.wire import WireMessage
+from broker_actors.ports.commit import Commit
 from broker_actors.ports.parking import PARKED_READ_MAX, ParkingChange
-from broker_actors.ports.store import Commit
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory
