@@ -109,7 +109,7 @@ class Batcher:
         async with self._looking:
             await self._look()
 
-    def run(self, script: Script, keys: tuple[str, ...], *args: Arg) -> Coroutine[None, None, Answer]:
+    def run(self, script: Script, keys: Sequence[str], *args: Arg) -> Coroutine[None, None, Answer]:
         """Run *script* and return its answer; raises what `call` raises."""
         return self._ask_one(Command(script.call(keys, args), script, keys[0]))
 

@@ -7,13 +7,13 @@
 --         the index of suspended actors; the sections hash
 --         the numbers by target; the reminders, the index of reminders
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
---         then the parts, each '0' if it is not there, else '1' and what is in it:
+--         then the parts, in this order, each its name and what is in it; one that is not there is left out:
 --         state       its bytes
 --         record      digest, content type, reply, retention in ms, '1' if it may replace one of another digest
---         acceptance  sender, its accepted numbers, number, '1' if that has a reply, the reply,
---                     retention of replies in ms,
---                     replies to forget: from this number, up to and without that one,
---                     when the last of the forgotten senders was heard of in ms, how many, they
+--         acceptance  sender, its accepted numbers
+--         replies     of that sender: those to forget, from this number, up to and without that one,
+--                     the number of the envelope, '1' if that has a reply, the reply, retention of replies in ms
+--         forgotten   when the last of all forgotten senders was heard of in ms, how many to forget now, they
 --         parking     '1' if the head leaves, '1' if it is replaced, what replaces it, when the head is
 --                     due in ms, how many entries are appended, they,
 --                     twice how many senders those have, each with its accepted numbers
@@ -23,12 +23,12 @@
 --                     it may remember, targets of the items ('' for an item without a number): how many, they
 --         reminders   how many fields, six for each: name, member in the index, what it is from now on or
 --                     '' for none, due in ms, '1' if it must be something for that, what
---         then the outbox items, how many and they
+--         outbox      how many items, they
 -- Answer  {-1, how many items the outbox holds, mark of each item if any is numbered ('' for one that
 --         is not, nil for one that has left), ...} for committed; {the version the store holds} for fenced
 --
 -- Arguments are read in the order in which `turns.py` writes them: a new field is a `take()`
--- here and a value there, at the same place. Lua 5.1, which every server has, evaluates them
+-- here and a value there, at the same place, and a part begins with its name in both. Lua 5.1, which every server has, evaluates them
 -- from left to right.
 --
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
@@ -55,6 +55,15 @@ local function take()
   return ARGV[args_taken]
 end
 
+-- Whether the next part is this one.
+local function part(name)
+  if ARGV[args_taken + 1] ~= name then
+    return false
+  end
+  args_taken = args_taken + 1
+  return true
+end
+
 -- A list is not copied: it is where its items lie in ARGV, first and last.
 local function take_list()
   local first = args_taken + 2
@@ -65,38 +74,38 @@ end
 local actor, outbox, dirty, senders = take_key(), take_key(), take_key(), take_key()
 local epoch, claim, version, nonce, id = take(), take(), take(), take(), take()
 
-local state = take() == '1' and take()
+local state = part('state') and take()
 
-local record = take() == '1' and {
+local record = part('record') and {
   key = take_key(), digest = take(), content_type = take(), reply = take(), retention_ms = take(),
   replaces = take() == '1',
 }
 
-local acceptance = take() == '1' and {
-  answers = take_key(), sender = take(), accepted = take(), number = take(),
-  has_answer = take() == '1', answer = take(), answers_kept_ms = take(),
-  drop_from = tonumber(take()), drop_to = tonumber(take()),
-  forgotten_ms = take(), forget = take_list(),
+local acceptance = part('acceptance') and {sender = take(), accepted = take()}
+local replies = part('replies') and {
+  key = take_key(), drop_from = tonumber(take()), drop_to = tonumber(take()),
+  number = take(), has_answer = take() == '1', answer = take(), kept_ms = take(),
 }
+local forgotten = part('forgotten') and {until_ms = take(), senders = take_list()}
 
-local parking = take() == '1' and {
+local parking = part('parking') and {
   key = take_key(), index = take_key(), total = take_key(),
   pops = take() == '1', replaces = take() == '1', head = take(), due_ms = take(),
   appended = take_list(), accepted = take_list(),
 }
 
-local suspension = take() == '1' and {index = take_key(), bytes = take(), since_ms = take()}
-local section = take() == '1' and {
+local suspension = part('suspension') and {index = take_key(), bytes = take(), since_ms = take()}
+local section = part('section') and {
   key = take_key(), turn = take(), number = take(), kept_ms = take(),
 }
-local numbers = take() == '1' and {
+local numbers = part('numbers') and {
   key = take_key(), incarnation = take(), renew = take() == '1', targets_max = tonumber(take()),
   targets = take_list(),
 }
 
-local reminders = take() == '1' and {key = take_key(), index = take_key(), fields = take_list()}
+local reminders = part('reminders') and {key = take_key(), index = take_key(), fields = take_list()}
 
-local items = take_list()
+local items = part('outbox') and take_list()
 
 if args_taken ~= #ARGV or keys_taken ~= #KEYS then
   return redis.error_reply('ERR a commit has other keys or arguments than this script reads')
@@ -104,7 +113,7 @@ end
 if record and not string.find(record.retention_ms, POSITIVE) then
   return redis.error_reply('ERR the retention of a record must be a positive number of ms')
 end
-if acceptance and not string.find(acceptance.answers_kept_ms, POSITIVE) then
+if replies and not string.find(replies.kept_ms, POSITIVE) then
   return redis.error_reply('ERR the retention of replies must be a positive number of ms')
 end
 if section and not string.find(section.kept_ms, POSITIVE) then
@@ -121,7 +130,7 @@ end
 -- What was written is read back: an answer to a commit that is sent again is that of the first time.
 local function committed()
   local answer = {COMMITTED, redis.call('HLEN', outbox)}
-  if numbers then
+  if numbers and items then
     for n = items.first, items.last do
       local item = redis.call('HGET', outbox, field_of(n - items.first))
       answer[#answer + 1] = item and string.sub(item, 1, #item - #ARGV[n])
@@ -143,15 +152,16 @@ if record then
     return {tonumber(held[3] or '0')}
   end
 end
-local has_items = items.first <= items.last
-if not (state or record or acceptance or parking or suspension or section or numbers or reminders or has_items) then
+if not (state or record or acceptance or parking or suspension or section or numbers or reminders or items) then
   return committed()
 end
 
 if acceptance then
   -- Fails if they are not what they should be, and writes nothing: a number accepted without its turn is a lost one.
   redis.call('HLEN', senders)
-  redis.call('HLEN', acceptance.answers)
+end
+if replies then
+  replies.kept = redis.call('HLEN', replies.key)
 end
 if section then
   redis.call('HLEN', section.key)
@@ -233,7 +243,7 @@ if numbers then
   end
 end
 
-if has_items then
+if items then
   -- The time is for the relay's patience only: nothing is decided by it here.
   local time = redis.call('TIME')
   redis.call('ZADD', dirty, 'NX', time[1] * 1000 + math.floor(time[2] / 1000), id)
@@ -241,9 +251,10 @@ if has_items then
     redis.call('HSET', outbox, field_of(n - items.first), mark(n - items.first) .. ARGV[n])
   end
 end
-redis.call('HSET', actor, 'version', next_version, 'commit', nonce)
 if state then
-  redis.call('HSET', actor, 'state', state)
+  redis.call('HSET', actor, 'version', next_version, 'commit', nonce, 'state', state)
+else
+  redis.call('HSET', actor, 'version', next_version, 'commit', nonce)
 end
 if record then
   redis.call('DEL', record.key)
@@ -252,19 +263,21 @@ if record then
 end
 if acceptance then
   redis.call('HSET', senders, acceptance.sender, acceptance.accepted)
-  for n = acceptance.drop_from, acceptance.drop_to - 1 do
-    redis.call('HDEL', acceptance.answers, string.format('%.0f', n))
+end
+if replies and replies.kept > 0 then
+  for n = replies.drop_from, replies.drop_to - 1 do
+    redis.call('HDEL', replies.key, string.format('%.0f', n))
   end
-  if acceptance.has_answer then
-    redis.call('HSET', acceptance.answers, acceptance.number, acceptance.answer)
-    redis.call('PEXPIRE', acceptance.answers, acceptance.answers_kept_ms)
-  end
-  for n = acceptance.forget.first, acceptance.forget.last do
+end
+if replies and replies.has_answer then
+  redis.call('HSET', replies.key, replies.number, replies.answer)
+  redis.call('PEXPIRE', replies.key, replies.kept_ms)
+end
+if forgotten then
+  for n = forgotten.senders.first, forgotten.senders.last do
     redis.call('HDEL', senders, ARGV[n])
   end
-  if acceptance.forgotten_ms ~= '0' then
-    redis.call('HSET', actor, 'forgotten', acceptance.forgotten_ms)
-  end
+  redis.call('HSET', actor, 'forgotten', forgotten.until_ms)
 end
 if parking then
   park()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
@@ -28,6 +29,6 @@ class Script:
         """Return the packed command that makes the server know this script."""
         return pack("SCRIPT", "LOAD", self.text)
 
-    def call(self, keys: tuple[str, ...], args: tuple[Arg, ...]) -> bytes:
+    def call(self, keys: Sequence[str], args: Sequence[Arg]) -> bytes:
         """Return the packed command that runs it. Every key it touches must be in *keys*."""
         return pack("EVALSHA", self.sha, len(keys), *keys, *args)

@@ -18,7 +18,7 @@ from broker_actors.adapters.redis.schedules import RedisSchedules
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.suspensions import RedisSuspensions
-from broker_actors.adapters.redis.turns import args_of, keys_of, read_claim, read_outcome, read_reply
+from broker_actors.adapters.redis.turns import call_of, read_claim, read_outcome, read_reply
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.errors import MailboxFullError
@@ -172,9 +172,8 @@ class RedisStore:
 
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one."""
-        return read_outcome(
-            await self._batcher.run(self._commit, keys_of(commit, self._keys), *args_of(commit))
-        )
+        keys, args = call_of(commit, self._keys)
+        return read_outcome(await self._batcher.run(self._commit, keys, *args))
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
         """Forget outbox items the broker has confirmed."""

@@ -27,55 +27,62 @@ from broker_actors.ports.suspensions import SuspensionChange
 COMMITTED: Final = -1
 
 
-def keys_of(commit: Commit, keys: Keys) -> tuple[str, ...]:
-    """Return the keys *commit* touches, in the order in which the script takes them."""
-    address = commit.claim.address
-    touched = keys.committed(address)
-    if commit.record is not None:
-        touched.append(keys.record(address, commit.record.key))
-    if commit.acceptance is not None:
-        touched.append(keys.answers(address, commit.acceptance.sender))
-    if commit.parking is not None:
-        touched += [keys.parking(address), keys.parked(address), keys.parked_bytes(address)]
-    if commit.suspension is not None:
-        touched.append(keys.suspended(address))
-    if commit.section is not None:
-        touched.append(keys.sections(address))
-    if commit.numbers is not None:
-        touched.append(keys.targets(address))
-    if commit.reminders:
-        touched += [keys.reminders(address), keys.reminded(address)]
-    return tuple(touched)
+def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
+    """Return the keys *commit* touches and its arguments, in the order in which the script takes them.
 
-
-def args_of(commit: Commit) -> tuple[Arg, ...]:
-    """Return the arguments of *commit*, in the order in which the script takes them.
-
-    A part that is not there is a 0; one that is there is a 1 and its fields. A list is its
+    A part that is there is its name and its fields; one that is not is left out. A list is its
     length and its items. The script says so when it is given more or fewer than it takes.
     """
     claim = commit.claim
-    return (
-        *(claim.epoch, claim.nonce, claim.version, commit.nonce, claim.address.id),
-        *((0,) if commit.state is None else (1, commit.state)),
-        *((0,) if commit.record is None else (1, *_record(commit.record))),
-        *((0,) if commit.acceptance is None else (1, *_acceptance(commit.acceptance))),
-        *((0,) if commit.parking is None else (1, *_parking(commit.parking))),
-        *((0,) if commit.suspension is None else (1, *_suspension(commit.suspension))),
-        *((0,) if commit.section is None else (1, *_section(commit.section))),
-        *((0,) if commit.numbers is None else (1, *_numbers(commit.numbers))),
-        *((0,) if not commit.reminders else (1, *args_of_reminders(commit.reminders, claim.address.id))),
-        *_list(commit.outbox),
-    )
+    address = claim.address
+    touched = keys.committed(address)
+    args: list[Arg] = [claim.epoch, claim.nonce, claim.version, commit.nonce, address.id]
+    if commit.state is not None:
+        args += ("state", commit.state)
+    if commit.record is not None:
+        touched.append(keys.record(address, commit.record.key))
+        args += ("record", *_record(commit.record))
+    if (one := commit.acceptance) is not None:
+        args += ("acceptance", one.sender, one.accepted.pack())
+        first, end = one.dropped
+        if first < end or one.reply is not None:
+            touched.append(keys.answers(address, one.sender))
+            args += ("replies", first, end, *_replies(one))
+        if one.forgotten_ms:
+            args += ("forgotten", one.forgotten_ms, *_list(one.forget))
+    _add_seldom(commit, keys, touched, args)
+    if commit.outbox:
+        args += ("outbox", *_list(commit.outbox))
+    return touched, args
+
+
+def _add_seldom(commit: Commit, keys: Keys, touched: list[str], args: list[Arg]) -> None:
+    """Add the parts that few commits have."""
+    address = commit.claim.address
+    if commit.parking is not None:
+        touched += [keys.parking(address), keys.parked(address), keys.parked_bytes(address)]
+        args += ("parking", *_parking(commit.parking))
+    if commit.suspension is not None:
+        touched.append(keys.suspended(address))
+        args += ("suspension", *_suspension(commit.suspension))
+    if commit.section is not None:
+        touched.append(keys.sections(address))
+        args += ("section", *_section(commit.section))
+    if commit.numbers is not None:
+        touched.append(keys.targets(address))
+        args += ("numbers", *_numbers(commit.numbers))
+    if commit.reminders:
+        touched += [keys.reminders(address), keys.reminded(address)]
+        args += ("reminders", *args_of_reminders(commit.reminders, address.id))
 
 
 def read_outcome(answer: Answer) -> Committed | Fenced:
     """Return what the script has answered to a commit."""
     first, *rest = to_list(answer)
-    if (version := to_int(first)) != COMMITTED:
-        return Fenced(version)
+    if first != COMMITTED:
+        return Fenced(to_int(first))
     pending, *marks = rest
-    return Committed(tuple(to_optional(mark) for mark in marks), to_int(pending))
+    return Committed(tuple(map(to_optional, marks)) if marks else (), to_int(pending))
 
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
@@ -107,14 +114,11 @@ def _record(record: KeyedRecord) -> tuple[Arg, ...]:
     return (record.digest, reply.content_type, reply.body, kept_ms, int(record.replaces))
 
 
-def _acceptance(one: Acceptance) -> tuple[Arg, ...]:
-    kept = b"" if one.reply is None else one.reply.content_type.encode() + b"\0" + one.reply.body
-    first, end = one.dropped
-    return (
-        *(one.sender, one.accepted.pack(), one.seq, int(one.reply is not None), kept),
-        *(one.retention_seconds * 1000, first, end, one.forgotten_ms),
-        *_list(one.forget),
-    )
+def _replies(one: Acceptance) -> tuple[Arg, ...]:
+    kept_ms = one.retention_seconds * 1000
+    if one.reply is None:
+        return (one.seq, 0, b"", kept_ms)
+    return (one.seq, 1, one.reply.content_type.encode() + b"\0" + one.reply.body, kept_ms)
 
 
 def _parking(change: ParkingChange) -> tuple[Arg, ...]:
