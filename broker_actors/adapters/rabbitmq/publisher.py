@@ -19,6 +19,7 @@ from uuid import uuid4
 import aiormq
 from aiormq.exceptions import ChannelClosed, ConnectionFrameError
 
+from broker_actors.adapters.deadlines import Deadlines
 from broker_actors.adapters.rabbitmq.batch import Batch
 from broker_actors.adapters.rabbitmq.channels import (
     close_channel,
@@ -53,6 +54,7 @@ class Publisher:
         self._in_flight_max = options.in_flight_max
         self._observer = observer
         self._line = Line(options.in_flight_max)
+        self._deadlines = Deadlines(options.publish_timeout_seconds)
         self._sender: Sender | DirectSender | None = None
         self._message_ids = message_ids(uuid4().hex)
         self._keeper: asyncio.Task[None] | None = None
@@ -76,16 +78,14 @@ class Publisher:
             UndecodableError: a header that AMQP cannot hold.
 
         """
-        loop = asyncio.get_running_loop()
-        publication = Publication(route, message, loop.create_future())
+        publication = Publication(route, message, asyncio.get_running_loop().create_future())
         self._enter([publication])
-        timer = loop.call_later(self._timeout_seconds, publication.fail, TimeoutError())
+        self._deadlines.watch(publication.done)
         try:
             await publication.done
         except TimeoutError:
             raise BrokerUnavailableError(await self._why_late(publication)) from None
         finally:
-            timer.cancel()
             self._line.leave(publication)
 
     async def publish_all(
@@ -121,6 +121,8 @@ class Publisher:
         if sender is not None:
             await sender.stop()
         self._fail_all()
+        # Not before: until here somebody may wait, and no longer than its time.
+        self._deadlines.close()
 
     def _enter(self, publications: Sequence[Publication]) -> None:
         """Put *publications* at the end of the line, and send what may be sent."""

@@ -21,13 +21,13 @@ from redis.exceptions import (
 )
 from tenacity import AsyncRetrying, retry_if_result, wait_random_exponential
 
+from broker_actors.adapters.deadlines import Deadlines
 from broker_actors.adapters.redis.connection import (
     Answer,
     Link,
     LinkLostError,
     LinkRefusedError,
 )
-from broker_actors.adapters.redis.deadlines import Deadlines
 from broker_actors.adapters.redis.queue import Command, Queue, Waiting
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import Place, RedisSettings
@@ -143,7 +143,7 @@ class Node:
         try:
             await self._queue.put(one)
             self._start()
-            self._deadlines.watch(one)
+            self._deadlines.watch(one.answer)
             return await one.answer
         finally:
             # What nobody waits for is not sent again.

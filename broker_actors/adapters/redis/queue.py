@@ -47,11 +47,6 @@ class Waiting:
         if not self.answer.done():
             self.answer.set_result(answer)
 
-    def expire(self) -> None:
-        """Let the caller wait no more."""
-        if not self.answer.done():
-            self.answer.set_exception(TimeoutError())
-
 
 class Queue:
     """First in, first out."""

@@ -1,4 +1,4 @@
-"""Callers of the store wait as long as they may, whoever waits beside them."""
+"""Callers of a server wait as long as they may, whoever waits beside them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import asyncio
 
 import pytest
 
-from broker_actors.adapters.redis.deadlines import Deadlines
-from broker_actors.adapters.redis.queue import Waiting
+from broker_actors.adapters.deadlines import Deadlines
 
 FOR_EVER_SECONDS = 3_600.0
 
 
-def waiting() -> Waiting:
-    return Waiting(b"", asyncio.get_running_loop().create_future())
+def waiting() -> asyncio.Future[bytes]:
+    return asyncio.get_running_loop().create_future()
 
 
 async def test_who_has_waited_for_its_time_is_told() -> None:
@@ -23,7 +22,7 @@ async def test_who_has_waited_for_its_time_is_told() -> None:
     deadlines.watch(other)
     for each in (one, other):
         with pytest.raises(TimeoutError):
-            await each.answer
+            await each
 
 
 async def test_the_time_of_one_that_came_later_ends_though_the_first_was_answered() -> None:
@@ -31,10 +30,10 @@ async def test_the_time_of_one_that_came_later_ends_though_the_first_was_answere
     first, later = waiting(), waiting()
     deadlines.watch(first)
     deadlines.watch(later)
-    first.settle(b"answer")
+    first.set_result(b"answer")
     with pytest.raises(TimeoutError):
-        await later.answer
-    assert await first.answer == b"answer"
+        await later
+    assert await first == b"answer"
 
 
 async def test_one_that_comes_when_nobody_waits_any_more_is_told_in_its_time() -> None:
@@ -43,7 +42,7 @@ async def test_one_that_comes_when_nobody_waits_any_more_is_told_in_its_time() -
         one = waiting()
         deadlines.watch(one)
         with pytest.raises(TimeoutError):
-            await one.answer
+            await one
 
 
 async def test_what_was_answered_is_not_kept() -> None:
@@ -51,7 +50,7 @@ async def test_what_was_answered_is_not_kept() -> None:
     for _ in range(100):
         one = waiting()
         deadlines.watch(one)
-        one.settle(b"answer")
+        one.set_result(b"answer")
     assert len(deadlines._waiting) == 1
     deadlines.close()
 
@@ -66,4 +65,4 @@ async def test_nobody_is_told_after_the_end() -> None:
     rung = asyncio.Event()
     asyncio.get_running_loop().call_later(0.0, rung.set)
     await rung.wait()
-    assert not one.answer.done()
+    assert not one.done()

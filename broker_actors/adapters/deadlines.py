@@ -1,4 +1,4 @@
-"""How long callers wait for their answers: as long as each other, so that one timer is enough for all.
+"""How long callers of a server wait: as long as each other, so that one timer is enough for all.
 
 Invariants: whoever has waited for its time is told so; what was answered is not kept longer than what
 was asked before it and was not.
@@ -8,24 +8,35 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Protocol
 
-from broker_actors.adapters.redis.queue import Waiting
+
+class Answer(Protocol):
+    """What somebody waits for: a future, of whatever."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Let whoever waits go on with *exception*."""
+        ...
 
 
 class Deadlines:
-    """Ends the waiting of those that have waited for *seconds*."""
+    """Ends with `TimeoutError` the waiting for answers that are not there within *seconds*."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        #: Who waits, and until when on the loop's clock: first come, first due.
-        self._waiting: deque[tuple[float, Waiting]] = deque()
+        #: What is waited for, and until when on the loop's clock: first come, first due.
+        self._waiting: deque[tuple[float, Answer]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, one: Waiting) -> None:
-        """Let *one* wait no longer than the others."""
+    def watch(self, answer: Answer) -> None:
+        """Let *answer* be waited for no longer than the others."""
         self._forget_answered()
         loop = asyncio.get_running_loop()
-        self._waiting.append((loop.time() + self._seconds, one))
+        self._waiting.append((loop.time() + self._seconds, answer))
         if self._timer is None:
             self._timer = loop.call_at(self._waiting[0][0], self._ring)
 
@@ -42,12 +53,12 @@ class Deadlines:
         self._forget_answered()
         while self._waiting and self._waiting[0][0] <= loop.time():
             _, late = self._waiting.popleft()
-            late.expire()
+            late.set_exception(TimeoutError())
             self._forget_answered()
         if self._waiting:
             self._timer = loop.call_at(self._waiting[0][0], self._ring)
 
     def _forget_answered(self) -> None:
         waiting = self._waiting
-        while waiting and waiting[0][1].answer.done():
+        while waiting and waiting[0][1].done():
             waiting.popleft()
