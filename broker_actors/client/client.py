@@ -9,9 +9,9 @@ returned no call is under way and nothing more is published.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final
 
 from broker_actors.client.asking_again import AskingAgain
 from broker_actors.client.giving_up import GivingUp
@@ -22,7 +22,7 @@ from broker_actors.client.reading import Reading
 from broker_actors.client.room import Place, Room
 from broker_actors.client.streaming import KEY, Opening, Streaming
 from broker_actors.client.telling import Telling
-from broker_actors.client.under_way import CLOSED, UnderWay
+from broker_actors.client.under_way import UnderWay
 from broker_actors.core import body, reply
 from broker_actors.core.call_id import CallId
 from broker_actors.core.checks import is_whole
@@ -47,8 +47,6 @@ from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import Replies
 from broker_actors.ports.streams import Streams
-
-T = TypeVar("T")
 
 #: Addresses one incarnation numbers before it takes a new name, which bounds the table.
 ADDRESSES_MAX: Final = 100_000
@@ -111,23 +109,17 @@ class Client:
         timeout = self._options.timeout_seconds(call)
         # Taken before anything is awaited: nothing may run for a caller that has given up.
         deadline_ms = _deadline_ms(timeout, self._clock.now_ms())
-        deadline = asyncio.timeout(timeout)
-        self._under_way.add(deadline)
         try:
-            async with deadline:
-                answer = await self._ask(call, deadline_ms)
+            async with asyncio.timeout(timeout):
+                answer = await self._under_way.until_closed(self._ask, call, deadline_ms)
         except TimeoutError as error:
             if isinstance(error, AskTimeoutError):
                 raise
-            if self._under_way.closed:
-                raise PlatformError(CLOSED) from None
             text = (
                 f"{call.address}.{call.method} did not answer within {timeout:g} s: "
                 "it may still run, or have run"
             )
             raise AskTimeoutError(text) from None
-        finally:
-            self._under_way.remove(deadline)
         result = reply.read(answer)
         if isinstance(result, ErrorRecord):
             raise revive(result)
@@ -135,35 +127,23 @@ class Client:
 
     async def tell(self, call: Call) -> None:
         """Send *call* and return once it is confirmed; see `ports.calling.Caller`."""
-        await self._until_closed(self._tell(call))
+        self.check_usable()
+        await self._under_way.until_closed(self._tell, call)
 
     async def tell_all(self, calls: Sequence[Call]) -> Sequence[PlatformError | None]:
         """Send *calls* together and return what became of each; see `ports.calling.Caller`."""
-        return await self._until_closed(self._telling.all(calls))
+        self.check_usable()
+        return await self._under_way.until_closed(self._telling.all, calls)
 
     async def schedule(self, call: Call, when: When) -> Scheduled:
         """Send *call* to arrive later and return once it is confirmed; see `ports.calling.Caller`."""
-        return await self._until_closed(self._schedule(call, when))
+        self.check_usable()
+        return await self._under_way.until_closed(self._schedule, call, when)
 
     async def cancel(self, entry: Scheduled) -> bool:
         """See to it that *entry* never runs; see `ports.calling.Caller`."""
-        return await self._until_closed(self._dispatch.cancel(entry))
-
-    async def _until_closed(self, sending: Coroutine[None, None, T]) -> T:
-        deadline = asyncio.timeout(None)
-        try:
-            self.check_usable()
-            self._under_way.add(deadline)
-            async with deadline:
-                return await sending
-        except TimeoutError:
-            if deadline.expired():
-                raise PlatformError(CLOSED) from None
-            raise
-        finally:
-            self._under_way.remove(deadline)
-            # One that was not begun.
-            sending.close()
+        self.check_usable()
+        return await self._under_way.until_closed(self._dispatch.cancel, entry)
 
     def stream(self, call: Call) -> Reading:
         """Return what *call* will yield; see `ports.calling.Caller`."""

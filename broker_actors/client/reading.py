@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 
 from broker_actors.client.streaming import Attended, Opening, Streaming
-from broker_actors.client.under_way import CLOSED, UnderWay
+from broker_actors.client.under_way import UnderWay
 from broker_actors.core import codec, reply
 from broker_actors.core.call_id import CallId
 from broker_actors.core.chunks import Chunk, Kind
@@ -19,7 +19,6 @@ from broker_actors.core.errors import (
     ConfigurationError,
     ErrorRecord,
     Plain,
-    PlatformError,
     ReplyGoneError,
     StreamCancelledError,
     revive,
@@ -134,24 +133,18 @@ class Reading:
 
     async def _in_time(self) -> Chunk:
         deadline = asyncio.timeout(self._timeout_seconds)
-        self._under_way.check_open()
-        self._under_way.add(deadline)
         try:
             async with deadline:
-                return await self._next()
+                return await self._under_way.until_closed(self._next)
         except TimeoutError:
             if not deadline.expired():
                 raise
-            if self._under_way.closed:
-                raise PlatformError(CLOSED) from None
             opening, call = self._opening, str(self._call)
             what = (
                 call if opening is None else f"{opening.envelope.address}.{opening.envelope.method} ({call})"
             )
             text = f"{what} yielded nothing within {self._timeout_seconds:g} s, and is cancelled"
             raise AskTimeoutError(text) from None
-        finally:
-            self._under_way.remove(deadline)
 
     async def _next(self) -> Chunk:
         attended = self._attended or await self._begin()

@@ -7,32 +7,57 @@ the client ends every one of them, wherever it waits, and can wait until all hav
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Final, ParamSpec, TypeVar
 
 from broker_actors.core.errors import PlatformError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CLOSED: Final = "the actor system was closed while this call was under way: it may still run, or have run"
 
 
 class UnderWay:
-    """The deadlines of the calls under way: to end a call is to make its deadline pass."""
+    """The calls under way and the tasks that make them: to end a call is to cancel what its task awaits."""
 
     def __init__(self) -> None:
-        # A dict for its order: calls end in the order in which they began.
-        self._deadlines: dict[asyncio.Timeout, None] = {}
+        #: By number: calls end in the order in which they began.
+        self._tasks: dict[int, asyncio.Task[object]] = {}
+        self._number = 0
         self._ended = asyncio.Event()
         #: Whether `end_all` was called.
         self.closed = False
 
-    def add(self, deadline: asyncio.Timeout) -> None:
-        """Note a call; whoever does must `remove` it when it ends."""
-        self._deadlines[deadline] = None
+    async def until_closed(
+        self, call: Callable[P, Coroutine[None, None, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what *call* returns.
 
-    def remove(self, deadline: asyncio.Timeout) -> None:
-        """Forget a call that has ended."""
-        self._deadlines.pop(deadline, None)
-        if not self._deadlines:
-            self._ended.set()
+        Raises:
+            PlatformError: the client was closed first.
+
+        """
+        self.check_open()
+        task = asyncio.current_task()
+        assert task is not None, "coroutines run in tasks"
+        cancelled_before = task.cancelling()
+        self._number = number = self._number + 1
+        self._tasks[number] = task
+        try:
+            return await call(*args, **kwargs)
+        except asyncio.CancelledError:
+            # A caller that somebody else has cancelled, too, stays cancelled.
+            if self.closed and task.cancelling() - 1 <= cancelled_before:
+                raise PlatformError(CLOSED) from None
+            raise
+        finally:
+            del self._tasks[number]
+            if self.closed:
+                # Ours was one of its cancellations, whatever became of it.
+                task.uncancel()
+                if not self._tasks:
+                    self._ended.set()
 
     def check_open(self) -> None:
         """Raise `PlatformError` if the client was closed since the call began."""
@@ -40,12 +65,11 @@ class UnderWay:
             raise PlatformError(CLOSED)
 
     async def end_all(self) -> None:
-        """End every call with a `TimeoutError` where it waits, and return when all have ended."""
-        self.closed = True
-        now_seconds = asyncio.get_running_loop().time()
-        for deadline in self._deadlines:
-            if not deadline.expired():
-                deadline.reschedule(now_seconds)
-        while self._deadlines:
+        """End every call where it waits, and return when all have ended."""
+        if not self.closed:
+            self.closed = True
+            for task in self._tasks.values():
+                task.cancel()
+        while self._tasks:
             self._ended.clear()
             await self._ended.wait()
