@@ -26,8 +26,6 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.stored import NewerLayout, Stored
 
-#: Two attributes may well hold the same one of these.
-_SCALARS: Final = frozenset({bool, bytes, float, int, str, type(None)})
 _UNSET: Final = object()
 
 
@@ -91,32 +89,50 @@ class StateSchema:
             PayloadTooLargeError: the state is over the limit.
 
         """
+        return self._packed(self._values(instance))
+
+    def changed(self, instance: object, before: bytes | None) -> bytes | None:
+        """Return what `dump` returns, to be committed; None if that is what it was *before*.
+
+        Raises:
+            ConfigurationError: an attribute holds something else than its annotation says, so that `load`
+                could not read it; see also `dump`.
+            UndeclaredStateError: see `dump`.
+            TypeError: see `dump`.
+            PayloadTooLargeError: see `dump`.
+
+        """
+        values = self._values(instance)
+        data = self._packed(values)
+        if data == before:
+            return None
+        # Scalars are read as they were written.
+        found = values if _are_scalars(values) else self._stored(data).values
+        for name, plain in found.items():
+            try:
+                self._adapters[name].validator.validate_python(plain, by_alias=True, by_name=True)
+            except ValidationError as error:
+                text = f"{self._type}.{name} holds something else than its annotation says: {explain(error)}"
+                raise ConfigurationError(text) from error
+        return data
+
+    def _values(self, instance: object) -> Mapping[str, object]:
         self._check_declared(instance)
         values: dict[str, object] = {}
         for name in self.names:
             value = getattr(instance, name, _UNSET)
             if value is not _UNSET:
                 values[name] = value
-        self._check_distinct(values)
+        if not _are_scalars(values):
+            self._check_distinct(values)
+        return values
+
+    def _packed(self, values: Mapping[str, object]) -> bytes:
         try:
             return stored.pack(values, self._version, simplify=simplify, what=f"state of {self._type}")
         except TypeError as error:
             text = f"{self._type}.{_culprit(values)}: {error}"
             raise TypeError(text) from error
-
-    def check(self, data: bytes) -> None:
-        """Refuse a state that `dump` wrote and `load` could not read, before it is committed.
-
-        Raises:
-            ConfigurationError: an attribute holds something else than its annotation says.
-
-        """
-        for name, plain in self._stored(data).values.items():
-            try:
-                self._adapters[name].validate_python(plain, by_alias=True, by_name=True)
-            except ValidationError as error:
-                text = f"{self._type}.{name} holds something else than its annotation says: {explain(error)}"
-                raise ConfigurationError(text) from error
 
     def _stored(self, data: bytes) -> Stored:
         try:
@@ -153,6 +169,8 @@ class StateSchema:
 
     def _check_declared(self, instance: object) -> None:
         attributes = cast("Mapping[str, object]", getattr(instance, "__dict__", {}))
+        if attributes.keys() <= self._adapters.keys() and not self._slots:
+            return
         for name in attributes:
             if name not in self._adapters and not name.startswith("_"):
                 raise self._undeclared(name, attributes[name])
@@ -170,7 +188,8 @@ class StateSchema:
     def _check_distinct(self, values: Mapping[str, object]) -> None:
         owners: dict[int, str] = {}
         for name, value in values.items():
-            if type(value) in _SCALARS:
+            if type(value) in codec.SCALARS:
+                # Two attributes may well hold the same one.
                 continue
             other = owners.setdefault(id(value), name)
             if other != name and _is_mutable(value):
@@ -179,6 +198,10 @@ class StateSchema:
                     f"cannot be: copy it, or call the second _{name}"
                 )
                 raise ConfigurationError(text)
+
+
+def _are_scalars(values: Mapping[str, object]) -> bool:
+    return codec.SCALARS.issuperset(map(type, values.values()))
 
 
 def _is_mutable(value: object) -> bool:

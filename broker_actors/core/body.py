@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Final
 
 from broker_actors.core import codec
 from broker_actors.core.codec import Simplify, refuse
-from broker_actors.core.envelope import JSON, MSGPACK
+from broker_actors.core.envelope import MEDIA_TYPES, MSGPACK
 from broker_actors.core.errors import InvalidArgumentsError, Plain, UndecodableError
+
+_PARTS: Final = frozenset({"args", "kwargs"})
 
 
 def encode(
@@ -39,12 +41,12 @@ def decode(body: bytes, content_type: str) -> tuple[list[Plain], dict[str, Plain
         PayloadTooLargeError: it is over its limit.
 
     """
-    if not body and content_type in {JSON, MSGPACK}:
+    if not body and content_type in MEDIA_TYPES:
         return [], {}
     fields = codec.decode_map(body, content_type)
     args, kwargs = fields.get("args", []), fields.get("kwargs", {})
-    if not isinstance(args, list) or not isinstance(kwargs, dict) or not fields.keys() <= {"args", "kwargs"}:
+    if not isinstance(args, list) or not isinstance(kwargs, dict) or not fields.keys() <= _PARTS:
         raise UndecodableError('a body is a map {"args": [...], "kwargs": {...}}')
-    if not all(isinstance(name, str) for name in cast("Mapping[object, Plain]", kwargs)):
+    if not codec.has_text_keys(kwargs):
         raise UndecodableError("the names in kwargs must be text")
     return args, kwargs

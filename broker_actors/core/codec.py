@@ -12,14 +12,15 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from math import isfinite
 from typing import Final, NoReturn, Protocol, TypeAlias, cast
 
 import msgpack  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs] # it has no stubs
 
 from broker_actors.core import wire
-from broker_actors.core.envelope import JSON, MSGPACK
+from broker_actors.core.envelope import MEDIA_TYPES, MSGPACK
 from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
 
 BODY_BYTES_MAX: Final = wire.BODY_BYTES_MAX
@@ -60,11 +61,19 @@ _NO_CONTAINER: Final = bytes(
 _ESCAPED: Final = re.compile(r"\$+bytes")
 _CONTAINERS: Final = frozenset({dict, list})
 _TEXT: Final = frozenset({str})
+# These are told of a type that was looked at; a cast in each place would be a call.
+_kinds_in: Final = cast("Callable[[object], Iterable[type]]", partial(map, type))
+_values_of: Final = cast("Callable[[object], Collection[object]]", dict[object, object].values)
 #: What is encoded as it is, and no larger than it looks.
-_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
-#: Of what need not be read again once it is encoded: entries of each list and map, and how deep they lie.
+SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
+#: Of what need not be read again once it is encoded: entries of each list and map that holds others, and
+#: how deep they lie.
 ITEMS_FEW: Final = 16
 LEVELS_FEW: Final = 3
+#: Characters that stay within every limit.
+TEXT_SHORT: Final = 1_024
+#: What a packer begins with; most bodies need less, and its own default takes longer to get than to fill.
+_BUFFER_BYTES: Final = 512
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -105,7 +114,7 @@ def encode(
         PayloadTooLargeError: more than *bytes_max* bytes.
 
     """
-    if content_type not in {MSGPACK, JSON}:
+    if content_type not in MEDIA_TYPES:
         raise UndecodableError(f"unknown content type {content_type!r}")
     try:
         data = _to_msgpack(value, simplify) if content_type == MSGPACK else _to_json(value, simplify)
@@ -113,7 +122,8 @@ def encode(
         raise TypeError(f"the {what} cannot be encoded: {error}") from error
     if len(data) > bytes_max:
         raise PayloadTooLargeError(f"the {what} has {len(data)} bytes; the limit is {bytes_max}")
-    if content_type == MSGPACK and _reads_back(value):
+    # Each item takes a byte at least.
+    if content_type == MSGPACK and len(data) <= ITEMS_MAX and _reads_back(value):
         return data
     try:
         # A state that is written and cannot be read again would be the end of its actor.
@@ -134,7 +144,7 @@ def decode(data: bytes, content_type: str = MSGPACK, *, bytes_max: int = BODY_BY
     """
     if len(data) > bytes_max:
         raise PayloadTooLargeError(f"{len(data)} bytes; the limit is {bytes_max}")
-    if content_type not in {MSGPACK, JSON}:
+    if content_type not in MEDIA_TYPES:
         raise UndecodableError(f"unknown content type {content_type!r}")
     try:
         value = _from_msgpack(data) if content_type == MSGPACK else _from_json(data)
@@ -154,30 +164,54 @@ def decode_map(data: bytes, content_type: str = MSGPACK) -> dict[str, Plain]:
 
     """
     value = decode(data, content_type)
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in cast("_Map", value)):
+    if not isinstance(value, dict) or not has_text_keys(value):
         raise UndecodableError("expected a map with text keys")
     return value
 
 
-def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
-    """Whether so little is in *value*, and so plain, that nothing can keep it from being decoded again."""
-    items: Collection[object]
-    if type(value) is dict:
-        found = cast("_Map", value)
-        items = found.values()
-        if not {*map(type, found)} <= _TEXT:
+def has_text_keys(decoded: Plain) -> bool:
+    """Return whether every key of the map *decoded*, which `decode` returned, is text."""
+    return _TEXT.issuperset(_kinds_in(decoded))
+
+
+def is_surely_encodable(value: object) -> bool:
+    """Return whether `encode` surely takes *value*, alone or with little around it; seen at a glance."""
+    match value:
+        case None | bool():
+            return True
+        case int():
+            return INTEGER_MIN <= value <= INTEGER_MAX
+        case str():
+            return len(value) <= TEXT_SHORT and value.isascii()
+        case _:
             return False
-    elif type(value) is list:
+
+
+def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
+    """Whether so few containers are in *value*, and all is so plain, that it can surely be decoded again."""
+    kind = type(value)
+    if kind is dict:
+        if not _TEXT.issuperset(_kinds_in(value)):
+            return False
+        items = _values_of(value)
+    elif kind is list:
         items = cast("_List", value)
     else:
-        return type(value) in _SCALARS
-    if not levels or len(items) > ITEMS_FEW:
+        return kind in SCALARS
+    if SCALARS.issuperset(map(type, items)):
+        return True
+    if len(items) > ITEMS_FEW or not levels:
         return False
-    return {*map(type, items)} <= _SCALARS or all(_reads_back(item, levels - 1) for item in items)
+    for item in items:  # noqa: SIM110 - a generator costs more than all of this
+        if not _reads_back(item, levels - 1):
+            return False
+    return True
 
 
 def _is_surely_small(data: bytes, content_type: str) -> bool:
     """Whether so little stands in *data* that it cannot break a bound, as in most bodies."""
+    if len(data) <= DEPTH_MAX:
+        return True
     if content_type == MSGPACK:
         containers = len(data.translate(None, _NO_CONTAINER))
     else:
@@ -204,8 +238,10 @@ def _check_bounds(value: object) -> None:
 # --- msgpack ------------------------------------------------------------------
 
 
-class _Pack(Protocol):
-    def __call__(self, value: object, /, *, default: Simplify) -> bytes: ...
+class _Packer(Protocol):
+    def __init__(self, *, default: Simplify, buf_size: int) -> None: ...
+
+    def pack(self, value: object, /) -> bytes: ...
 
 
 class _Unpack(Protocol):
@@ -223,7 +259,7 @@ class _Unpack(Protocol):
 
 
 # msgpack has no types of its own.
-_packb = cast("_Pack", msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
+_packer = cast("type[_Packer]", msgpack.Packer)  # pyright: ignore[reportUnknownMemberType]
 _unpackb = cast("_Unpack", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -231,22 +267,21 @@ def _to_msgpack(value: object, simplify: Simplify) -> bytes:
     def plainer(one: object) -> object:
         return _simplified(one, simplify)
 
-    return _packb(value, default=plainer)
-
-
-def _from_msgpack(data: bytes) -> object:
-    return _unpackb(
-        data,
-        strict_map_key=False,
-        max_array_len=ITEMS_MAX,
-        max_map_len=ITEMS_MAX,
-        max_ext_len=0,
-        ext_hook=_no_extension,
-    )
+    return _packer(default=plainer, buf_size=_BUFFER_BYTES).pack(value)
 
 
 def _no_extension(code: int, _data: bytes) -> NoReturn:
     raise UndecodableError(f"msgpack extension type {code}")
+
+
+_from_msgpack: Final = partial(
+    _unpackb,
+    strict_map_key=False,
+    max_array_len=ITEMS_MAX,
+    max_map_len=ITEMS_MAX,
+    max_ext_len=0,
+    ext_hook=_no_extension,
+)
 
 
 def _simplified(value: object, simplify: Simplify) -> object:

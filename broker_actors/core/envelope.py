@@ -36,7 +36,7 @@ KEY_BYTES_MAX: Final = 4 * KEY_CHARACTERS_MAX
 SENDER_BYTES_MAX: Final = 256
 #: Callers in a chain, outermost first; the bound on the depth of nested asks.
 CHAIN_LENGTH_MAX: Final = 32
-_MEDIA_TYPES: Final = frozenset({MSGPACK, JSON})
+MEDIA_TYPES: Final = frozenset({MSGPACK, JSON})
 #: Addresses that were checked lately and need not be checked again.
 _ADDRESSES_KEPT: Final = 10_000
 #: Quoting makes up to three bytes of one.
@@ -139,6 +139,11 @@ class Envelope:
     def is_ask(self) -> bool:
         """Whether somebody waits for the reply, and has named what to match it by, or reads a stream."""
         return self.stream or bool(self.reply_to and self.correlation_id)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether anybody may ever read the result: who asked, or who calls again with the same key."""
+        return bool(self.key) or self.is_ask
 
     @property
     def call(self) -> str:
@@ -303,7 +308,7 @@ def _fits(value: str, bytes_max: int) -> bool:
 
 
 def _media_type(content_type: str) -> str:
-    if content_type in _MEDIA_TYPES:
+    if content_type in MEDIA_TYPES:
         return content_type
     # Many clients add a charset, which is UTF-8 here whatever it says.
     return content_type.partition(";")[0].strip().lower() or MSGPACK

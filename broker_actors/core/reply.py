@@ -7,6 +7,7 @@ that a foreign caller who sent JSON reads JSON.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from broker_actors.core.codec import Simplify, decode_map, encode, refuse
 from broker_actors.core.envelope import MSGPACK
@@ -32,6 +33,10 @@ def of_result(value: object, content_type: str = MSGPACK, *, simplify: Simplify 
     """Return the reply that carries *value*; raises what `codec.encode` raises."""
     body = encode({"ok": True, "result": value}, content_type, simplify=simplify, what="result")
     return Reply(body, content_type)
+
+
+#: Stands for the result of a call that nobody can read the result of.
+UNREAD: Final = of_result(None)
 
 
 def of_error(error: ErrorRecord, content_type: str = MSGPACK) -> Reply:

@@ -8,11 +8,11 @@ Invariant: who knows layout 1 only refuses layout 2, and so never rewrites what 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from broker_actors.core import codec
 from broker_actors.core.errors import Plain, UndecodableError
+from broker_actors.core.light import dataclass
 
 #: The newest layout this release knows.
 LAYOUT_MAX: Final = 2

@@ -203,11 +203,7 @@ class Activation:
         """
         if self._instance is None or not self.spec.durable:
             return None
-        state = self.spec.state.dump(self._instance)
-        if state == self._committed:
-            return None
-        self.spec.state.check(state)
-        return state
+        return self.spec.state.changed(self._instance, self._committed)
 
     def committed(self, state: bytes | None) -> None:
         """Take note that *state*, if not None, is now the last committed one."""

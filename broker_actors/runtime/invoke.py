@@ -12,6 +12,7 @@ from broker_actors.actor.method import AnyMethod
 from broker_actors.actor.signature import Kind
 from broker_actors.actor.spec import ActorSpec
 from broker_actors.core import body
+from broker_actors.core.codec import is_surely_encodable
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import (
     CallCancelledError,
@@ -20,7 +21,7 @@ from broker_actors.core.errors import (
     UnknownMethodError,
 )
 from broker_actors.core.events import LeftBehind
-from broker_actors.core.reply import Reply
+from broker_actors.core.reply import UNREAD, Reply
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.answers import result_of
 from broker_actors.runtime.offloaded import Computation, compute, computed
@@ -34,7 +35,7 @@ class CutOffError(SystemFaultError):
 
 
 async def invoke(activation: Subject, envelope: Envelope, services: Services) -> Reply:
-    """Return the encoded result of *envelope* on *activation*'s instance.
+    """Return the encoded result of *envelope* on *activation*'s instance, or `UNREAD` if nobody will read it.
 
     Raises:
         UnknownMethodError: the actor has no such method.
@@ -55,6 +56,8 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
     if instance is None:
         instance = await _until_deadline(activation.instance(), envelope, services)
     result = await _call(method, instance, arguments, envelope, services)
+    if not envelope.is_answered and is_surely_encodable(result):
+        return UNREAD
     return result_of(result, f"{activation.address.type}.{envelope.method}", envelope.content_type)
 
 

@@ -105,11 +105,7 @@ class Snapshot:
             PayloadTooLargeError: the state is over its limit.
 
         """
-        state = self.spec.state.dump(self._instance)
-        if state == self._activation.state:
-            return None
-        self.spec.state.check(state)
-        return state
+        return self.spec.state.changed(self._instance, self._activation.state)
 
     def publish(self, state: bytes | None) -> None:
         """Take note that the section is committed: the live instance becomes what it left."""

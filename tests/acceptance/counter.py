@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker_actors import BusinessError, Ref, Retry, actor, method, turn
+from broker_actors.core import codec
 
 TWICE = Retry(attempts=3, min_backoff=0.01, max_backoff=0.05)
 
@@ -52,6 +53,24 @@ class Counter:
 
 
 class CounterRef(Counter, Ref):
+    """Typed handle."""
+
+
+@actor(partitions=2, retry=TWICE)
+class Giver:
+    """Returns what cannot be sent."""
+
+    @method
+    def give(self, problem: str) -> object:
+        things = {
+            "an object": object(),
+            "too large": "x" * (codec.BODY_BYTES_MAX + 1),
+            "too long a number": 2**64,
+        }
+        return things[problem]
+
+
+class GiverRef(Giver, Ref):
     """Typed handle."""
 
 

@@ -16,7 +16,7 @@ from broker_actors.core.events import ReplyIgnored, TurnEnded
 from broker_actors.core.topology import Route
 from broker_actors.core.wire import WireMessage
 from tests.acceptance.conftest import Deployment
-from tests.acceptance.counter import Counter, CounterRef, Echo, EchoRef
+from tests.acceptance.counter import Counter, CounterRef, Echo, EchoRef, Giver, GiverRef
 from tests.acceptance.dead_letters import take, take_from
 
 GOOD = msgpack.packb({"args": [1], "kwargs": {}})
@@ -70,6 +70,27 @@ async def test_a_business_error_on_a_tell_is_a_rejected_dead_letter(deployment: 
         await system.ref(CounterRef, "c1").refuse.tell(11)
         (letter,) = await take(system.backend.transport, "Counter", 1)
     assert (letter.reason, letter.error) == ("rejected", "BusinessError: 11 is too much")
+
+
+@pytest.mark.parametrize("problem", ["an object", "too large", "too long a number"])
+async def test_a_result_that_cannot_be_sent_fails_a_tell_too(deployment: Deployment, problem: str) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Giver):
+        await system.ref(GiverRef, "g1").give.tell(problem)
+        (letter,) = await take(system.backend.transport, "Giver", 1)
+    assert letter.reason == "failed"
+    assert letter.error.startswith(
+        ("SystemFaultError: Giver.give returned", "PayloadTooLargeError: the result")
+    )
+
+
+async def test_the_result_of_a_tell_with_a_key_answers_who_asks_with_that_key(deployment: Deployment) -> None:
+    system = await deployment.system()
+    counter = system.ref(CounterRef, "c1").with_options(idempotency_key="once")
+    async with deployment.worker(Counter):
+        await counter.increment.tell(5)
+        assert await counter.increment(5) == 5
+        assert await system.ref(CounterRef, "c1").get() == 5
 
 
 async def test_a_poison_tell_ends_in_the_dead_letters_with_its_history(deployment: Deployment) -> None:

@@ -217,6 +217,40 @@ class TestWhatATurnMayNotLeaveBehind:
             SCHEMA.dump(cart)
 
 
+class TestWhatATurnCommits:
+    def test_nothing_if_the_state_is_as_it_was(self) -> None:
+        cart = Cart()
+        before = SCHEMA.changed(cart, None)
+        assert before == SCHEMA.dump(cart)
+        assert SCHEMA.changed(cart, before) is None
+        cart.note = "gift"
+        assert SCHEMA.changed(cart, before) == SCHEMA.dump(cart)
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("kept", "many"), ("note", 5), ("total", "many"), ("lines", {"a": 1})]
+    )
+    def test_nothing_that_could_not_be_read_again(self, name: str, value: object) -> None:
+        cart = Cart()
+        setattr(cart, name, value)
+        with pytest.raises(ConfigurationError, match=rf"Cart\.{name} holds something else"):
+            SCHEMA.changed(cart, None)
+
+    @given(value=st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary())
+    def test_a_scalar_is_refused_exactly_if_it_cannot_be_read_again(self, value: object) -> None:
+        class Scalar:
+            value: int | None
+
+        schema, scalar = StateSchema(Scalar, {}), Scalar()
+        scalar.value = cast("Any", value)
+        try:
+            data = schema.changed(scalar, None)
+        except (ConfigurationError, TypeError):
+            with pytest.raises((StateUndecodableError, TypeError)):
+                schema.load(Scalar(), schema.dump(scalar))
+        else:
+            schema.load(Scalar(), data)
+
+
 class TestWhatDoesNotLoad:
     def test_a_value_of_another_type_is_named_and_nothing_is_set(self) -> None:
         cart = Cart()

@@ -107,6 +107,23 @@ def test_keys_that_are_numbers_stay_numbers_in_msgpack_and_become_text_in_json()
     assert decode(encode({Number.ONE: 1}, JSON), JSON) == {"1": 1}
 
 
+@both
+@given(value=some.plain_values | st.integers(-(2**66), 2**66) | st.text(st.characters(codec="utf-16")))
+@example(value=2**64 - 1)
+@example(value=2**64)
+@example(value=-(2**63) - 1)
+@example(value="\ud800")
+@example(value="x" * BODY_BYTES_MAX)
+def test_what_looks_surely_encodable_is(content_type: str, value: object) -> None:
+    if codec.is_surely_encodable(value):
+        encode({"ok": True, "result": value}, content_type)
+
+
+@pytest.mark.parametrize("value", [None, True, 0, -1, 2**63, "", "ready"])
+def test_what_most_methods_return_is_surely_encodable(value: object) -> None:
+    assert codec.is_surely_encodable(value)
+
+
 # --- simplify -------------------------------------------------------------
 
 
@@ -414,7 +431,7 @@ def test_memory_that_runs_out_is_undecodable_too(monkeypatch: pytest.MonkeyPatch
     def run_out(*_: object, **__: object) -> object:
         raise MemoryError
 
-    monkeypatch.setattr(codec, "_unpackb", run_out)
+    monkeypatch.setattr(codec, "_from_msgpack", run_out)
     with pytest.raises(UndecodableError, match="MemoryError"):
         decode(b"\x01")
 
