@@ -83,8 +83,8 @@ class Embedded:
     def __post_init__(self) -> None:
         """Make the parts on one clock."""
         self.broker = MemoryBroker(self.clock, mailbox_max=self.mailbox_max)
-        self.store = MemoryStore(self.clock)
         self.channels = MemoryChannels()
+        self.store = MemoryStore(self.clock, self.channels)
         self.members = MemoryMembers(self.clock)
         self.places = MemoryPlaces(self.clock)
         self.streams = MemoryStreams(self.store, self.clock)

@@ -105,11 +105,13 @@ class Committed:
         marks: by what each outbox item is numbered; see `outgoing.mark`. Empty for one without a number,
             None for one that has left the outbox since. Empty altogether if no item is numbered.
         pending: how many items the outbox holds.
+        answered: whether the caller was given its reply in the same write.
 
     """
 
     marks: tuple[bytes | None, ...] = field(default=(), compare=False)
     pending: int = field(default=0, compare=False)
+    answered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ it the event that results, until the command is final:
              > Refused > Abandon   (and when that was a retry or dead letter, nothing is known)
     --8<-- [end:diagram]
 
-Where nobody waits for an answer, `Ack` takes the place of `Answer`.
+Where nobody waits for an answer, or whoever did has it since the commit, `Ack` takes the place of `Answer`.
 
 Four rules, checked by tests/unit/core/test_turn.py over every mix of outcomes:
 
@@ -134,6 +134,7 @@ class Turn:
         "_envelope",
         "_expected",
         "_history",
+        "_is_answered",
         "_last",
         "_received_ms",
         "_settled",
@@ -150,6 +151,8 @@ class Turn:
         self._last: type[Command] | None = None
         self._settled = Settled("ok")
         self._received_ms = 0
+        #: Whether the caller has its reply since the commit.
+        self._is_answered = False
         self._history = envelope.history
         #: Which run this is, from 1; grows with each run in place.
         self.attempt = envelope.attempt
@@ -185,7 +188,8 @@ class Turn:
                 self.error = None
                 self._settled = Settled("ok", reply, record=True)
                 return self._commit(keep=True)
-            case Committed():
+            case Committed(answered=answered):
+                self._is_answered = answered
                 return Dispatch()
             case Sent():
                 return self._answer()
@@ -285,7 +289,7 @@ class Turn:
         return Commit(keep, record, *rest)
 
     def _answer(self) -> Command:
-        if self._envelope.is_ask and self._settled.reply is not None:
+        if self._envelope.is_ask and self._settled.reply is not None and not self._is_answered:
             return Answer(self._settled.reply)
         return Ack(self._settled.outcome)
 

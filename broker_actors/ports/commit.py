@@ -116,6 +116,21 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerReply:
+    """A reply for whom a caller waits, and where.
+
+    Attributes:
+        reply_to: the caller's reply channel.
+        correlation_id: names the ask there.
+        reply: what it is answered.
+    """
+
+    reply_to: str
+    correlation_id: str
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """What one turn asks the store to make durable, all or nothing.
 
@@ -131,6 +146,7 @@ class Commit:
         section: how far an interleaved turn is; None for no news of that.
         numbers: how outbox items are numbered; None if none is.
         reminders: what becomes of the actor's reminders.
+        caller: to be given its reply in the same write, if this store can; None for nobody.
     """
 
     claim: Claim
@@ -144,6 +160,7 @@ class Commit:
     section: SectionMark | None = None
     numbers: OutboxNumbers | None = None
     reminders: Sequence[ReminderChange] = ()
+    caller: CallerReply | None = None
 
     @property
     def writes(self) -> bool:

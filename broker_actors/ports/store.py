@@ -170,6 +170,9 @@ class Store(Parkings, Suspensions, Schedules, Reminders, Origins, Protocol):
         is used once, whatever becomes of the item. A record under the key of a tell that was cancelled
         is fenced, and so is one under a key that another call has used up meanwhile, unless it replaces.
 
+        A store that has the reply channels, too, gives the caller its reply, and says so. If it does not
+        say so the caller may have it all the same. Nobody has a reply to what was fenced.
+
         Sending the same commit again after a lost answer, before the next one, returns what
         it returned, or would have; sent again later it is fenced. Commits of one loop pass leave together.
 

@@ -5,7 +5,8 @@ Invariant: what is asked for becomes so together with the turn's commit, or neve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from broker_actors.core import body
@@ -36,6 +37,7 @@ class Wound:
 
 
 NOT_WOUND: Final = Wound()
+NO_TIMERS: Final[Mapping[str, TimerPlan | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from broker_actors.core.scheduled import Scheduled, listed
 from broker_actors.ports.calling import ASK_SECONDS_MAX, Call, Values, When
 from broker_actors.ports.places import HeldPlace
 from broker_actors.runtime.awaiting import AwaitedValues
-from broker_actors.runtime.clockwork import NOT_WOUND, Clockwork, TimerPlan, Wound
+from broker_actors.runtime.clockwork import NO_TIMERS, NOT_WOUND, Clockwork, TimerPlan, Wound
 from broker_actors.runtime.ledger import Ledger
 from broker_actors.runtime.sections import Sections
 from broker_actors.runtime.services import Services
@@ -137,7 +137,7 @@ class TurnContext:
     @property
     def timers(self) -> Mapping[str, TimerPlan | None]:
         """The timers it starts; None for those it stops."""
-        return {} if self._clockwork is None else self._clockwork.timers
+        return NO_TIMERS if self._clockwork is None else self._clockwork.timers
 
     async def ask(self, call: Call) -> Plain:
         """Ask another actor; see `ports.calling.Caller`.

@@ -22,7 +22,7 @@ from broker_actors.core.suspending import due_ms
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.core.unanswered import to_send
-from broker_actors.ports.commit import Claim, Commit, KeyedRecord, OutboxKey
+from broker_actors.ports.commit import CallerReply, Claim, Commit, KeyedRecord, OutboxKey
 from broker_actors.ports.outbox_numbers import OutboxNumbers, item_index
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.reminders import ReminderChange
@@ -57,6 +57,7 @@ class Outcome:
         suspension: why the actor must not run from now on; None for no change.
         reminders: what becomes of the actor's reminders.
         unrun: whether this very attempt is still to come: then it is not settled.
+        is_last: whether nothing is left to do after the commit than to answer.
 
     """
 
@@ -73,6 +74,7 @@ class Outcome:
     suspension: Suspension | None = None
     reminders: Sequence[ReminderChange] = ()
     unrun: bool = False
+    is_last: bool = False
 
 
 class Ledger(Protocol):
@@ -240,6 +242,7 @@ class StoreLedger:
             numbers=self._outbox_numbers(targets) if any(targets) else None,
             parking=parking,
             reminders=outcome.reminders,
+            caller=None if outbox or not outcome.is_last else _caller_of(outcome),
         )
         result = await self._written(commit)
         if replies and isinstance(result, Committed):
@@ -371,6 +374,13 @@ class StoreLedger:
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run."""
         self._numbers.close(envelope)
+
+
+def _caller_of(outcome: Outcome) -> CallerReply | None:
+    envelope = outcome.envelope
+    if outcome.answer is None or envelope.stream:
+        return None
+    return CallerReply(envelope.reply_to, envelope.correlation_id, outcome.answer)
 
 
 def _record_of(outcome: Outcome) -> KeyedRecord | None:

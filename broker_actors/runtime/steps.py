@@ -34,7 +34,7 @@ from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.answers import failure_of
 from broker_actors.runtime.arrival import Arrival, Subscription
-from broker_actors.runtime.clockwork import NOT_WOUND, TimerPlan, Wound
+from broker_actors.runtime.clockwork import NO_TIMERS, NOT_WOUND, TimerPlan, Wound
 from broker_actors.runtime.context import TurnContext, Waiting
 from broker_actors.runtime.interruption import TurnInterruptedError
 from broker_actors.runtime.invoke import invoke
@@ -183,10 +183,12 @@ class Steps:
         if not commit.keep:
             self._activation.roll_back()
             self._state = None
-        own = self._context.outgoing if self._context is not None and commit.keep else []
-        wound, spec, ledger = self._wound(commit), self._activation.spec, self._activation.ledger
-        own = [*own, *wound.ticks]
+        context = self._context if commit.keep else None
+        wound = self._wound(commit)
+        timers = NO_TIMERS if context is None else context.timers
+        own = [*(() if context is None else context.outgoing), *wound.ticks]
         outgoing = [*own, *commit.outgoing]
+        spec, ledger = self._activation.spec, self._activation.ledger
         outbox, targets = _packed(own, commit.outgoing) if outgoing and spec.durable else ((), ())
         outcome = Outcome(
             self._arrival.envelope,
@@ -202,6 +204,8 @@ class Steps:
             suspension=commit.suspension,
             reminders=wound.changes,
             unrun=commit.unrun,
+            # Who has its reply may look: nothing it could miss may come after.
+            is_last=not (outgoing or timers or wound.changes or commit.suspension or commit.head),
         )
         try:
             result = await ledger.commit(outcome)
@@ -212,8 +216,8 @@ class Steps:
             self._version = ledger.version
             self._activation.committed(self._state)
             self._outgoing = numbered(outgoing, result.marks)
-            if self._context is not None and commit.keep and (plans := self._context.timers):
-                self._host.wind(self._activation.address, plans, self._arrival.subscription)
+            if timers:
+                self._host.wind(self._activation.address, timers, self._arrival.subscription)
             if (why := commit.suspension) is not None:
                 event = ActorSuspended(self._activation.address, why.cause, why.error)
                 self._services.observer.observe(event)

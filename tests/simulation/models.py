@@ -10,6 +10,7 @@ from random import Random
 from broker_actors.adapters.memory.actors import MemoryActor
 from broker_actors.adapters.memory.broker import MemoryBroker
 from broker_actors.adapters.memory.queue import MemoryQueue, Subscription
+from broker_actors.adapters.memory.replies import MemoryChannels
 from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.core.address import Address
 from broker_actors.core.suspension import Cause, Suspension
@@ -85,8 +86,10 @@ class SimBroker(MemoryBroker):
 class SimStore(MemoryStore):
     """The store, noting what it does and whether it should have."""
 
-    def __init__(self, clock: Clock, note: Note, pass_time: Callable[[], None]) -> None:
-        super().__init__(clock)
+    def __init__(
+        self, clock: Clock, note: Note, pass_time: Callable[[], None], channels: MemoryChannels | None = None
+    ) -> None:
+        super().__init__(clock, channels)
         self._note = note
         #: No store comes back within the millisecond of which its last epoch is.
         self._pass_time = pass_time

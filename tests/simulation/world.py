@@ -108,8 +108,10 @@ class World:
         self.faults = faults
         clock = ServerClock(self.loop, self.random)
         self.broker = SimBroker(clock, self.note, self.random)
-        self.store = SimStore(clock, self.note, lambda: clock.advance(1))
         self.channels = MemoryChannels()
+        # Every second seed has the store of a single server, which answers callers; the others a cluster's.
+        answering = self.channels if seed % 2 else None
+        self.store = SimStore(clock, self.note, lambda: clock.advance(1), answering)
         self.members = MemoryMembers(clock)
         self.streams = MemoryStreams(self.store, clock)
         #: Connections to the broker, by node.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
 from broker_actors.adapters.memory.actors import MemoryActor
 from broker_actors.adapters.memory.charges import Charges
+from broker_actors.adapters.memory.replies import MemoryChannels
 from broker_actors.adapters.memory.schedules import MemorySchedules
 from broker_actors.core.address import Address, bucket_number
 from broker_actors.core.dedup import Accepted
@@ -38,8 +40,10 @@ class MemoryStore:
     on a real store may happen here, too.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, channels: MemoryChannels | None = None) -> None:
         self._clock = clock
+        #: The reply channels it has, too; None for none, as in a cluster.
+        self._channels = channels
         self._actors: defaultdict[Address, MemoryActor] = defaultdict(MemoryActor)
         self._layouts: dict[str, Layout] = {}
         self._spawned: defaultdict[str, set[str]] = defaultdict(set)
@@ -370,6 +374,13 @@ class MemoryStore:
         ):
             return Fenced(actor.version)
         if not commit.writes:
-            return actor.answer(commit)
+            return self._answered(actor, commit)
         actor.write(commit, self._clock.now_ms())
-        return actor.answer(commit)
+        return self._answered(actor, commit)
+
+    def _answered(self, actor: MemoryActor, commit: Commit) -> Committed:
+        outcome, caller = actor.answer(commit), commit.caller
+        if caller is None or self._channels is None:
+            return outcome
+        answered = self._channels.put(caller.reply_to, caller.correlation_id, caller.reply)
+        return replace(outcome, answered=answered)

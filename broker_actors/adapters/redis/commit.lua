@@ -6,6 +6,7 @@
 --         the parking, the index of parkings, the bytes parked in the bucket;
 --         the index of suspended actors; the sections hash
 --         the numbers by target; the reminders, the index of reminders
+--         the caller's reply channel, which is in another slot than the others: of a single server only
 -- ARGV    epoch, claim nonce, version, commit nonce, actor id
 --         then the parts, in this order, each its name and what is in it; one that is not there is left out:
 --         state       its bytes
@@ -24,8 +25,10 @@
 --         reminders   how many fields, six for each: name, member in the index, what it is from now on or
 --                     '' for none, due in ms, '1' if it must be something for that, what
 --         outbox      how many items, they
--- Answer  {-1, how many items the outbox holds, mark of each item if any is numbered ('' for one that
---         is not, nil for one that has left), ...} for committed; {the version the store holds} for fenced
+--         caller      how many replies its channel holds unread, correlation id, content type, reply
+-- Answer  {-1, how many items the outbox holds, 1 if the caller was given its reply now,
+--         mark of each item if any is numbered ('' for one that is not, nil for one that has left), ...}
+--         for committed; {the version the store holds} for fenced
 --
 -- Arguments are read in the order in which `turns.py` writes them: a new field is a `take()`
 -- here and a value there, at the same place, and a part begins with its name in both. Lua 5.1, which every server has, evaluates them
@@ -107,6 +110,10 @@ local reminders = part('reminders') and {key = take_key(), index = take_key(), f
 
 local items = part('outbox') and take_list()
 
+local caller = part('caller') and {
+  channel = take_key(), unread_max = take(), correlation_id = take(), content_type = take(), reply = take(),
+}
+
 if args_taken ~= #ARGV or keys_taken ~= #KEYS then
   return redis.error_reply('ERR a commit has other keys or arguments than this script reads')
 end
@@ -128,8 +135,8 @@ local function field_of(place)
 end
 
 -- What was written is read back: an answer to a commit that is sent again is that of the first time.
-local function committed()
-  local answer = {COMMITTED, redis.call('HLEN', outbox)}
+local function committed(answered)
+  local answer = {COMMITTED, redis.call('HLEN', outbox), answered and 1 or 0}
   if numbers and items then
     for n = items.first, items.last do
       local item = redis.call('HGET', outbox, field_of(n - items.first))
@@ -137,6 +144,18 @@ local function committed()
     end
   end
   return answer
+end
+
+-- A caller that is gone, or another program's key in its place, is no reason not to commit.
+local function give_reply()
+  if not caller then
+    return false
+  end
+  local given = redis.pcall(
+    'XADD', caller.channel, 'NOMKSTREAM', 'MAXLEN', '~', caller.unread_max, '*',
+    'c', caller.correlation_id, 't', caller.content_type, 'b', caller.reply
+  )
+  return type(given) == 'string'
 end
 
 local held = redis.call('HMGET', actor, 'epoch', 'nonce', 'version', 'commit', 'incarnation')
@@ -153,7 +172,7 @@ if record then
   end
 end
 if not (state or record or acceptance or parking or suspension or section or numbers or reminders or items) then
-  return committed()
+  return committed(give_reply())
 end
 
 if acceptance then
@@ -300,4 +319,4 @@ if reminders then
     wind(n)
   end
 end
-return committed()
+return committed(give_reply())

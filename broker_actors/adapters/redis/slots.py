@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from redis import crc
-from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, TryAgainError
+from redis.exceptions import (
+    AskError,
+    ClusterCrossSlotError,
+    ClusterDownError,
+    MovedError,
+    RedisError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list
@@ -57,6 +64,11 @@ class Slots:
             place = (name.decode() or _host(asked), to_int(port))
             known.update(dict.fromkeys(range(to_int(first), to_int(last) + 1), place))
         self._places = known
+
+
+def is_elsewhere(answer: Answer) -> bool:
+    """Whether a command was refused for keys that are in several slots: the server is one of a cluster."""
+    return isinstance(answer, ClusterCrossSlotError)
 
 
 def is_again(answer: Answer) -> bool:

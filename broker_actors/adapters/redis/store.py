@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list, to_optional, to_pairs
@@ -17,6 +18,7 @@ from broker_actors.adapters.redis.reminders import RedisReminders
 from broker_actors.adapters.redis.schedules import RedisSchedules
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.slots import is_elsewhere
 from broker_actors.adapters.redis.suspensions import RedisSuspensions
 from broker_actors.adapters.redis.turns import call_of, read_claim, read_outcome, read_reply
 from broker_actors.core.address import Address
@@ -58,6 +60,8 @@ class RedisStore:
         self._claim = Script.named("claim")
         self._suspensions = RedisSuspensions(self._batcher, self._keys)
         self._commit = Script.named("commit")
+        #: Whether reply channels are on the server that has the actors, as far as is known: not in a cluster.
+        self._has_channels = True
         self._dispatched = Script.named("dispatched")
         self._layout = Script.named("layout")
         self._origins = RedisOrigins(self._batcher, self._keys)
@@ -172,8 +176,14 @@ class RedisStore:
 
     async def commit(self, commit: Commit) -> Committed | Fenced:
         """Write *commit* if its claim is the newest and its version the current one."""
+        if commit.caller is not None and not self._has_channels:
+            commit = replace(commit, caller=None)
         keys, args = call_of(commit, self._keys)
-        return read_outcome(await self._batcher.run(self._commit, keys, *args))
+        answer = await self._batcher.run(self._commit, keys, *args)
+        if commit.caller is not None and is_elsewhere(answer):
+            self._has_channels = False
+            return await self.commit(commit)
+        return read_outcome(answer)
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
         """Forget outbox items the broker has confirmed."""

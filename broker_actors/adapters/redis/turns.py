@@ -11,6 +11,7 @@ from broker_actors.adapters.redis.connection import Answer, Arg
 from broker_actors.adapters.redis.keys import Keys
 from broker_actors.adapters.redis.outboxes import read_outbox
 from broker_actors.adapters.redis.reminders import args_of_reminders
+from broker_actors.adapters.redis.replies import UNREAD_MAX
 from broker_actors.adapters.redis.resumptions import read_resumptions
 from broker_actors.adapters.redis.suspensions import read_suspension
 from broker_actors.core.address import Address
@@ -53,6 +54,9 @@ def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
     _add_seldom(commit, keys, touched, args)
     if commit.outbox:
         args += ("outbox", *_list(commit.outbox))
+    if (caller := commit.caller) is not None:
+        touched.append(keys.reply(caller.reply_to))
+        args += ("caller", UNREAD_MAX, caller.correlation_id, caller.reply.content_type, caller.reply.body)
     return touched, args
 
 
@@ -81,8 +85,8 @@ def read_outcome(answer: Answer) -> Committed | Fenced:
     first, *rest = to_list(answer)
     if first != COMMITTED:
         return Fenced(to_int(first))
-    pending, *marks = rest
-    return Committed(tuple(map(to_optional, marks)) if marks else (), to_int(pending))
+    pending, answered, *marks = rest
+    return Committed(tuple(map(to_optional, marks)) if marks else (), to_int(pending), answered == 1)
 
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
