@@ -509,7 +509,7 @@ def test_what_an_outbox_holds_is_answered_though_it_cannot_be_sent_now() -> None
 
 def test_a_caller_that_was_answered_with_the_commit_is_not_answered_again() -> None:
     for envelope in (ASK, replace(ASK, key="order-42")):
-        turn = t.Turn(envelope, Terms(POLICY))
+        turn = t.Turn(envelope, Terms(POLICY, durable=True))
         for event in (t.Received(NOW_MS), t.Fresh(), t.Returned(RESULT), t.Committed(answered=True)):
             turn.next(event)
         assert turn.next(t.Sent()) == t.Ack("ok")
