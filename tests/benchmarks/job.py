@@ -32,6 +32,7 @@ class Job:
         prefix: what the ids of the actors begin with.
         beforehand: how many messages of a publisher's warm-up are drained beside the measured ones.
         chunks: of a stream.
+        part: which of how many processes this is, from 0, where they cannot find out themselves.
         profile: the file to write a profile of the measured section to; empty for none.
 
     """
@@ -49,6 +50,7 @@ class Job:
     prefix: str = "a"
     beforehand: int = 0
     chunks: int = 0
+    part: tuple[int, int] = (0, 1)
     profile: str = ""
 
     @property

@@ -84,6 +84,7 @@ async def drain(job: Job, signals: Signals) -> None:
 
 async def serve(job: Job, signals: Signals) -> None:
     """Run a worker until told to stop."""
+    collect_seldom()
     async with (
         ActorSystem.connect(job.amqp_url, job.redis_url, observer=Quiet()) as system,
         Worker(system, ACTORS[job.actor_type]),

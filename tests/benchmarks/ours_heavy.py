@@ -24,10 +24,15 @@ class Heavy:
 
     @method
     def add(self, _n: int) -> None:
-        """Use the processor, however fast it is and whoever else does."""
-        until_seconds = time.thread_time() + CPU_SECONDS
-        while time.thread_time() < until_seconds:
-            pass
+        """Use the processor."""
+        calculate()
+
+
+def calculate() -> None:
+    """Use the processor for `CPU_SECONDS`, however fast it is and whoever else does."""
+    until_seconds = time.thread_time() + CPU_SECONDS
+    while time.thread_time() < until_seconds:
+        pass
 
 
 class Tally:
@@ -40,24 +45,33 @@ class Tally:
     def observe(self, event: Event) -> None:
         """Count *event* if it is the end of a turn."""
         if isinstance(event, TurnEnded):
-            self.count += 1
-            self.ended_seconds = time.monotonic()
+            self.ended()
+
+    def ended(self) -> None:
+        """Count one more."""
+        self.count += 1
+        self.ended_seconds = time.monotonic()
 
 
 async def serve(job: Job, signals: Signals) -> None:
-    """Run a worker; each time it is told to, say how many turns it had since, once it is idle."""
+    """Run a worker."""
     tally = Tally()
     async with (
         ActorSystem.connect(job.amqp_url, job.redis_url, observer=tally) as system,
         Worker(system, Heavy),
     ):
-        signals.ready()
-        counted = 0
-        while await signals.go():
-            await _idle(tally)
-            signals.report({"count": tally.count - counted, "ended": tally.ended_seconds})
-            counted = tally.count
+        await report(tally, signals)
     signals.result({})
+
+
+async def report(tally: Tally, signals: Signals) -> None:
+    """Each time it is asked for, say how many turns there were since, once none is left."""
+    signals.ready()
+    counted = 0
+    while await signals.go():
+        await _idle(tally)
+        signals.report({"count": tally.count - counted, "ended": tally.ended_seconds})
+        counted = tally.count
 
 
 async def _idle(tally: Tally) -> None:

@@ -14,7 +14,7 @@ from tests.benchmarks.job import Job
 from tests.benchmarks.one_way import drained
 from tests.benchmarks.ours_heavy import CPU_SECONDS, PARTITIONS
 from tests.benchmarks.process import Child, child, run
-from tests.benchmarks.variants import AT_LEAST_ONCE, BOTH, EFFECTIVELY_ONCE
+from tests.benchmarks.variants import AIO_PIKA, AT_LEAST_ONCE, BOTH, EFFECTIVELY_ONCE
 
 #: Actors of the one benchmark with a hot actor.
 _MANY: Final = 1_000
@@ -100,7 +100,9 @@ class Processes(Benchmark):
 
     key = "processes"
     name = f"Two processes, a method of {CPU_SECONDS * 1000:.0f} ms"
-    variants: Sequence[str] = ("one process", "two processes")
+    variants: Sequence[str] = tuple(
+        f"{who}{processes}" for who in ("", f"{AIO_PIKA}, ") for processes in ("one process", "two processes")
+    )
     targets: Sequence[Target] = (Target("rate", "two processes", ("one process",), 1.7),)
     partitions = PARTITIONS
     rounds_max = FEW_ROUNDS
@@ -113,10 +115,12 @@ class Processes(Benchmark):
         """Count from the first message published to the last effect."""
         job = self.job(variant, sampling.of(round(_HEAVY_SECONDS / CPU_SECONDS)))
         await self._broker.empty(job)
+        side = "raw heavy" if variant.startswith(AIO_PIKA) else "heavy"
+        count = 2 if variant.endswith("two processes") else 1
         async with AsyncExitStack() as stack:
             workers = [
-                await stack.enter_async_context(child("heavy", "serve", job))
-                for _ in range(self.variants.index(variant) + 1)
+                await stack.enter_async_context(child(side, "serve", replace(job, part=(which, count))))
+                for which in range(count)
             ]
             await self._shared(workers, replace(job, messages=_BATCH))
             facts = await self._through(workers, job)

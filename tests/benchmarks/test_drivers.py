@@ -50,10 +50,12 @@ async def test_a_driver_measures(
     [
         (Limits, LIMITS[0], {"rate", "cpu_us"}),
         (Limits, LIMITS[1], {"rate", "cpu_us"}),
+        (Limits, LIMITS[2], {"rate", "cpu_us"}),
         (Crowd, EFFECTIVELY_ONCE, {"activated", "woken", "rate"}),
         (Hot, f"{EFFECTIVELY_ONCE}, one actor", {"rate", "cpu_us"}),
         (Ask, BARE, {"p50_ms", "p99_ms", "cpu_us", "together"}),
         (Processes, "two processes", {"rate", "share"}),
+        (Processes, "aio-pika, two processes", {"rate", "share"}),
     ],
 )
 async def test_a_driver_with_more_processes_measures(

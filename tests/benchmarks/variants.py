@@ -11,7 +11,7 @@ AT_LEAST_ONCE: Final = "broker_actors, at_least_once"
 EFFECTIVELY_ONCE: Final = "broker_actors, effectively_once"
 BOTH: Final = (AT_LEAST_ONCE, EFFECTIVELY_ONCE)
 #: What the adapters cost without anything above them.
-LIMITS: Final = ("limit, at_least_once", "limit, effectively_once")
+LIMITS: Final = ("limit, at_least_once", "limit, effectively_once", "limit, effectively_once, committed")
 AIO_PIKA: Final = "aio-pika"
 AIORMQ: Final = "aiormq"
 BARE: Final = "bare round trip"
@@ -36,7 +36,7 @@ def side(variant: str) -> str:
     if variant == BARE:
         return "bare"
     if variant in LIMITS:
-        return "limits"
+        return "limits committed" if variant.endswith("committed") else "limits"
     return OURS if variant.startswith(OURS) else variant
 
 
