@@ -15,6 +15,7 @@ from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.adapters.redis.turns import call_of
+from broker_actors.core import codec, stored
 from broker_actors.core.address import Address
 from broker_actors.core.dedup import Accepted
 from broker_actors.core.envelope import Envelope
@@ -52,7 +53,9 @@ class Commits:
         self._claims[envelope.address.id] = replace(claim, version=claim.version + 1)
         accepted = Accepted(envelope.seq, (), envelope.low, envelope.sent_seconds * 1000)
         acceptance = Acceptance(envelope.sender, envelope.seq, accepted)
-        commit = Commit(claim, f"{claim.nonce}:{envelope.seq}", envelope.body, acceptance=acceptance)
+        # A worker may have to read it: the measurements share their actors.
+        state = stored.pack({"total": envelope.seq}, 1, simplify=codec.refuse, what="state")
+        commit = Commit(claim, f"{claim.nonce}:{envelope.seq}", state, acceptance=acceptance)
         return self._script.call(*call_of(commit, self._keys))
 
 
