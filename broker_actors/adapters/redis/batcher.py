@@ -73,7 +73,7 @@ class Batcher:
             StoreUnavailableError: no answer within the deadline; it may have happened.
 
         """
-        return await self._ask_one(Command(pack(*args), key=_key(args)))
+        return await self._ask_one(pack(*args), None, _key(args))
 
     async def call_all(self, commands: Sequence[tuple[Arg, ...]]) -> list[Answer]:
         """Run *commands* and return their answers, in order; raises what `call` raises."""
@@ -111,23 +111,23 @@ class Batcher:
 
     def run(self, script: Script, keys: Sequence[str], *args: Arg) -> Coroutine[None, None, Answer]:
         """Run *script* and return its answer; raises what `call` raises."""
-        return self._ask_one(Command(script.call(keys, args), script, keys[0]))
+        return self._ask_one(script.call(keys, args), script, keys[0])
 
     async def close(self) -> None:
         """Stop, fail whoever waits, give up the connections. Idempotent."""
         self._closed = True
         await asyncio.gather(*(node.close() for node in {self._home, *self._nodes.values()}))
 
-    async def _ask_one(self, command: Command) -> Answer:
+    async def _ask_one(self, packed: bytes, script: Script | None, key: str | None) -> Answer:
         home = self._home
         if not self._slots and home.has_room:
             try:
-                answer = await home.ask_one(command)
+                answer = await home.ask_one(packed, script)
             except TimeoutError as error:
                 raise self._unanswered() from error
             if not is_again(answer):
                 return answer
-        return (await self._ask([command]))[0]
+        return (await self._ask([Command(packed, script, key)]))[0]
 
     async def _ask(self, commands: Sequence[Command]) -> list[Answer]:
         try:

@@ -154,7 +154,7 @@ class Link:
         try:
             async with patience(seconds):
                 await connection.send_packed_command(commands, check_health=False)
-                return [await _read(connection) for _ in commands]
+                return await _read(connection, len(commands))
         except TimeoutError as error:
             await self.drop(f"no answer within {seconds:g} s")
             raise LinkLostError(f"no answer within {seconds:g} s") from error
@@ -180,11 +180,14 @@ class Link:
             await connection.disconnect()
 
 
-async def _read(connection: _Connection) -> Answer:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
+async def _read(connection: _Connection, count: int) -> list[Answer]:
+    answers: list[Answer] = []
+    for _ in range(count):
+        try:
+            answers.append(await connection.read_response())
+        except ResponseError as error:
+            answers.append(error)
+    return answers
 
 
 def options_of(settings: RedisSettings, purpose: str, parse: Callable[[str], object]) -> dict[str, object]:

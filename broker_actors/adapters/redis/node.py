@@ -129,25 +129,22 @@ class Node:
         """Whether a command would wait for its answer only."""
         return self._queue.has_room
 
-    async def ask_one(self, command: Command) -> Answer:
-        """Run *command*, for which there is room, and return its answer.
+    def ask_one(self, packed: bytes, script: Script | None) -> asyncio.Future[Answer]:
+        """Run one command, for which there is room; return what its answer will be.
 
-        What `ask` does under a deadline, without a timer of its own.
+        What `ask` does under a deadline, without a timer and a coroutine of its own: `TimeoutError` if there
+        is no answer within the deadline of the settings. Whoever waits for it is cancelled with it, and
+        what nobody waits for is not sent again.
 
         Raises:
             StoreUnavailableError: it was closed.
-            TimeoutError: no answer within the deadline of the settings.
 
         """
-        one = Waiting(command.packed, asyncio.get_running_loop().create_future(), command.script)
-        try:
-            await self._queue.put(one)
-            self._start()
-            self._deadlines.watch(one.answer)
-            return await one.answer
-        finally:
-            # What nobody waits for is not sent again.
-            one.answer.cancel()
+        self._start()
+        one = Waiting(packed, asyncio.get_running_loop().create_future(), script)
+        self._queue.add(one)
+        self._deadlines.watch(one.answer)
+        return one.answer
 
     def _start(self) -> None:
         if self._closed:
@@ -194,18 +191,21 @@ class Node:
             return False
         except LinkRefusedError as error:
             answers = [RedisError(str(error))] * len(batch)
-        serves = True
+        serves = is_done = True
         for command, answer in zip(batch, answers, strict=True):
-            if _is_not_now(answer):
-                self.trouble, serves = str(answer), False
+            if not isinstance(answer, RedisError):
+                command.settle(answer)
             elif isinstance(answer, NoScriptError) and command.script is not None:
                 # Flushed, or a replica took over: it is loaded with the next attempt.
                 self._loaded.discard(command.script)
+                is_done = False
+            elif _is_not_now(answer):
+                self.trouble, serves, is_done = str(answer), False, False
             else:
                 command.settle(answer)
         if not serves:
             await self._link.drop(self.trouble)
-        return all(command.answer.done() for command in batch)
+        return is_done
 
     async def _exchange(self, batch: list[Waiting]) -> list[Answer]:
         if await self._link.open():
@@ -219,7 +219,5 @@ class Node:
         return answers
 
 
-def _is_not_now(answer: Answer) -> bool:
-    if not isinstance(answer, RedisError):
-        return False
+def _is_not_now(answer: RedisError) -> bool:
     return isinstance(answer, _NOT_NOW) or str(answer).startswith(_NOT_NOW_CODES)

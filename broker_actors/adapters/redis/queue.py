@@ -53,39 +53,60 @@ class Queue:
 
     def __init__(self) -> None:
         self._commands: deque[Waiting] = deque()
-        self._room = asyncio.Semaphore(WAITING_MAX)
         self._filled = asyncio.Event()
+        #: How many wait for room, and what they wait for, one after the other.
+        self._comers = 0
+        self._door = asyncio.Lock()
+        self._left = asyncio.Event()
 
     @property
     def has_room(self) -> bool:
-        """Whether `put` returns at once."""
-        return not self._room.locked()
+        """Whether there is room, and nobody who came before waits for it."""
+        return not self._comers and len(self._commands) < WAITING_MAX
+
+    def add(self, command: Waiting) -> None:
+        """Add *command*, for which there is room."""
+        self._commands.append(command)
+        if len(self._commands) == 1:
+            self._filled.set()
 
     async def put(self, command: Waiting) -> None:
         """Add *command* as soon as there is room."""
-        await self._room.acquire()
-        self._commands.append(command)
-        self._filled.set()
+        if self.has_room:
+            self.add(command)
+            return
+        self._comers += 1
+        try:
+            async with self._door:
+                while len(self._commands) >= WAITING_MAX:
+                    self._left.clear()
+                    await self._left.wait()
+                self.add(command)
+        finally:
+            self._comers -= 1
 
     async def take(self) -> list[Waiting]:
         """Return the first commands, at least one, as many as fit into a batch."""
         await self._filled.wait()
+        commands = self._commands
         batch: list[Waiting] = []
         size_bytes = 0
-        while self._commands and len(batch) < BATCH_COMMANDS_MAX:
-            size_bytes += len(self._commands[0].packed)
+        while commands and len(batch) < BATCH_COMMANDS_MAX:
+            size_bytes += len(commands[0].packed)
             if batch and size_bytes > BATCH_BYTES_MAX:
                 break
-            batch.append(self._leave())
+            batch.append(commands.popleft())
+        self._some_left()
         return batch
 
     def drain(self) -> list[Waiting]:
         """Return everything."""
-        return [self._leave() for _ in range(len(self._commands))]
+        drained = list(self._commands)
+        self._commands.clear()
+        self._some_left()
+        return drained
 
-    def _leave(self) -> Waiting:
-        command = self._commands.popleft()
-        self._room.release()
+    def _some_left(self) -> None:
         if not self._commands:
             self._filled.clear()
-        return command
+        self._left.set()

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from broker_actors.adapters.redis import node
-from broker_actors.adapters.redis.queue import Command
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.observability.logs import LoggingObserver
 
@@ -48,7 +47,7 @@ async def test_a_caller_waits_no_longer_than_its_time_for_a_connection_that_is_b
 
     monkeypatch.setattr(node, "Link", linked)
     asked = node.Node(RedisSettings(deadline_seconds=0.1), LoggingObserver(), "test")
-    asking = asyncio.create_task(asked.ask_one(Command(b"")))
+    asking = asked.ask_one(b"", None)
     async with asyncio.timeout(HANG_SECONDS):
         await link.opening.wait()
         closing = asyncio.create_task(asked.close())
