@@ -40,15 +40,18 @@ class Accepted:
 
     def __contains__(self, number: int) -> bool:
         """Return whether *number* is one of them."""
-        return number <= self.high and not any(first <= number <= last for first, last in self.holes)
+        if number > self.high or not self.holes:
+            return number <= self.high
+        return not any(first <= number <= last for first, last in self.holes)
 
     def plus(self, number: int) -> Accepted | None:
         """Return this set and *number*; None if that leaves more holes than can be remembered."""
+        if number == self.high + 1:
+            return self._with(number, self.holes)
         if number in self:
             return self
         if number > self.high:
-            new_hole = ((self.high + 1, number - 1),) if number > self.high + 1 else ()
-            return self._with(number, (*self.holes, *new_hole))
+            return self._with(number, (*self.holes, (self.high + 1, number - 1)))
         holes: list[tuple[int, int]] = []
         for first, last in self.holes:
             if first <= number <= last:

@@ -135,7 +135,7 @@ class Commit:
     """What one turn asks the store to make durable, all or nothing.
 
     Attributes:
-        claim: under which claim; its version is the one the turn started from.
+        claim: under which claim.
         nonce: names this commit, so that sending it again changes nothing.
         state: the new state; None if unchanged.
         record: the dedup record; None for an envelope without a key.
@@ -147,6 +147,7 @@ class Commit:
         numbers: how outbox items are numbered; None if none is.
         reminders: what becomes of the actor's reminders.
         caller: to be given its reply in the same write, if this store can; None for nobody.
+        since: how many versions were made under the claim before.
     """
 
     claim: Claim
@@ -161,11 +162,18 @@ class Commit:
     numbers: OutboxNumbers | None = None
     reminders: Sequence[ReminderChange] = ()
     caller: CallerReply | None = None
+    since: int = 0
+
+    @property
+    def version(self) -> int:
+        """The version the turn started from."""
+        return self.claim.version + self.since
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; it is a fence check otherwise."""
-        turn = (self.state, self.record, self.acceptance, self.numbers)
-        actor = (self.parking, self.suspension, self.section)
-        absent = turn.count(None) + actor.count(None)
-        return bool(self.outbox or self.reminders) or absent < len(turn) + len(actor)
+        # Nearly all write a state, or at least that they have run.
+        if self.state is not None or self.acceptance is not None:
+            return True
+        seldom = (self.record, self.numbers, self.parking, self.suspension, self.section)
+        return bool(self.outbox or self.reminders) or seldom.count(None) < len(seldom)

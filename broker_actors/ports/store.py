@@ -161,7 +161,7 @@ class Store(Parkings, Suspensions, Schedules, Reminders, Origins, Protocol):
         """Write *commit* if its claim is the newest and its version the current one.
 
         Writing anything (state, record, outbox, acceptance, parking, suspension, section) raises the version
-        by one: the next commit under this claim starts from `claim.version + 1`, which is also the version
+        by one: the next commit under this claim starts from `commit.version + 1`, which is also the version
         in the keys of the outbox items written. A commit with nothing to write is a fence check and
         leaves the version; like any other, it is fenced at a stale version.
         A store whose version is below the claim's has lost commits it had answered.

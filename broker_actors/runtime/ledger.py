@@ -19,7 +19,7 @@ from broker_actors.core.parking import Parked
 from broker_actors.core.parking import pack as pack_parked
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspending import due_ms
-from broker_actors.core.suspension import Suspension
+from broker_actors.core.turn import Commit as Decided
 from broker_actors.core.turn import Committed, Conflict, Duplicate, Fenced, Fresh, Unknowable
 from broker_actors.core.unanswered import to_send
 from broker_actors.ports.commit import CallerReply, Claim, Commit, KeyedRecord, OutboxKey
@@ -45,35 +45,27 @@ class Outcome:
 
     Attributes:
         envelope: what ran, or was settled without running.
+        decided: what becomes of it.
         state: the new state; None if unchanged.
-        reply: what a record of its key replays; None for no record.
-        answer: what duplicates of its number are answered; None for nothing.
-        outbox: encoded outgoing items, in order.
-        retention_seconds: how long both replies are kept.
-        section: what is to be remembered of the turn's sections; None for nothing new.
-        targets: whom each of the items is for; empty for one that gets no number.
+        retention_seconds: how long replies are kept.
         in_lane: whether the turn is that of the lane, and not beside it: then it may be that of the parking.
-        head: what is to run again, before everything else; None if nothing is.
-        suspension: why the actor must not run from now on; None for no change.
+        outbox: encoded outgoing items, in order.
+        targets: whom each of the items is for; empty for one that gets no number.
         reminders: what becomes of the actor's reminders.
-        unrun: whether this very attempt is still to come: then it is not settled.
+        section: what is to be remembered of the turn's sections; None for nothing new.
         is_last: whether nothing is left to do after the commit than to answer.
 
     """
 
     envelope: Envelope
+    decided: Decided
     state: bytes | None
-    reply: Reply | None
-    answer: Reply | None
-    outbox: Sequence[bytes]
     retention_seconds: int
-    section: SectionMark | None = None
+    in_lane: bool
+    outbox: Sequence[bytes] = ()
     targets: Sequence[str] = ()
-    in_lane: bool = False
-    head: Parked | None = None
-    suspension: Suspension | None = None
     reminders: Sequence[ReminderChange] = ()
-    unrun: bool = False
+    section: SectionMark | None = None
     is_last: bool = False
 
 
@@ -123,7 +115,7 @@ class Ledger(Protocol):
         """Return whether the keyed or numbered *envelope* has run."""
         ...
 
-    async def commit(self, outcome: Outcome) -> Committed | Fenced:
+    def commit(self, outcome: Outcome) -> Awaitable[Committed | Fenced]:
         """Make a turn durable."""
         ...
 
@@ -154,6 +146,7 @@ class StoreLedger:
     """`effectively_once`: every turn is one fenced commit."""
 
     __slots__ = (
+        "_claim",
         "_commits",
         "_numbers",
         "_services",
@@ -169,6 +162,8 @@ class StoreLedger:
 
     def __init__(self, services: Services, claim: Claim, outbox: StoreOutbox, in_all: ParkedBytes) -> None:
         self._services = services
+        #: By which every commit is made. What the claim brought along is in use elsewhere, or not at all.
+        self._claim = Claim(claim.address, claim.epoch, claim.nonce, claim.version)
         #: Which actor.
         self.address = claim.address
         #: The fencing token of this activation.
@@ -218,48 +213,56 @@ class StoreLedger:
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn if this claim still holds; raises `StoreUnavailableError`."""
-        envelope, retention_seconds = outcome.envelope, outcome.retention_seconds
+        envelope, decided, numbers = outcome.envelope, outcome.decided, self._numbers
         record = _record_of(outcome)
-        # What has a record is answered by that; its number is accepted all the same.
-        answer = None if record is not None else outcome.answer
         now_ms = self._services.clock.now_ms()
-        parking = self.parking.settled(outcome.head, now_ms) if outcome.in_lane else None
-        suspension = outcome.suspension
-        replies, targets, outbox = self._replies(outcome), outcome.targets, outcome.outbox
-        if replies:
-            targets, outbox = [*targets, *("" for _ in replies)], [*outbox, *replies]
-        if suspension is not None:
+        parking = self.parking.settled(decided.head, now_ms) if outcome.in_lane else None
+        acceptance = None
+        if envelope.seq and envelope.sender:
+            if not numbers.knows(envelope.sender):
+                await numbers.of(envelope.sender)
+            # What has a record is answered by that; its number is accepted all the same.
+            answer = None if record is not None else decided.answer
+            acceptance = numbers.acceptance(envelope, answer, outcome.retention_seconds, now_ms)
+        if (suspension := decided.suspension) is not None:
             parking = replace(parking or ParkingChange(), due_ms=due_ms(suspension, now_ms, NEVER_MS))
+        targets, outbox = outcome.targets, outcome.outbox
+        if (reply := self._reply(outcome)) is not None:
+            targets, outbox = [*targets, ""], [*outbox, reply]
         commit = Commit(
-            self._claim(),
+            self._claim,
             self._nonce(),
             outcome.state,
             record,
             outbox,
-            await self._numbers.acceptance(envelope, answer, retention_seconds, now_ms),
-            suspension=None if suspension is None else SuspensionChange(suspension),
-            section=outcome.section,
-            numbers=self._outbox_numbers(targets) if any(targets) else None,
-            parking=parking,
-            reminders=outcome.reminders,
-            caller=None if outbox or not outcome.is_last else _caller_of(outcome),
+            acceptance,
+            parking,
+            None if suspension is None else SuspensionChange(suspension),
+            outcome.section,
+            self._outbox_numbers(targets) if any(targets) else None,
+            outcome.reminders,
+            None if outbox or not outcome.is_last else _caller_of(outcome),
+            self._since,
         )
         result = await self._written(commit)
-        if replies and isinstance(result, Committed):
-            self._unanswered = OutboxKey(self.version, item_index(self.epoch, len(outcome.outbox)))
-            result = replace(result, marks=result.marks[: len(outcome.outbox)])
-        if suspension is not None and isinstance(result, Committed):
+        if isinstance(result, Fenced):
+            return result
+        if suspension is not None:
             self.parking.suspension = suspension
-        if parking is not None and isinstance(result, Committed):
-            self.parking.committed(parking, [outcome.head] if parking.appended and outcome.head else [])
-        return result
+        if parking is not None:
+            self.parking.committed(parking, [decided.head] if parking.appended and decided.head else [])
+        if reply is None:
+            return result
+        self._unanswered = OutboxKey(self.version, item_index(self.epoch, len(outcome.outbox)))
+        return replace(result, marks=result.marks[: len(outcome.outbox)])
 
-    def _replies(self, outcome: Outcome) -> list[bytes]:
-        """Return what is to be committed so that who asked is answered, whoever dies."""
-        if outcome.answer is None or not (outcome.in_lane and self.parking.runs_head):
+    def _reply(self, outcome: Outcome) -> bytes | None:
+        """Return what is to be committed so that who asked is answered, whoever dies; None for nothing."""
+        answer = outcome.decided.answer
+        if answer is None or not (outcome.in_lane and self.parking.runs_head):
             # Of what is not parked the broker has the delivery, and brings it again.
-            return []
-        return [pack(to_send(outcome.envelope, outcome.answer))]
+            return None
+        return pack(to_send(outcome.envelope, answer))
 
     async def answered(self) -> None:
         """Clear the last reply from the outbox, if it is there; raises `StoreUnavailableError`."""
@@ -277,20 +280,20 @@ class StoreLedger:
         """Write a section if this claim still holds; raises `StoreUnavailableError`."""
         targets, outbox = [tell.target for tell in tells], [pack(tell) for tell in tells]
         commit = Commit(
-            *(self._claim(), self._nonce(), state),
+            *(self._claim, self._nonce(), state),
             outbox=outbox,
             section=mark,
             numbers=self._outbox_numbers(targets) if any(targets) else None,
+            since=self._since,
         )
         return await self._written(commit)
 
     async def _written(self, commit: Commit) -> Committed | Fenced:
         result = await self._services.store.commit(commit)
-        match result:
-            case Committed(pending=pending):
-                self._committed(commit, pending)
-            case Fenced(version=found):
-                self.compare(found)
+        if isinstance(result, Committed):
+            self._committed(commit, result.pending)
+        else:
+            self.compare(result.version)
         return result
 
     async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
@@ -317,7 +320,7 @@ class StoreLedger:
         parked = [envelope for envelope, is_new in zip(wanted, are_new, strict=False) if is_new]
         appended = tuple(entry for entry, is_new in zip(entries, are_new, strict=False) if is_new)
         change = ParkingChange(appended=appended, accepted=accepted, due_ms=parking.due_after(now_ms))
-        commit = Commit(self._claim(), self._nonce(), parking=change)
+        commit = Commit(self._claim, self._nonce(), parking=change, since=self._since)
         result = await self._services.store.commit(commit)
         if isinstance(result, Fenced):
             self.compare(result.version)
@@ -338,7 +341,8 @@ class StoreLedger:
             StoreUnavailableError: nobody knows whether it does now.
 
         """
-        commit = Commit(self._claim(), self._nonce(), numbers=self._outbox_numbers((), renew=True))
+        numbers = self._outbox_numbers((), renew=True)
+        commit = Commit(self._claim, self._nonce(), numbers=numbers, since=self._since)
         match await self._services.store.commit(commit):
             case Committed(pending=pending):
                 self._committed(commit, pending)
@@ -353,9 +357,9 @@ class StoreLedger:
         self._commits += 1
         return f"{self.nonce}:{self._commits}"
 
-    def _claim(self) -> Claim:
-        # Made when it is needed, of what does not change: what a claim brings along is in use elsewhere.
-        return Claim(self.address, self.epoch, self.nonce, self.version)
+    @property
+    def _since(self) -> int:
+        return self.version - self._claim.version
 
     def _committed(self, commit: Commit, pending: int) -> None:
         self.outbox.committed(pending)
@@ -377,18 +381,20 @@ class StoreLedger:
 
 
 def _caller_of(outcome: Outcome) -> CallerReply | None:
-    envelope = outcome.envelope
-    if outcome.answer is None or envelope.stream:
+    envelope, answer = outcome.envelope, outcome.decided.answer
+    if answer is None or envelope.stream:
         return None
-    return CallerReply(envelope.reply_to, envelope.correlation_id, outcome.answer)
+    return CallerReply(envelope.reply_to, envelope.correlation_id, answer)
 
 
 def _record_of(outcome: Outcome) -> KeyedRecord | None:
-    envelope = outcome.envelope
-    if outcome.reply is not None and envelope.key:
-        return KeyedRecord(envelope.key, envelope.digest(), outcome.reply, outcome.retention_seconds)
-    if envelope.settled_key and not outcome.unrun:
-        reply = outcome.answer or Reply(b"", "")
+    envelope, decided = outcome.envelope, outcome.decided
+    if not envelope.key:
+        return None
+    if decided.reply is not None:
+        return KeyedRecord(envelope.key, envelope.digest(), decided.reply, outcome.retention_seconds)
+    if envelope.settled_key and not decided.unrun:
+        reply = decided.answer or Reply(b"", "")
         known = (envelope.settled_key, envelope.digest(), reply, outcome.retention_seconds)
         # Calls that share a key until one of them succeeds share this one, too.
         return KeyedRecord(*known, replaces=True)

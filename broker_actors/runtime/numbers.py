@@ -45,7 +45,7 @@ class Numbers:
 
     async def look_up(self, envelope: Envelope, now_ms: int) -> Fresh | Duplicate | Unknowable:
         """Return whether the numbered *envelope* was accepted before; raises what the store raises."""
-        accepted = self._known.get(envelope.sender) or await self._accepted(envelope.sender)
+        accepted = self._known.get(envelope.sender) or await self.of(envelope.sender)
         if envelope.seq in accepted:
             reply = None
             if envelope.is_ask:
@@ -63,31 +63,38 @@ class Numbers:
         if accepted is not None and envelope.seq and (more := accepted.plus(envelope.seq)) is not None:
             self._known[envelope.sender] = more
 
-    async def acceptance(
+    def knows(self, sender: str) -> bool:
+        """Return whether it is known what was accepted of *sender*, as nearly always."""
+        return sender in self._known
+
+    def acceptance(
         self, envelope: Envelope, answer: Reply | None, retention_seconds: int, now_ms: int
     ) -> Acceptance | None:
-        """Return what the commit of *envelope* has to add; None if it has no number, or no room for it.
+        """Return what the commit of the numbered *envelope*, of a known sender, has to add.
 
-        Raises what the store raises.
+        None if there is no room for its number.
         """
-        if not (envelope.sender and envelope.seq):
-            return None
-        before = self._known.get(envelope.sender) or await self._accepted(envelope.sender)
+        before = self._known[envelope.sender]
         after = before.plus(envelope.seq)
         if after is None:
             return None
         low = min(max(before.low, envelope.low), before.low + DROPPED_MAX)
-        stale = self._stale(envelope, now_ms)
-        heard_ms = max((self._known[sender].last_ms for sender in stale), default=0) if stale else 0
+        stale: list[str] = []
+        forgotten_ms = self._forgotten_ms
+        # Not by the time it is now: what waited while all workers were away must be through first.
+        until_ms = min(now_ms, envelope.sent_seconds * 1000) - SENDER_KEPT_SECONDS * 1000
+        if until_ms >= self._oldest_ms:
+            stale = self._stale(envelope.sender, until_ms)
+            forgotten_ms = max((forgotten_ms, *(self._known[sender].last_ms for sender in stale)))
         return Acceptance(
             envelope.sender,
             envelope.seq,
             Accepted(after.high, after.holes, low, now_ms),
             answer if envelope.is_ask else None,
             retention_seconds,
-            dropped=(before.low, low),
-            forget=tuple(stale),
-            forgotten_ms=max(self._forgotten_ms, heard_ms),
+            (before.low, low),
+            tuple(stale),
+            forgotten_ms,
         )
 
     async def parkable(
@@ -105,7 +112,7 @@ class Numbers:
             if not (sender and envelope.seq):
                 found.append(True)
                 continue
-            before = accepted.get(sender) or await self._accepted(sender)
+            before = accepted.get(sender) or await self.of(sender)
             after = before.plus(envelope.seq)
             is_new = after is not None and after is not before and not self._was_forgotten(envelope, before)
             found.append(is_new)
@@ -124,16 +131,10 @@ class Numbers:
         for sender in acceptance.forget:
             self._known.pop(sender, None)
 
-    def _stale(self, envelope: Envelope, now_ms: int) -> list[str]:
-        """Return senders to forget: unheard of for long by the time at which *envelope* was sent.
-
-        Not by the time it is now: what waited while all workers were away must be through first.
-        """
-        until_ms = min(now_ms, envelope.sent_seconds * 1000) - SENDER_KEPT_SECONDS * 1000
-        if until_ms < self._oldest_ms:
-            return []
+    def _stale(self, heard: str, until_ms: int) -> list[str]:
+        """Return senders to forget, unheard of since *until_ms*; not the one that is *heard* of now."""
         known = {sender: one.last_ms for sender, one in self._known.items() if one.high}
-        stale = [s for s, last_ms in known.items() if last_ms < until_ms and s != envelope.sender]
+        stale = [s for s, last_ms in known.items() if last_ms < until_ms and s != heard]
         # Those that stay were all heard of later, or are looked at again with the next commit.
         kept = known.keys() - set(stale[:FORGOTTEN_MAX])
         self._oldest_ms = min((known[sender] for sender in kept), default=0)
@@ -145,7 +146,8 @@ class Numbers:
             return False
         return envelope.sent_seconds * 1000 < self._forgotten_ms + SKEW_MS
 
-    async def _accepted(self, sender: str) -> Accepted:
+    async def of(self, sender: str) -> Accepted:
+        """Return what was accepted of *sender*, who is known from now on; raises what the store raises."""
         accepted = self._known.get(sender)
         if accepted is None:
             found = None if self._has_all else await self._store.accepted(self._address, sender)

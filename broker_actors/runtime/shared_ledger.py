@@ -9,8 +9,8 @@ of which it is not known whether it happened, or which was fenced, none begins a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from types import TracebackType
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import ParamSpec, TypeVar
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import StoreUnavailableError
@@ -20,6 +20,9 @@ from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.ledger import Found, Ledger, Outcome
 from broker_actors.runtime.outbox import Outbox
 from broker_actors.runtime.parking import Parking
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SharedLedger:
@@ -63,25 +66,13 @@ class SharedLedger:
         """Return whether *envelope* has run; raises `StoreUnavailableError`."""
         return self._inner.look_up(envelope)
 
-    async def commit(self, outcome: Outcome) -> Committed | Fenced:
+    def commit(self, outcome: Outcome) -> Coroutine[None, None, Committed | Fenced]:
         """Write the turn when it is its turn; raises `StoreUnavailableError`."""
-        async with self:
-            self._begin()
-            if self._fenced is None:
-                result = await self._inner.commit(outcome)
-                self._end(result)
-                return result
-            return self._fenced
+        return self._write(self._inner.commit, outcome)
 
-    async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
+    def park(self, envelopes: Sequence[Envelope]) -> Coroutine[None, None, list[Envelope] | Fenced]:
         """Park *envelopes*; raises `StoreUnavailableError`."""
-        async with self:
-            self._begin()
-            if self._fenced is None:
-                parked = await self._inner.park(envelopes)
-                self._end(parked)
-                return parked
-            return self._fenced
+        return self._write(self._inner.park, envelopes)
 
     async def answered(self) -> None:
         """Take note that whoever asked has its reply; raises `StoreUnavailableError`."""
@@ -91,17 +82,11 @@ class SharedLedger:
         """Return how many sections of *turn* are durable; raises `StoreUnavailableError`."""
         return await self._inner.sections(turn)
 
-    async def commit_section(
+    def commit_section(
         self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
-    ) -> Committed | Fenced:
+    ) -> Coroutine[None, None, Committed | Fenced]:
         """Write a section when it is its turn; raises `StoreUnavailableError`."""
-        async with self:
-            self._begin()
-            if self._fenced is None:
-                result = await self._inner.commit_section(mark, state, tells)
-                self._end(result)
-                return result
-            return self._fenced
+        return self._write(self._inner.commit_section, mark, state, tells)
 
     def compare(self, found: int) -> None:
         """Take note of how many commits the store knows of."""
@@ -111,42 +96,43 @@ class SharedLedger:
         """Take note that *envelope* will never run."""
         self._inner.close(envelope)
 
-    def _begin(self) -> None:
-        if self._is_broken:
-            text = "the store did not answer an earlier commit of this activation: its end is not known"
-            raise StoreUnavailableError(text)
-        # Until `_end`, which what fails or is cancelled does not reach: nobody knows what became of it.
-        self._is_broken = self._fenced is None
-
-    def _end(self, result: object) -> None:
-        self._is_broken = False
-        if isinstance(result, Fenced):
-            self._fenced = result
-
-    async def __aenter__(self) -> None:
-        """Wait until nobody else writes, in the order of coming."""
+    async def _write(
+        self, write: Callable[P, Awaitable[T | Fenced]], *args: P.args, **kwargs: P.kwargs
+    ) -> T | Fenced:
+        """Do what *write* does when nobody else writes, in the order of coming."""
         self._writers += 1
-        if self._writers == 1:
-            return
+        is_in = self._writers == 1
         try:
-            if self._writing is None:
-                # Held, from now on, by the one that writes: this does not suspend.
-                self._writing = asyncio.Lock()
-                await self._writing.acquire()
+            if not is_in:
+                await self._wait()
+                is_in = True
+            if self._is_broken:
+                text = "the store did not answer an earlier commit of this activation: its end is not known"
+                raise StoreUnavailableError(text)
+            if self._fenced is not None:
+                return self._fenced
+            # Until the end, which what fails or is cancelled does not reach: nobody knows what became of it.
+            self._is_broken = True
+            result = await write(*args, **kwargs)
+            self._is_broken = False
+            if isinstance(result, Fenced):
+                self._fenced = result
+            return result
+        finally:
+            self._writers -= 1
+            if self._writing is not None:
+                self._leave(self._writing, is_in=is_in)
+
+    async def _wait(self) -> None:
+        """Return when those who came before have written."""
+        if self._writing is None:
+            # Held, from now on, by the one that writes: this does not suspend.
+            self._writing = asyncio.Lock()
             await self._writing.acquire()
-        except BaseException:
-            self._left()
-            raise
+        await self._writing.acquire()
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Let the next one write."""
-        if self._writing is not None:
-            self._writing.release()
-        self._left()
-
-    def _left(self) -> None:
-        self._writers -= 1
+    def _leave(self, writing: asyncio.Lock, *, is_in: bool) -> None:
+        if is_in:
+            writing.release()
         if not self._writers:
             self._writing = None

@@ -183,46 +183,42 @@ class Steps:
         if not commit.keep:
             self._activation.roll_back()
             self._state = None
-        context = self._context if commit.keep else None
-        wound = self._wound(commit)
+        activation, context = self._activation, self._context if commit.keep else None
+        wound = self._wound(context)
         timers = NO_TIMERS if context is None else context.timers
-        own = [*(() if context is None else context.outgoing), *wound.ticks]
+        own = wound.ticks if context is None else [*context.outgoing, *wound.ticks]
         outgoing = [*own, *commit.outgoing]
-        spec, ledger = self._activation.spec, self._activation.ledger
-        outbox, targets = _packed(own, commit.outgoing) if outgoing and spec.durable else ((), ())
+        outbox, targets = _packed(own, commit.outgoing) if outgoing and activation.spec.durable else ((), ())
         outcome = Outcome(
             self._arrival.envelope,
+            commit,
             self._state,
-            commit.reply,
-            commit.answer,
-            outbox,
             self._retention_seconds,
-            None if self._sections is None else self._sections_over(commit),
+            activation.parking is not None,
+            outbox,
             targets,
-            in_lane=self._activation.parking is not None,
-            head=commit.head,
-            suspension=commit.suspension,
-            reminders=wound.changes,
-            unrun=commit.unrun,
+            wound.changes,
+            None if self._sections is None else self._sections_over(commit),
             # Who has its reply may look: nothing it could miss may come after.
-            is_last=not (outgoing or timers or wound.changes or commit.suspension or commit.head),
+            not (outgoing or timers or wound.changes or commit.suspension or commit.head),
         )
         try:
-            result = await ledger.commit(outcome)
+            result = await activation.ledger.commit(outcome)
         except PlatformError as error:
             return self._lost("commit", error)
-        if isinstance(result, t.Committed):
-            # Read at once: turns that overlap this one commit, too.
-            self._version = ledger.version
-            self._activation.committed(self._state)
-            self._outgoing = numbered(outgoing, result.marks)
-            if timers:
-                self._host.wind(self._activation.address, timers, self._arrival.subscription)
-            if (why := commit.suspension) is not None:
-                event = ActorSuspended(self._activation.address, why.cause, why.error)
-                self._services.observer.observe(event)
-        else:
+        if not isinstance(result, t.Committed):
             self._trial.fenced()
+            return result
+        activation.committed(self._state)
+        if outgoing:
+            # Read at once: turns that overlap this one commit, too.
+            self._version = activation.ledger.version
+            self._outgoing = numbered(outgoing, result.marks)
+        if timers:
+            self._host.wind(activation.address, timers, self._arrival.subscription)
+        if (why := commit.suspension) is not None:
+            event = ActorSuspended(activation.address, why.cause, why.error)
+            self._services.observer.observe(event)
         return result
 
     async def dispatch(self) -> t.Event:
@@ -299,9 +295,9 @@ class Steps:
         self._arrival.subscription.abandon()
         self._observe("abandoned", turn)
 
-    def _wound(self, commit: t.Commit) -> Wound:
-        """Return what becomes of the actor's reminders with *commit*."""
-        return self._context.wound() if self._context is not None and commit.keep else NOT_WOUND
+    def _wound(self, context: TurnContext | None) -> Wound:
+        """Return what becomes of the actor's reminders with a commit of what *context* recorded."""
+        return NOT_WOUND if context is None else context.wound()
 
     def _sections_of(self, envelope: Envelope) -> Sections | None:
         subject = self._activation

@@ -15,6 +15,7 @@ from broker_actors.core.reminders import Ticked, judge, unpack
 from broker_actors.core.reply import of_result
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.clockwork import Wound, change_of
+from broker_actors.runtime.context import TurnContext
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.steps import Steps, TurnHost
 from broker_actors.runtime.suspects import Trial
@@ -74,8 +75,8 @@ class ReminderSteps(Steps):
         missed = self._ticked is not None and not self._ticked.runs
         super().ack("missed" if missed and outcome == "ok" else outcome, turn)
 
-    def _wound(self, commit: t.Commit) -> Wound:
-        wound = super()._wound(commit)
+    def _wound(self, context: TurnContext | None) -> Wound:
+        wound = super()._wound(context)
         name = self._arrival.envelope.reminder
         # Kept: another run in the same turn commits only if this one did not.
         ticked = self._ticked

@@ -158,7 +158,7 @@ class StoreModel(RuleBasedStateMachine):
         holder = model.holder
         if model.last != commit.nonce:
             current = holder is not None and (holder.epoch, holder.nonce) == (claim.epoch, claim.nonce)
-            if not current or claim.version != model.version or is_used_up(model, commit.record):
+            if not current or commit.version != model.version or is_used_up(model, commit.record):
                 expected = Fenced()
             elif commit.writes:
                 self.write(model, commit)

@@ -111,7 +111,7 @@ class WatchedStore(Watched):
 
     async def _has(self, commit: Commit) -> bool:
         found = await self._direct.peek(commit.claim.address)
-        return found is not None and found.version > commit.claim.version
+        return found is not None and found.version > commit.version
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:
         """Forget items; to forget none is no spot."""

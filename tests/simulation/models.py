@@ -181,7 +181,7 @@ class SimStore(MemoryStore):
         result = super()._committed(actor, commit)
         if isinstance(result, Fenced):
             self.fenced += 1
-            self._note("fenced", claim.address, claim.epoch, f"at version {claim.version}")
+            self._note("fenced", claim.address, claim.epoch, f"at version {commit.version}")
             return result
         if not repeated:
             self.commits += 1

@@ -48,7 +48,7 @@ def no_fence() -> AbstractContextManager[object]:
 
     def committed(self: SimStore, actor: MemoryActor, commit: Commit) -> t.Committed | t.Fenced:
         claim = commit.claim
-        actor.epoch, actor.nonce, actor.version = claim.epoch, claim.nonce, claim.version
+        actor.epoch, actor.nonce, actor.version = claim.epoch, claim.nonce, commit.version
         return checked(self, actor, commit)
 
     return patch.object(SimStore, "_committed", committed)
@@ -142,11 +142,11 @@ def answers_not_kept() -> AbstractContextManager[object]:
     """Accept a numbered ask, and not remember what it was answered."""
     right = Numbers.acceptance
 
-    async def acceptance(
+    def acceptance(
         self: Numbers, envelope: Envelope, answer: Reply | None, retention_seconds: int, now_ms: int
     ) -> Acceptance | None:
         del answer
-        return await right(self, envelope, None, retention_seconds, now_ms)
+        return right(self, envelope, None, retention_seconds, now_ms)
 
     return patch.object(Numbers, "acceptance", acceptance)
 

@@ -313,7 +313,7 @@ class SimStorePort:
         """See the port."""
         result = await self._gate.through("store.commit", lambda: self._inner.commit(commit))
         if isinstance(result, Committed) and commit.writes:
-            self._world.learn(commit.claim.address, commit.claim.version + 1)
+            self._world.learn(commit.claim.address, commit.version + 1)
         return result
 
     async def dispatched(self, address: Address, keys: Sequence[OutboxKey]) -> None:

@@ -366,7 +366,7 @@ class MemoryStore:
         claim = commit.claim
         if actor.commit == commit.nonce:
             return actor.answer(commit)
-        if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, claim.version):
+        if (actor.epoch, actor.nonce, actor.version) != (claim.epoch, claim.nonce, commit.version):
             return Fenced(actor.version)
         if (record := commit.record) is not None and (
             actor.is_cancelled(record.key)

@@ -36,7 +36,8 @@ class Actor:
     async def accept(
         self, numbers: Numbers, one: Envelope, answer: Reply | None = None, now_ms: int = NOW_MS
     ) -> None:
-        acceptance = await numbers.acceptance(one, answer, 3600, now_ms)
+        await numbers.of(one.sender)
+        acceptance = numbers.acceptance(one, answer, 3600, now_ms)
         assert acceptance is not None
         claim = await self.store.claim(ACTOR, "mine")
         await self.store.commit(Commit(claim, f"{one.seq} {now_ms}", acceptance=acceptance))
@@ -95,7 +96,7 @@ async def test_beside_more_holes_than_can_be_remembered_no_number_is_taken_for_f
         numbers = Numbers(actor.store, replace(claim, senders={"web": Accepted(2 * count, holes)}))
         beyond = envelope(2 * count + 2)
         assert await numbers.look_up(beyond, NOW_MS) == expected
-        assert (await numbers.acceptance(beyond, None, 3600, NOW_MS) is not None) == (expected == Fresh())
+        assert (numbers.acceptance(beyond, None, 3600, NOW_MS) is not None) == (expected == Fresh())
 
 
 def sent(one: Envelope, ms: int) -> Envelope:
@@ -144,5 +145,5 @@ async def test_more_missing_than_can_be_remembered_is_not_run() -> None:
     for seq in range(2, 2_050, 2):
         await actor.accept(numbers, envelope(seq))
     assert await numbers.look_up(envelope(3_000), NOW_MS) == Unknowable(NOW_MS)
-    assert await numbers.acceptance(envelope(3_000), None, 3600, NOW_MS) is None
+    assert numbers.acceptance(envelope(3_000), None, 3600, NOW_MS) is None
     assert await numbers.look_up(envelope(3), NOW_MS) == Fresh()
