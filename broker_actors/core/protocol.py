@@ -246,6 +246,13 @@ class Abandon:
 Command: TypeAlias = LookUp | Charge | Run | Pause | Commit | Dispatch | Answer | Ack | Abandon
 
 
+# What carries nothing is made once: every turn meets nearly all of these.
+FRESH: Final = Fresh()
+SENT: Final = Sent()
+ANSWERED: Final = Answered()
+LOOK_UP: Final = LookUp()
+DISPATCH: Final = Dispatch()
+
 #: The answers each command may get. The diagram above, the tests and the docs are
 #: checked against this table, so change the protocol here first.
 ANSWERS: Final[Mapping[type[Command], tuple[type[Event], ...]]] = MappingProxyType(

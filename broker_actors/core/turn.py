@@ -43,11 +43,18 @@ Four rules, checked by tests/unit/core/test_turn.py over every mix of outcomes:
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import BrokerActorsError, ErrorRecord
 from broker_actors.core.parking import full
 from broker_actors.core.protocol import (
+    ANSWERED,
     ANSWERS,
+    DISPATCH,
+    FRESH,
+    LOOK_UP,
+    SENT,
     Abandon,
     Ack,
     Answer,
@@ -91,7 +98,10 @@ from broker_actors.core.verdict import (
 )
 
 __all__ = [
+    "ANSWERED",
     "ANSWERS",
+    "FRESH",
+    "SENT",
     "Abandon",
     "Ack",
     "Answer",
@@ -123,6 +133,10 @@ __all__ = [
 ]
 
 
+#: How a turn has ended until something is known of it.
+_OK: Final = Settled("ok")
+
+
 class ProtocolError(BrokerActorsError):
     """An event that does not answer the last command: a bug in the runtime, never a message's fault."""
 
@@ -149,15 +163,15 @@ class Turn:
         self._terms = terms
         self._expected: tuple[type[Event], ...] = (Received,)
         self._last: type[Command] | None = None
-        self._settled = Settled("ok")
+        self._settled = _OK
         self._received_ms = 0
         #: Whether the caller has its reply since the commit.
         self._is_answered = False
         self._history = envelope.history
         #: Which run this is, from 1; grows with each run in place.
         self.attempt = envelope.attempt
-        #: How long the actor rests after this turn, and when it failed, this turn included.
-        self.rest = Restart(0.0, terms.faults_ms)
+        #: If the turn failed: how long the actor rests after it, and when it failed, this turn included.
+        self.rest: Restart | None = None
         #: What the last run failed with; None if it did not.
         self.error: ErrorRecord | None = None
 
@@ -190,7 +204,7 @@ class Turn:
                 return self._commit(keep=True)
             case Committed(answered=answered):
                 self._is_answered = answered
-                return Dispatch()
+                return DISPATCH
             case Sent():
                 return self._answer()
             case Answered():
@@ -236,7 +250,7 @@ class Turn:
         # The number of what is parked was accepted when it was parked.
         seq = 0 if self._terms.parked else self._envelope.seq
         if self._terms.durable and (self._envelope.key or seq):
-            return LookUp()
+            return LOOK_UP
         return self._begin()
 
     def _over(self, settled: Settled) -> Command:
@@ -271,7 +285,8 @@ class Turn:
     def _raised(self, event: Raised) -> Command:
         self.error = event.error
         failure = Failure(self._envelope, self.attempt, self._history, event.error, event.now_ms)
-        verdict, self.rest = supervise(failure, self._terms, self.rest.faults_ms, event.chance)
+        faults_ms = self._terms.faults_ms if self.rest is None else self.rest.faults_ms
+        verdict, self.rest = supervise(failure, self._terms, faults_ms, event.chance)
         if isinstance(verdict, WaitHere):
             self._history = verdict.history
             return Pause(verdict.seconds)
@@ -285,8 +300,7 @@ class Turn:
         settled = self._settled
         record = settled.reply if settled.record and self._envelope.key else None
         answer = settled.reply if self._envelope.is_ask else None
-        rest = (settled.outgoing, answer, settled.head, settled.suspension, settled.unrun)
-        return Commit(keep, record, *rest)
+        return Commit(keep, record, settled.outgoing, answer, settled.head, settled.suspension, settled.unrun)
 
     def _answer(self) -> Command:
         if self._envelope.is_ask and self._settled.reply is not None and not self._is_answered:

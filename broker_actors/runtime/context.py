@@ -54,6 +54,25 @@ class Waiting(Protocol):
 class TurnContext:
     """One run of one turn. Implements `actor.context.TurnScope`."""
 
+    __slots__ = (
+        "_asking",
+        "_asks",
+        "_bytes",
+        "_clockwork",
+        "_envelope",
+        "_ledger",
+        "_nonce",
+        "_reading",
+        "_recording",
+        "_sections",
+        "_services",
+        "_told",
+        "_waiting",
+        "finished",
+        "outgoing",
+        "resume_from",
+    )
+
     def __init__(
         self,
         envelope: Envelope,
@@ -65,7 +84,7 @@ class TurnContext:
     ) -> None:
         self._envelope = envelope
         self._services = services
-        self._outbox = ledger.outbox
+        self._ledger = ledger
         self._waiting = waiting
         self._sections = sections
         #: Names this run; made when there is something to name.
@@ -73,14 +92,13 @@ class TurnContext:
         self._told = 0
         self._bytes = 0
         self._asking = 0
-        self._asks: dict[tuple[Address, str, bytes], int] = {}
+        #: How often it has asked what; None for nothing yet.
+        self._asks: dict[tuple[Address, str, bytes], int] | None = None
         #: The streams it reads; None for none, as with nearly all.
         self._reading: WeakSet[AwaitedValues] | None = None
         #: Tells recorded so far, in order, those of sections apart.
         self.outgoing: list[Outgoing] = []
         self._recording = self.outgoing
-        #: The fencing token, to pass on to outside systems that can check it.
-        self.epoch = ledger.epoch
         #: How many values of a resumable generator an earlier run has written.
         self.resume_from = 0
         self._clockwork: Clockwork | None = None
@@ -91,6 +109,11 @@ class TurnContext:
     def id(self) -> str:
         """Names the turn; the same when it is run again after a crash."""
         return f"{self._envelope.address}/{self._envelope.identity}"
+
+    @property
+    def epoch(self) -> int:
+        """The fencing token, to pass on to outside systems that can check it."""
+        return self._ledger.epoch
 
     @property
     def address(self) -> Address:
@@ -126,7 +149,7 @@ class TurnContext:
     def clockwork(self) -> Clockwork:
         """What is to happen later, beside delayed tells."""
         if self._clockwork is None:
-            services, is_durable = self._services, self._outbox.numbers
+            services, is_durable = self._services, self._ledger.outbox.numbers
             self._clockwork = Clockwork(self.address, services.store, services.clock, is_durable=is_durable)
         return self._clockwork
 
@@ -172,7 +195,7 @@ class TurnContext:
 
         """
         await self._known(call)
-        if self._outbox.numbers:
+        if self._ledger.outbox.numbers:
             envelope = replace(self._envelope_of(call), sender=str(self.address))
         else:
             envelope = self._keyed(call, "o")
@@ -286,7 +309,7 @@ class TurnContext:
                 f"or {OUTGOING_BYTES_MAX} bytes: spread them over several turns"
             )
             raise MailboxFullError(text)
-        if len(self._recording) >= (room := self._outbox.room):
+        if len(self._recording) >= (room := self._ledger.outbox.room):
             text = (
                 f"the broker has yet to take {OUTBOX_ITEMS_MAX - room} messages that {self.address} sent: "
                 "is the mailbox of one of its targets full? See broker-actors actors show"
@@ -340,6 +363,8 @@ class TurnContext:
     def _ask_key(self, call: Call) -> str:
         content = body.encode(call.args, call.kwargs, simplify=call.simplify)
         what = (call.address, call.method, content)
+        if self._asks is None:
+            self._asks = {}
         occurrence = self._asks[what] = self._asks.get(what, 0) + 1
         parts = f"{self.id}\0{self.attempt}\0{call.address}\0{call.method}\0{occurrence}\0".encode()
         return "a:" + blake2b(parts + content, digest_size=16).hexdigest()

@@ -121,12 +121,12 @@ class Directory:
         self._live[address] = activation
         return activation
 
-    def in_use(self, address: Address) -> Activation | None:
+    def in_use(self, address: Address, now_seconds: float) -> Activation | None:
         """Return what `activate` would, if that needs nothing but to look it up."""
         activation = None if self._claiming else self._live.get(address)
         if activation is None or activation.suspension is not None:
             return None
-        activation.last_used_seconds = self._services.clock.monotonic_seconds()
+        activation.last_used_seconds = now_seconds
         # Inserted anew, so that the dict's order is the order of last use.
         self._live[address] = self._live.pop(address)
         return activation

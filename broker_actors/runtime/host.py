@@ -255,33 +255,33 @@ class Host:
             if burst % BURST_MAX == 0:
                 await asyncio.sleep(0)
 
-    async def _one(self, admitted: Admitted[Item]) -> None:
+    def _one(self, admitted: Admitted[Item]) -> Coroutine[None, None, None]:
+        is_beside = bool(admitted.beside)
         match admitted.item:
             case Arrival() as item:
-                is_parked = self._parker.is_busy(admitted.address) and not admitted.beside
-                if is_parked and await self._parker.is_gone(item):
-                    return
-                if not item.subscription.is_known:
-                    await item.subscription.known()
-                if item.subscription.may_begin(item.envelope, draining=self._draining):
-                    await self._arrival(item, is_beside=bool(admitted.beside))
+                return self._arrival(item, is_beside=is_beside)
             case Passivate() as item:
-                await self._directory.passivate(item.address, if_idle=item.if_idle)
+                return self._directory.passivate(item.address, if_idle=item.if_idle)
             case Entry() as item:
-                await item.hold()
+                return item.hold()
             case Tick() as item:
-                await self._timers.run(item, is_beside=bool(admitted.beside), draining=self._draining)
+                return self._timers.run(item, is_beside=is_beside, draining=self._draining)
             case Unpark() as item:
-                await self._order.unpark(item, draining=self._draining)
+                return self._order.unpark(item, draining=self._draining)
 
     async def _arrival(self, item: Arrival, *, is_beside: bool) -> None:
-        subscription = item.subscription
-        subscription.begun(item, self._services.clock.monotonic_seconds())
+        subscription, address = item.subscription, item.envelope.address
+        if not is_beside and self._parker.is_busy(address) and await self._parker.is_gone(item):
+            return
+        if not subscription.is_known:
+            await subscription.known()
+        if not subscription.may_begin(item.envelope, draining=self._draining):
+            return
+        now_seconds = self._services.clock.monotonic_seconds()
+        subscription.begun(item, now_seconds)
         try:
-            address = item.envelope.address
-            activation = self._directory.in_use(address) or await self._directory.activate(
-                address, subscription.mailbox
-            )
+            activation = self._directory.in_use(address, now_seconds)
+            activation = activation or await self._directory.activate(address, subscription.mailbox)
             if activation is None:
                 subscription.abandon()
                 return
@@ -314,7 +314,7 @@ class Host:
             parking.begin(from_head=item.is_parked)
         try:
             await run_turn(item.envelope, steps)
-            if not is_beside:
+            if steps.rest is not None and not is_beside:
                 self._rested(activation, steps.rest)
         except BaseException:
             # Whatever the run left of its state must not be what the next turn starts from.

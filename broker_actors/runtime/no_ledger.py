@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.outgoing import Outgoing
-from broker_actors.core.turn import Committed, Fenced, Fresh
+from broker_actors.core.turn import FRESH, Committed, Fenced
 from broker_actors.dispatch import Dispatch
 from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.ledger import Found, Outcome
 from broker_actors.runtime.outbox import DirectOutbox
+
+_COMMITTED: Final = Committed()
 
 
 class NoLedger:
@@ -34,11 +37,11 @@ class NoLedger:
 
     async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape
         """Return `Fresh`: nothing is remembered."""
-        return Fresh()
+        return FRESH
 
     async def commit(self, outcome: Outcome) -> Committed | Fenced:  # noqa: ARG002 - the protocol's shape
         """Return `Committed`: nothing is written."""
-        return Committed()
+        return _COMMITTED
 
     async def answered(self) -> None:
         """Do nothing: nothing is kept."""
@@ -54,7 +57,7 @@ class NoLedger:
         tells: Sequence[Outgoing],  # noqa: ARG002 - the protocol's shape
     ) -> Committed | Fenced:
         """Return `Committed`: nothing is written."""
-        return Committed()
+        return _COMMITTED
 
     def close(self, envelope: Envelope) -> None:
         """Do nothing: nothing is remembered."""

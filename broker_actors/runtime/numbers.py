@@ -15,13 +15,12 @@ from broker_actors.core.address import Address
 from broker_actors.core.dedup import HOLES_MAX, Accepted
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.reply import Reply
-from broker_actors.core.turn import Duplicate, Fresh, Unknowable
+from broker_actors.core.turn import FRESH, Duplicate, Fresh, Unknowable
 from broker_actors.ports.commit import Acceptance, Claim
 from broker_actors.ports.store import Store
 
 #: What was accepted of a sender is kept this long after it was last heard of.
 SENDER_KEPT_SECONDS: Final = 86_400
-FRESH: Final = Fresh()
 #: How far the clocks of senders and workers may be apart.
 SKEW_MS: Final = 60_000
 #: Replies forgotten, and senders forgotten, with one commit.

@@ -88,20 +88,24 @@ class Steps:
         overflows: bool = False,
     ) -> None:
         spec, arrival = activation.spec, trial.arrival
+        options, parks = spec.options, activation.parking is not None
         #: What failures are judged by.
         self.terms = Terms(
-            *(_retry_of(spec, arrival), spec.durable, arrival.subscription.mailbox, trial.is_suspect),
-            blocks=activation.parking is not None and spec.options.on_failure == "block",
-            parked=arrival.is_parked,
-            overflows=overflows,
-            parks=activation.parking is not None,
-            suspension=activation.suspension,
-            restarts=None if activation.parking is None else spec.options.restarts,
-            faults_ms=activation.faults_ms,
-            unreadable=arrival.unreadable,
+            _retry_of(spec, arrival),
+            spec.durable,
+            arrival.subscription.mailbox,
+            trial.is_suspect,
+            parks and options.on_failure == "block",
+            arrival.is_parked,
+            overflows,
+            parks,
+            activation.suspension,
+            options.restarts if parks else None,
+            activation.faults_ms,
+            arrival.unreadable,
         )
-        #: How long the actor rests after the turn, and when it failed, the turn included.
-        self.rest = Restart(0.0, activation.faults_ms)
+        #: If the turn failed: how long the actor rests after it, and when it failed, this turn included.
+        self.rest: Restart | None = None
         self._trial = trial
         self._arrival = arrival
         self._activation = activation
@@ -224,14 +228,14 @@ class Steps:
     async def dispatch(self) -> t.Event:
         """Publish what the turn sends, in order and without waiting between."""
         if not self._outgoing:
-            return t.Sent()
+            return t.SENT
         try:
             await self._activation.ledger.outbox.send(self._version, self._outgoing)
         except (BrokerUnavailableError, StoreUnavailableError, MailboxFullError) as error:
             return self._lost("dispatch", error)
         except PlatformError as error:
             return self._refused(error)
-        return t.Sent()
+        return t.SENT
 
     async def answer(self, reply: Reply) -> t.Event:
         """Give the caller its reply, if there still is a caller."""
@@ -240,10 +244,10 @@ class Steps:
             reached = await self._services.replies.send(envelope.reply_to, envelope.correlation_id, reply)
         except PlatformError as error:
             self._services.observer.observe(ReplyUndelivered(envelope.address, str(error)))
-            return t.Answered()
+            return t.ANSWERED
         await self._told()
         if reached:
-            return t.Answered()
+            return t.ANSWERED
         self._services.observer.observe(ReplyUndelivered(envelope.address, "the caller is gone"))
         return await self._bury_untold(reply)
 
@@ -261,7 +265,7 @@ class Steps:
         """Keep a failure whose caller is gone, for otherwise nobody would ever know of it."""
         error = read(reply)
         if not isinstance(error, ErrorRecord):
-            return t.Answered()
+            return t.ANSWERED
         reason = Reason.REJECTED if error.kind in BUSINESS_KINDS else Reason.FAILED
         origin = self._arrival.subscription.mailbox
         letter = of_envelope(self._arrival.envelope, reason, error, origin=origin, now_ms=self.now_ms())
@@ -269,7 +273,7 @@ class Steps:
             await self._services.dispatch.send(letter)
         except PlatformError as failure:
             return self._lost("dead letter", failure)
-        return t.Answered()
+        return t.ANSWERED
 
     @property
     def chain(self) -> tuple[str, ...]:

@@ -61,8 +61,8 @@ class Trial:
         #: Whether it has its place beside others, or is charged.
         self._is_in = False
         self._was_fenced = False
-        #: Several asks of one run may begin and end at once.
-        self._changing = asyncio.Lock()
+        #: Several asks of one run may begin and end at once; made when the first one does.
+        self._changing: asyncio.Lock | None = None
 
     @property
     def is_charged(self) -> bool:
@@ -72,10 +72,10 @@ class Trial:
     @property
     def is_suspect(self) -> bool:
         """Whether the worker that held the envelope before died with it in hand."""
-        orderly = self.arrival.subscription.orderly
-        if orderly is None or not orderly.done() or orderly.cancelled():
+        if not self.arrival.delivery.redelivered:
             return False
-        return self.arrival.delivery.redelivered and not orderly.result()
+        orderly = self.arrival.subscription.orderly
+        return orderly is not None and orderly.done() and not orderly.cancelled() and not orderly.result()
 
     async def charge(self) -> int:
         """Note that the run begins; return how many before it began and never ended.
@@ -115,7 +115,7 @@ class Trial:
 
     async def pause(self) -> None:
         """Take note that the run waits for another actor, which may be a suspect, too. Idempotent."""
-        async with self._changing:
+        async with self._one_change():
             if not self._is_in:
                 return
             self._is_in = False
@@ -130,7 +130,7 @@ class Trial:
 
     async def go_on(self) -> None:
         """Take note that the run waits no more. Idempotent."""
-        async with self._changing:
+        async with self._one_change():
             if self._is_in or not self._runs:
                 return
             if self._charges is None:
@@ -163,6 +163,11 @@ class Trial:
             self._trouble("discharge", error)
         finally:
             charges.leave()
+
+    def _one_change(self) -> asyncio.Lock:
+        if self._changing is None:
+            self._changing = asyncio.Lock()
+        return self._changing
 
     def _has_stopped(self) -> bool:
         return not self._runs
