@@ -114,7 +114,7 @@ class Steps:
         self._context: TurnContext | None = None
         self._state: bytes | None = None
         #: What is to be sent, and its index in the commit.
-        self._outgoing: list[tuple[int, Outgoing]] = []
+        self._outgoing: Sequence[tuple[int, Outgoing]] = ()
         self._version = 0
         self._sections: Sections | None = None
 
@@ -214,10 +214,10 @@ class Steps:
             self._trial.fenced()
             return result
         activation.committed(self._state)
+        self._outgoing = numbered(outgoing, result.marks) if outgoing else ()
         if outgoing:
             # Read at once: turns that overlap this one commit, too.
             self._version = activation.ledger.version
-            self._outgoing = numbered(outgoing, result.marks)
         if timers:
             self._host.wind(activation.address, timers, self._arrival.subscription)
         if (why := commit.suspension) is not None:
