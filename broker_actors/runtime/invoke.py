@@ -55,7 +55,12 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
     instance = activation.built
     if instance is None:
         instance = await _until_deadline(activation.instance(), envelope, services)
-    result = await _call(method, instance, arguments, envelope, services)
+    if method.kind is Kind.ASYNC or method.run_in == "thread":
+        result = await _until_deadline(
+            _begun(method, instance, arguments, envelope, services), envelope, services
+        )
+    else:
+        result = _called(method, instance, arguments, envelope, services)
     if not envelope.is_answered and is_surely_encodable(result):
         return UNREAD
     return result_of(result, f"{activation.address.type}.{envelope.method}", envelope.content_type)
@@ -69,17 +74,22 @@ def prepared(spec: ActorSpec, envelope: Envelope) -> tuple[AnyMethod, Bound]:
     return method, method.arguments.validate(*body.decode(envelope.body, envelope.content_type))
 
 
-async def _call(
+def _begun(
     method: AnyMethod, instance: object, arguments: Bound, envelope: Envelope, services: Services
-) -> object:
+) -> Awaitable[object]:
+    """Return the running method, one that suspends or a thread runs."""
     args, kwargs = arguments
     if method.kind is Kind.ASYNC:
-        running = cast("Awaitable[object]", method.function(instance, *args, **kwargs))
-        return await _until_deadline(running, envelope, services)
-    if method.run_in == "thread":
-        left_behind = partial(services.observer.observe, LeftBehind(envelope.address, envelope.method))
-        call = partial(_in_thread, method, instance, arguments)
-        return await _until_deadline(services.offload.threads.run(call, left_behind), envelope, services)
+        return cast("Awaitable[object]", method.function(instance, *args, **kwargs))
+    left_behind = partial(services.observer.observe, LeftBehind(envelope.address, envelope.method))
+    return services.offload.threads.run(partial(_in_thread, method, instance, arguments), left_behind)
+
+
+def _called(
+    method: AnyMethod, instance: object, arguments: Bound, envelope: Envelope, services: Services
+) -> object:
+    """Return what the method returns, which holds up the loop until then."""
+    args, kwargs = arguments
     started_seconds = services.clock.monotonic_seconds()
     try:
         return method.function(instance, *args, **kwargs)

@@ -244,7 +244,7 @@ class StoreLedger:
             None if outbox or not outcome.is_last else _caller_of(outcome),
             self._since,
         )
-        result = await self._written(commit)
+        result = self._noted(commit, await self._services.store.commit(commit))
         if isinstance(result, Fenced):
             return result
         if suspension is not None:
@@ -286,15 +286,7 @@ class StoreLedger:
             numbers=self._outbox_numbers(targets) if any(targets) else None,
             since=self._since,
         )
-        return await self._written(commit)
-
-    async def _written(self, commit: Commit) -> Committed | Fenced:
-        result = await self._services.store.commit(commit)
-        if isinstance(result, Committed):
-            self._committed(commit, result.pending)
-        else:
-            self.compare(result.version)
-        return result
+        return self._noted(commit, await self._services.store.commit(commit))
 
     async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
         """Park *envelopes*, beneath them what runs, as far as there is room.
@@ -321,11 +313,9 @@ class StoreLedger:
         appended = tuple(entry for entry, is_new in zip(entries, are_new, strict=False) if is_new)
         change = ParkingChange(appended=appended, accepted=accepted, due_ms=parking.due_after(now_ms))
         commit = Commit(self._claim, self._nonce(), parking=change, since=self._since)
-        result = await self._services.store.commit(commit)
+        result = self._noted(commit, await self._services.store.commit(commit))
         if isinstance(result, Fenced):
-            self.compare(result.version)
             return result
-        self._committed(commit, result.pending)
         self._numbers.parked(accepted)
         parking.committed(change, [Parked(envelope) for envelope in parked])
         if beneath is not None:
@@ -343,11 +333,8 @@ class StoreLedger:
         """
         numbers = self._outbox_numbers((), renew=True)
         commit = Commit(self._claim, self._nonce(), numbers=numbers, since=self._since)
-        match await self._services.store.commit(commit):
-            case Committed(pending=pending):
-                self._committed(commit, pending)
-            case Fenced():
-                raise StoreUnavailableError(f"{self.address} was claimed by somebody else meanwhile")
+        if isinstance(self._noted(commit, await self._services.store.commit(commit)), Fenced):
+            raise StoreUnavailableError(f"{self.address} was claimed by somebody else meanwhile")
 
     def _outbox_numbers(self, targets: Sequence[str], *, renew: bool = False) -> OutboxNumbers:
         return OutboxNumbers(self._services.clock.token()[:INCARNATION_CHARACTERS], targets, renew)
@@ -361,12 +348,17 @@ class StoreLedger:
     def _since(self) -> int:
         return self.version - self._claim.version
 
-    def _committed(self, commit: Commit, pending: int) -> None:
-        self.outbox.committed(pending)
+    def _noted(self, commit: Commit, result: Committed | Fenced) -> Committed | Fenced:
+        """Take note of what the store has answered, and return it."""
+        if isinstance(result, Fenced):
+            self.compare(result.version)
+            return result
+        self.outbox.committed(result.pending)
         if commit.writes:
             self.version += 1
         if commit.acceptance is not None:
             self._numbers.committed(commit.acceptance)
+        return result
 
     def compare(self, found: int) -> None:
         """Say that the store has lost commits this activation knows of, once, if it has."""
