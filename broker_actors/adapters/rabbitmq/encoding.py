@@ -40,6 +40,10 @@ _ALWAYS: Final = 0x1000 | 0x0080
 _MODE: Final = bytes([PERSISTENT])
 _NAMES_KEPT: Final = 256
 _ROUTES_KEPT: Final = 4_096
+_TEXTS_KEPT: Final = 4_096
+_INTEGERS_KEPT: Final = 4_096
+#: Longer ones are encoded anew each time, which bounds what is kept.
+_KEPT_CHARACTERS_MAX: Final = 255
 
 
 class _UnusualError(Exception):
@@ -56,7 +60,7 @@ class Properties:
         flags, before, after = _ALWAYS, [b""], [b""]
         if message.content_type:
             flags |= 0x8000
-            before.append(_short("content_type", message.content_type))
+            before.append(_kept_short("content_type", message.content_type))
         if message.headers:
             flags |= 0x2000
             before.append(_table(message.headers))
@@ -66,13 +70,13 @@ class Properties:
             before.append(_short("correlation_id", message.correlation_id))
         if message.reply_to:
             flags |= 0x0200
-            before.append(_short("reply_to", message.reply_to))
+            before.append(_kept_short("reply_to", message.reply_to))
         if 0 < message.timestamp_seconds <= TIMESTAMP_SECONDS_MAX:
             flags |= 0x0040
             after.append(_SECONDS.pack(message.timestamp_seconds))
         if message.type:
             flags |= 0x0020
-            after.append(_short("type", message.type))
+            after.append(_kept_short("type", message.type))
         before[0] = _FLAGS.pack(flags)
         self._before_id, self._after_id = b"".join(before), b"".join(after)
 
@@ -130,24 +134,15 @@ def _short(name: str, value: str) -> bytes:
     return bytes([len(data)]) + data
 
 
-@lru_cache(_NAMES_KEPT)
-def _name(name: str) -> bytes:
-    data = name.encode()
-    if len(data) > NAME_BYTES_MAX:
-        raise _UnusualError
-    return bytes([len(data)]) + data
-
-
 def _table(headers: Headers) -> bytes:
     parts: list[bytes] = []
     try:
         for name in sorted(headers):
             value = headers[name]
             if type(value) is str:
-                data = value.encode()
-                parts += (_name(name), b"S", _SIZE.pack(len(data)), data)
+                parts.append((_kept_text if len(value) <= _KEPT_CHARACTERS_MAX else _text)(name, value))
             elif type(value) is int and INTEGER_MIN <= value <= INTEGER_MAX:
-                parts += (_name(name), encode.table_integer(value))
+                parts += (_name(name), _kept_integer(value))
             else:
                 raise _UnusualError  # noqa: TRY301 - left to the library, like a name that is too long
     except (_UnusualError, UnicodeEncodeError):
@@ -156,3 +151,23 @@ def _table(headers: Headers) -> bytes:
     if len(table) + _SIZE.size > HEADERS_BYTES_MAX:
         raise too_large(len(table))
     return _SIZE.pack(len(table)) + table
+
+
+@lru_cache(_NAMES_KEPT)
+def _name(name: str) -> bytes:
+    data = name.encode()
+    if len(data) > NAME_BYTES_MAX:
+        raise _UnusualError
+    return bytes([len(data)]) + data
+
+
+def _text(name: str, value: str) -> bytes:
+    data = value.encode()
+    return b"%bS%b%b" % (_name(name), _SIZE.pack(len(data)), data)
+
+
+#: Most of what is said in text comes again and again.
+_kept_text: Final = lru_cache(_TEXTS_KEPT)(_text)
+_kept_short: Final = lru_cache(_TEXTS_KEPT)(_short)
+#: Many actors are at the same numbers.
+_kept_integer: Final = lru_cache(_INTEGERS_KEPT)(encode.table_integer)
