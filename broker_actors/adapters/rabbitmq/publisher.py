@@ -56,6 +56,7 @@ class Publisher:
         self._line = Line(options.in_flight_max)
         self._deadlines = Deadlines(options.publish_timeout_seconds)
         self._sender: Sender | DirectSender | None = None
+        self._will_pump = False
         self._message_ids = message_ids(uuid4().hex)
         self._keeper: asyncio.Task[None] | None = None
         self._why_closed = "not started"
@@ -125,13 +126,19 @@ class Publisher:
         self._deadlines.close()
 
     def _enter(self, publications: Sequence[Publication]) -> None:
-        """Put *publications* at the end of the line, and send what may be sent."""
+        """Put *publications* at the end of the line, to be sent at the end of this loop pass."""
         if self._keeper is None:
             raise BrokerUnavailableError(f"{self._connection.server}: {self._why_closed}")
         if self._line.waiting + len(publications) > LINE_MAX:
             raise BrokerUnavailableError(f"{self._line.waiting} publications already wait for the broker")
         for publication in publications:
             self._line.enter(publication)
+        if not self._will_pump:
+            self._will_pump = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._will_pump = False
         if self._sender is not None:
             self._sender.pump()
 

@@ -32,7 +32,12 @@ class Socket(Writer):
     def __init__(self) -> None:
         super().__init__()
         self.unsent_bytes = 0
+        self.writes = 0
         self.drained = asyncio.Event()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes += 1
+        super().write(data)
 
     @property
     def transport(self) -> asyncio.WriteTransport:
@@ -57,10 +62,14 @@ class Publishing:
         self.sender = DirectSender(channel, passages, self.line, ids)
 
     def publish(self, body: str = "x") -> Publication:
+        publication = self.enter(body)
+        self.sender.pump()
+        return publication
+
+    def enter(self, body: str) -> Publication:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         publication = Publication(Route("main", "box"), WireMessage(body=body.encode()), done)
         self.line.enter(publication)
-        self.sender.pump()
         return publication
 
     def answer(self, *parts: Frame | ContentHeader) -> None:
@@ -106,6 +115,29 @@ async def test_publications_leave_in_order_and_are_confirmed_one_by_one_or_toget
     # An answer to nothing, as after a repeated one, is nobody's.
     publishing.answer(Basic.Ack(4), Basic.Ack(17))
     assert states(sent) == ["confirmed"] * 4 + ["open"] * 2
+
+
+async def test_what_waits_is_written_in_one_piece(publishing: Publishing) -> None:
+    for n in range(6):
+        publishing.enter(str(n))
+    publishing.sender.pump()
+    assert (publishing.bodies, publishing.socket.writes) == (list("012345"), 1)
+    publishing.sender.pump()
+    assert publishing.socket.writes == 1
+
+
+async def test_of_more_than_a_socket_may_hold_the_rest_is_written_when_some_was_answered(
+    publishing: Publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNSENT_BYTES_MAX", 1)
+    sent = [publishing.enter(str(n)) for n in range(3)]
+    publishing.sender.pump()
+    assert publishing.bodies == ["0"]
+    publishing.answer(Basic.Ack(1))
+    assert publishing.bodies == ["0", "1"]
+    publishing.answer(Basic.Ack(2))
+    publishing.answer(Basic.Ack(3))
+    assert (publishing.bodies, states(sent)) == (["0", "1", "2"], ["confirmed"] * 3)
 
 
 async def test_a_refusal_is_of_those_it_names(publishing: Publishing) -> None:

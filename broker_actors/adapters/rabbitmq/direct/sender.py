@@ -57,12 +57,21 @@ class DirectSender:
     def pump(self) -> None:
         """Send what may be sent now."""
         passage = self._passage
-        while passage.is_open and self._draining is None and (taken := self._line.take()) is not None:
-            taken.sent_seconds = self._loop.time()
+        if self._draining is not None or not passage.is_open:
+            return
+        now_seconds = self._loop.time()
+        written: list[bytes] = []
+        written_bytes = 0
+        # What is left then is sent when some of this has been answered.
+        while written_bytes <= UNSENT_BYTES_MAX and (taken := self._line.take()) is not None:
+            taken.sent_seconds = now_seconds
             self._number += 1
             message_id = next(self._message_ids)
             self._sent[self._number] = (message_id, taken)
-            passage.write(self._frames(taken, message_id))
+            written.append(self._frames(taken, message_id))
+            written_bytes += len(written[-1])
+        if written:
+            passage.write(b"".join(written))
             if passage.unsent_bytes > UNSENT_BYTES_MAX:
                 self._draining = self._loop.create_task(self._drain())
 
