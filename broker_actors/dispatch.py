@@ -69,7 +69,8 @@ class Dispatch:
         layout = self._layouts.get(actor_type)
         if layout is None:
             layout = await self._settled(actor_type, declared)
-        _check(layout, declared)
+        if declared is not layout:
+            _check(layout, declared)
         return layout
 
     async def spawn(self, address: Address, declared: Layout | None) -> None:
@@ -213,8 +214,9 @@ class Dispatch:
                 )
                 raise UnknownActorTypeError(text)
         else:
-            layout = await self._store.layout(declared)
-            _check(layout, declared)
+            _check(await self._store.layout(declared), declared)
+            # The same, and known again without a comparison.
+            layout = declared
         await self._declare_common()
         await self._transport.declare(topology.of(layout))
         return layout

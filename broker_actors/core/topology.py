@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -31,8 +32,13 @@ BROKER_KEY: Final = "by-broker"
 #: few orderly channel closes). It is never the poison mechanism; the crash budget is.
 DELIVERY_LIMIT: Final = 1_000_000
 PARTITIONS_MAX: Final = 1024
+#: Instead of a number of partitions: each id has a mailbox of its own.
+DEDICATED: Final = 0
 #: Eight digits: what the name of a dedicated mailbox leaves beside the longest type and id.
 GENERATION_MAX: Final = 99_999_999
+
+#: Of actors that were sent something lately.
+_ROUTES_KEPT: Final = 10_000
 
 Argument: TypeAlias = str | int | bool
 
@@ -108,11 +114,11 @@ class Layout:
     @property
     def dedicated(self) -> bool:
         """Whether each id has a mailbox of its own."""
-        return self.partitions == 0
+        return self.partitions == DEDICATED
 
     def mailboxes(self) -> list[str]:
         """Return the names of the shared mailboxes; none for a dedicated type."""
-        return [f"{ACTORS}.{self._suffix(str(n))}" for n in range(self.partitions)]
+        return [f"{ACTORS}.{self.type}.g{self.generation}.{n}" for n in range(self.partitions)]
 
     def mailbox_of(self, actor_id: str) -> str:
         """Return the name of the mailbox that holds *actor_id*'s envelopes."""
@@ -120,16 +126,18 @@ class Layout:
 
     def key_of(self, actor_id: str) -> str:
         """Return the routing key of *actor_id*: `Counter.g1.3`, or `Counter.g1.id.c1`."""
-        if self.dedicated:
-            return self._suffix(f"id.{actor_id}")
-        return self._suffix(str(partition_of(actor_id, self.partitions)))
+        return _route(self.type, self.generation, self.partitions, actor_id).key
 
     def route_to(self, address: Address) -> Route:
         """Return where an envelope for *address* is published."""
-        return Route(ACTORS, self.key_of(address.id))
+        return _route(self.type, self.generation, self.partitions, address.id)
 
-    def _suffix(self, last: str) -> str:
-        return f"{self.type}.g{self.generation}.{last}"
+
+@lru_cache(_ROUTES_KEPT)
+def _route(actor_type: str, generation: int, partitions: int, actor_id: str) -> Route:
+    # Most envelopes are for actors that had one a moment ago.
+    last = f"id.{actor_id}" if partitions == DEDICATED else partition_of(actor_id, partitions)
+    return Route(ACTORS, f"{actor_type}.g{generation}.{last}")
 
 
 def dead_queue(actor_type: str) -> str:
