@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from inspect import Parameter
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -34,7 +34,7 @@ _BY_POSITION: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWOR
 
 
 class _Validator(Protocol):
-    def validate_python(self, value: object, /, *, by_alias: bool, by_name: bool) -> object: ...
+    def validate_python(self, value: object, /, *, by_alias: bool, by_name: bool) -> Bound: ...
 
 
 class Arguments:
@@ -65,7 +65,7 @@ class Arguments:
         self._any_types = _validator(where, parameters, {})
         self._result = hints.adapter(result, f"{where}: its result")
 
-    def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    def bind(self, args: Sequence[object], kwargs: dict[str, Any]) -> None:
         """Check that *args* and *kwargs* are what the signature takes, whatever their types.
 
         Raises:
@@ -74,7 +74,7 @@ class Arguments:
         """
         self._checked(self._any_types, args, kwargs)
 
-    def validate(self, args: Sequence[object], kwargs: Mapping[str, object]) -> Bound:
+    def validate(self, args: Sequence[object], kwargs: dict[str, Any]) -> Bound:
         """Return the arguments to call the method with, converted to its annotations.
 
         Raises:
@@ -96,10 +96,9 @@ class Arguments:
             text = f"{self._where} answered with something other than its declared result: {explain(error)}"
             raise UndecodableError(text) from error
 
-    def _checked(self, validator: _Validator, args: Sequence[object], kwargs: Mapping[str, object]) -> Bound:
-        given = ArgsKwargs(tuple(args), cast("dict[str, object]", kwargs))
+    def _checked(self, validator: _Validator, args: Sequence[object], kwargs: dict[str, Any]) -> Bound:
         try:
-            return cast("Bound", validator.validate_python(given, by_alias=True, by_name=True))
+            return validator.validate_python(ArgsKwargs(tuple(args), kwargs), by_alias=True, by_name=True)
         except ValidationError as error:
             details: Mapping[str, Plain] = {"method": self._where, "problems": problems(error, self._names)}
             text = f"{self._where}: {explain(error, self._names)}"

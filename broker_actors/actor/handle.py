@@ -7,7 +7,7 @@ have: the target lies in the instance's `__dict__` under a key that is no identi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Self, TypeVar, cast
+from typing import Final, Self, TypeVar
 
 from broker_actors.actor.context import current_caller
 from broker_actors.actor.durations import Duration, seconds
@@ -120,7 +120,8 @@ class Handle:
 
 def target_of(handle: Handle) -> Target:
     """Return where *handle*'s calls go."""
-    return cast("Target", vars(handle)[_TARGET])
+    target: Target = vars(handle)[_TARGET]
+    return target
 
 
 def new_handle(cls: type[HandleT], target: Target) -> HandleT:

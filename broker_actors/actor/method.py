@@ -25,7 +25,7 @@ from typing import (
 )
 
 from broker_actors.actor.arguments import Arguments
-from broker_actors.actor.handle import Handle, target_of
+from broker_actors.actor.handle import Handle, Target, target_of
 from broker_actors.actor.hints import Locals
 from broker_actors.actor.remote import Remote, StreamRemote
 from broker_actors.actor.signature import Kind, Signature, compiled
@@ -43,6 +43,11 @@ P = ParamSpec("P")
 
 Coro: TypeAlias = Coroutine[Any, Any, R]
 RunIn: TypeAlias = Literal["loop", "thread", "process"]
+
+#: How remote forms are made; of their types more is known where they are read.
+_MakeRemote: TypeAlias = Callable[[str, Arguments, Target], object]
+_REMOTE: Final = cast("_MakeRemote", Remote)
+_STREAM_REMOTE: Final = cast("_MakeRemote", StreamRemote)
 
 
 class Method(Generic[S_co, P, L_co, C_co]):
@@ -112,7 +117,7 @@ class Method(Generic[S_co, P, L_co, C_co]):
             return self
         if isinstance(at, Handle):
             signature = self._compiled()
-            remote = cast("type[Remote[P, C_co]]", StreamRemote if signature.kind is Kind.STREAM else Remote)
+            remote = _STREAM_REMOTE if signature.kind is Kind.STREAM else _REMOTE
             return remote(self.name, signature.arguments, target_of(at))
         return MethodType(self.function, at)
 

@@ -8,7 +8,7 @@ The runtime keeps what is asked for together with the turn's commit.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MethodType
@@ -207,7 +207,7 @@ def running(what: str) -> TurnScope:
 
 
 def own_call(
-    scope: TurnScope, method: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    scope: TurnScope, method: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
 ) -> Call:
     """Return the call of *method*, which is one of the actor whose turn *scope* is.
 

@@ -325,7 +325,8 @@ class Client:
             raise
 
     def _tell_of(self, call: Call) -> Envelope:
-        return self._numbered(call, _deadline_ms(call.options.expires_seconds, self._clock.now_ms()))
+        expires = call.options.expires_seconds
+        return self._numbered(call, _deadline_ms(expires, self._clock.now_ms()) if expires is not None else 0)
 
     def _told(self, envelope: Envelope, confirmed: bool) -> None:  # noqa: FBT001 - see `Telling`
         self._unconfirmed += not confirmed

@@ -87,9 +87,15 @@ class Place:
             PlatformError: what `Dispatch.publish` raises.
 
         """
-        while (refused := await self._refusal(message)) is not None:
-            if self._wait_seconds <= 0:
-                raise refused
+        while True:
+            try:
+                await self._room.dispatch.publish(self._route, message)
+            except MailboxFullError as error:
+                if self._wait_seconds <= 0:
+                    raise
+                refused = error
+            else:
+                return
             if self._in_line is None:
                 line, waiting = self._stand()
             else:
@@ -102,13 +108,6 @@ class Place:
     def leave(self) -> None:
         """Make room for the next in line, once the message was taken. Idempotent."""
         self._leave(is_taken=True)
-
-    async def _refusal(self, message: WireMessage) -> MailboxFullError | None:
-        try:
-            await self._room.dispatch.publish(self._route, message)
-        except MailboxFullError as error:
-            return error
-        return None
 
     def _stand(self) -> tuple[Line, Waiting]:
         line = self._room.lines.setdefault(self._route.key, Line())

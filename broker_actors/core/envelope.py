@@ -223,14 +223,7 @@ def to_wire(envelope: Envelope) -> WireMessage:
         headers["ba-chain"] = " ".join(_quoted(caller) for caller in envelope.chain)
     if envelope.stream:
         headers["ba-stream"] = 1
-    texts = {
-        "ba-reminder": envelope.reminder,
-        "ba-first": envelope.first,
-        "traceparent": envelope.traceparent,
-        "tracestate": envelope.tracestate,
-        "ba-history": envelope.history,
-    }
-    headers |= {name: value for name, value in texts.items() if value}
+    _add_texts(headers, envelope)
     return WireMessage(
         headers,
         envelope.body,
@@ -240,6 +233,19 @@ def to_wire(envelope: Envelope) -> WireMessage:
         envelope.reply_to,
         envelope.sent_seconds,
     )
+
+
+def _add_texts(headers: dict[str, HeaderValue], envelope: Envelope) -> None:
+    if envelope.reminder:
+        headers["ba-reminder"] = envelope.reminder
+    if envelope.first:
+        headers["ba-first"] = envelope.first
+    if envelope.traceparent:
+        headers["traceparent"] = envelope.traceparent
+    if envelope.tracestate:
+        headers["tracestate"] = envelope.tracestate
+    if envelope.history:
+        headers["ba-history"] = envelope.history
 
 
 def from_wire(message: WireMessage) -> Envelope:
