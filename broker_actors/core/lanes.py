@@ -159,6 +159,11 @@ class Lanes(Generic[T]):
         else:
             self.arrive(address, item)
 
+    @property
+    def longest(self) -> int:
+        """How many items wait in the longest lane."""
+        return max(map(len, self._waiting.values()), default=0)
+
     def each(self) -> Iterator[tuple[Address, Iterable[T]]]:
         """Yield each lane in which something waits: whose, and what, in order."""
         yield from self._waiting.items()

@@ -34,8 +34,13 @@ class Lane(Generic[K]):
     since_seconds: float = 0.0
 
 
+def most_of_one(window: int) -> int:
+    """Return how many deliveries of a window one actor may hold, and all those that wait for others."""
+    return window // 2
+
+
 def to_park(lanes: Iterable[Lane[K]], held: int, window: int) -> list[K]:
-    """Return whose deliveries are to be parked.
+    """Return whose deliveries are to be parked: nobody's, if no backlog is too long and no turn waits.
 
     Args:
         lanes: of everybody who holds something of the window.
@@ -43,7 +48,7 @@ def to_park(lanes: Iterable[Lane[K]], held: int, window: int) -> list[K]:
         window: how many there can be.
 
     """
-    half = window // 2
+    half = most_of_one(window)
     lanes = list(lanes)
     parked = {lane.key: None for lane in lanes if lane.backlog > half}
     waiting = [lane for lane in lanes if lane.waits and lane.key not in parked]

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from broker_actors.core.address import Address
 from broker_actors.core.lanes import Lanes
-from broker_actors.core.window import Lane, to_park
+from broker_actors.core.window import Lane, most_of_one, to_park
 from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.directory import Directory
 from broker_actors.runtime.parker import Item, Parker
@@ -92,6 +92,8 @@ class Relief:
             self._crowded.pop(subscription, None)
             return
         self._crowded[subscription] = 0
+        if not self._may_need_relief(subscription):
+            return
         parts = self._parts
         for address in to_park(self._lanes(subscription), subscription.held, subscription.window):
             activation = parts.directory.get(address)
@@ -112,6 +114,12 @@ class Relief:
             await parts.directory.drop(activation)
         else:
             parts.parker.follow(activation, subscription)
+
+    def _may_need_relief(self, subscription: Subscription) -> bool:
+        """Return False if `to_park` would name nobody; far cheaper than to ask it."""
+        if self._parts.lanes.longest > most_of_one(subscription.window):
+            return True
+        return any(turning.is_waiting for _, turning in self._parts.turns.values())
 
     def _lanes(self, subscription: Subscription) -> list[Lane[Address]]:
         lanes: dict[Address, Lane[Address]] = {}

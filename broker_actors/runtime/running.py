@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -10,7 +11,7 @@ from broker_actors.core.address import Address
 from broker_actors.core.lanes import RUNNING_MAX
 from broker_actors.core.light import dataclass
 from broker_actors.core.member import Held
-from broker_actors.runtime.arrival import Arrival
+from broker_actors.runtime.arrival import Arrival, Subscription
 from broker_actors.runtime.cycles import Wanting, waits_for
 from broker_actors.runtime.steps import Steps
 
@@ -56,14 +57,12 @@ class Running:
 
 def held_of(arrivals: Iterable[Arrival]) -> Mapping[str, Held]:
     """Return how many of *arrivals* are not acknowledged, and the age of the oldest, by mailbox."""
-    counts: dict[str, int] = {}
-    oldest: dict[str, int] = {}
+    sent_seconds: defaultdict[Subscription, list[int]] = defaultdict(list)
+    # Thousands may wait: nothing is called for each but what counts it.
     for arrival in arrivals:
-        if not arrival.subscription.is_lost():
-            name, sent_seconds = arrival.subscription.mailbox, arrival.envelope.sent_seconds
-            counts[name] = counts.get(name, 0) + 1
-            oldest[name] = min(oldest.get(name, sent_seconds), sent_seconds)
-    return {name: Held(count, oldest[name] * 1000) for name, count in counts.items()}
+        sent_seconds[arrival.subscription].append(arrival.envelope.sent_seconds)
+    live = {one: sent for one, sent in sent_seconds.items() if not one.is_lost()}
+    return {one.mailbox: Held(len(sent), min(sent) * 1000) for one, sent in live.items()}
 
 
 def caller_in_lane(

@@ -1,0 +1,26 @@
+"""What a worker says it holds of its mailboxes."""
+
+from __future__ import annotations
+
+from broker_actors.core.address import Address
+from broker_actors.core.envelope import Envelope
+from broker_actors.core.member import Held
+from broker_actors.core.wire import WireMessage
+from broker_actors.runtime.arrival import Arrival, ParkedDelivery, Subscription
+from broker_actors.runtime.running import held_of
+
+
+def arrival(subscription: Subscription, sent_seconds: int) -> Arrival:
+    envelope = Envelope(Address("Counter", "c1"), "increment", sent_seconds=sent_seconds)
+    delivery = ParkedDelivery(WireMessage(), subscription.mailbox, redelivered=False)
+    return Arrival(envelope, delivery, subscription, 0.0)
+
+
+def test_what_is_held_is_counted_by_mailbox_with_the_age_of_the_oldest() -> None:
+    one, other, lost = (Subscription(name, "Counter", lambda: None) for name in ("m.0", "m.1", "m.2"))
+    lost.lose()
+    held = held_of(
+        [arrival(one, 30), arrival(other, 5), arrival(one, 20), arrival(lost, 1), arrival(one, 25)]
+    )
+    assert held == {"m.0": Held(3, 20_000), "m.1": Held(1, 5_000)}
+    assert held_of([]) == {}
