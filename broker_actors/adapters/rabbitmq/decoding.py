@@ -8,14 +8,14 @@ the message then, and buries it.
 from __future__ import annotations
 
 import struct
-from types import MappingProxyType
+from functools import lru_cache
 from typing import Final
 
 from pamqp.header import ContentHeader
 
 from broker_actors.adapters.rabbitmq.delivery import wire_message
 from broker_actors.adapters.rabbitmq.frames import CONTENT
-from broker_actors.core.wire import Headers, WireMessage
+from broker_actors.core.wire import WireMessage
 
 _CONTENT_TYPE: Final = 0x8000
 _HEADERS: Final = 0x2000
@@ -38,7 +38,6 @@ _USUAL: Final = (
     | _TYPE
 )
 _FLAGS_BYTES: Final = 2
-_NO_HEADERS: Final[Headers] = MappingProxyType({})
 
 _SIZE: Final = struct.Struct(">I")
 _SECONDS: Final = struct.Struct(">Q")
@@ -50,6 +49,13 @@ _NUMBERS: Final = {
     ord(kind): struct.Struct(form)
     for kind, form in {"b": ">b", "B": ">B", "s": ">h", "u": ">H", "I": ">i", "i": ">I", "l": ">q"}.items()
 }
+
+
+#: How the header begins that differs between all envelopes of one sender to one actor.
+_NUMBER: Final = b"\x06ba-seq"
+#: Beginnings of content headers that are remembered, and the longest of them.
+BEGINNINGS_KEPT: Final = 4_096
+BEGINNING_BYTES_MAX: Final = 512
 
 
 class _UnusualError(Exception):
@@ -74,18 +80,15 @@ def _any(header: bytes, body: bytes) -> WireMessage:
 
 
 def _usual(header: bytes, body: bytes) -> WireMessage:
-    flags = header[CONTENT.size] << 8 | header[CONTENT.size + 1]
-    if flags & ~_USUAL:
-        raise _UnusualError
-    offset = CONTENT.size + _FLAGS_BYTES
-    headers, content_type, correlation_id, reply_to, message_id, method, sent_seconds = (
-        *(_NO_HEADERS, "", "", "", "", ""),
-        0,
-    )
-    if flags & _CONTENT_TYPE:
-        content_type, offset = _short(header, offset)
-    if flags & _HEADERS:
-        headers, offset = _table(header, offset)
+    number_at = header.find(_NUMBER, CONTENT.size, BEGINNING_BYTES_MAX)
+    if number_at < 0:
+        flags, content_type, headers, offset = _begun(header[CONTENT.size :])
+        offset += CONTENT.size
+    else:
+        flags, content_type, beginning, last = _remembered(header[CONTENT.size : number_at])
+        headers, offset = beginning.copy(), CONTENT.size + last
+        _read_table(headers, header, number_at, offset)
+    correlation_id, reply_to, message_id, method, sent_seconds = "", "", "", "", 0
     offset += bool(flags & _DELIVERY_MODE) + bool(flags & _PRIORITY)
     if flags & _CORRELATION_ID:
         correlation_id, offset = _short(header, offset)
@@ -105,19 +108,36 @@ def _usual(header: bytes, body: bytes) -> WireMessage:
     )
 
 
+def _begun(data: bytes) -> tuple[int, str, dict[str, object], int]:
+    """Return what properties begin with: flags, content type and table, and where that ends.
+
+    Of a table that is cut, what *data* has of it.
+    """
+    flags, offset = data[0] << 8 | data[1], _FLAGS_BYTES
+    if flags & ~_USUAL:
+        raise _UnusualError
+    content_type, headers = "", dict[str, object]()
+    if flags & _CONTENT_TYPE:
+        content_type, offset = _short(data, offset)
+    if flags & _HEADERS:
+        begin = offset + _SIZE.size
+        offset = begin + _SIZE.unpack_from(data, offset)[0]
+        _read_table(headers, data, begin, min(offset, len(data)))
+    return flags, content_type, headers, offset
+
+
+#: What one sender sends to one actor begins alike, up to its number.
+_remembered: Final = lru_cache(BEGINNINGS_KEPT)(_begun)
+
+
 def _short(data: bytes, offset: int) -> tuple[str, int]:
     begin = offset + 1
     end = begin + data[offset]
     return data[begin:end].decode(), end
 
 
-def _table(data: bytes, offset: int) -> tuple[dict[str, object], int]:
-    (size_bytes,) = _SIZE.unpack_from(data, offset)
-    offset += _SIZE.size
-    last = offset + size_bytes
-    if last > len(data):
-        raise _UnusualError
-    table: dict[str, object] = {}
+def _read_table(table: dict[str, object], data: bytes, offset: int, last: int) -> None:
+    """Put the entries from *offset* to *last* into *table*; raises if none ends there."""
     while offset < last:
         # Not by `_short`: there are six of them in most messages.
         begin = offset + 1
@@ -135,4 +155,3 @@ def _table(data: bytes, offset: int) -> tuple[dict[str, object], int]:
             raise _UnusualError
     if offset != last:
         raise _UnusualError
-    return table, offset

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import pamqp.frame
 import pytest
 from hypothesis import example, given
@@ -17,7 +20,15 @@ from broker_actors.adapters.rabbitmq.encoding import Properties, frames_of, meth
 from broker_actors.adapters.rabbitmq.headers import HEADERS_BYTES_MAX
 from broker_actors.core.errors import PayloadTooLargeError, UndecodableError
 from broker_actors.core.wire import WireMessage
-from tests.unit.adapters.amqp import delivered, field_values, names, plain_headers, short_texts, timestamps
+from tests.unit.adapters.amqp import (
+    delivered,
+    field_values,
+    integers,
+    names,
+    plain_headers,
+    short_texts,
+    timestamps,
+)
 
 messages = st.builds(
     WireMessage,
@@ -72,14 +83,54 @@ def test_a_publication_is_what_the_library_would_send(
         ContentHeader(body_size=len(body), properties=plain),
         *map(ContentBody, pieces),
     )
-    encoded = Properties(message).named(message_id)
+    # The library sorts headers.
+    in_order = replace(message, headers=dict(sorted(message.headers.items())))
+    encoded = Properties(in_order).named(message_id)
     assert frames_of(channel, method_of(exchange, key), encoded, body, piece_bytes_max) == expected
 
 
-@given(properties=properties, body=st.binary(max_size=100))
+def in_this_order(
+    before: dict[str, str | int], number: str | int, after: dict[str, str | int]
+) -> dict[str, str | int]:
+    return before | {"ba-seq": number} | after
+
+
+#: What may stand before the number of an envelope, and be taken for it.
+_NEARLY = st.sampled_from(["\x06ba-seq", "ba-seq", "x\x06ba-seqb\x01", "\x06ba-seqS\x00\x00\x00\x00"])
+numbered = st.builds(
+    in_this_order,
+    st.dictionaries(st.sampled_from(["ba-id", "ba-sender", "x"]) | _NEARLY, short_texts | integers | _NEARLY),
+    integers | short_texts,
+    st.dictionaries(st.sampled_from(["ba-low", "ba-id", "y"]), short_texts | integers | _NEARLY),
+)
+
+
+@given(
+    properties=properties
+    | st.builds(Basic.Properties, headers=numbered, message_id=_NEARLY, correlation_id=_NEARLY),
+    body=st.binary(max_size=100),
+)
 @example(properties=Basic.Properties(), body=b"")
+@example(properties=Basic.Properties(message_id="\x06ba-seq"), body=b"")
+@example(properties=Basic.Properties(headers={"\x06ba-seq": 1, "ba-seq": 2}), body=b"")
 def test_a_delivery_is_read_as_the_library_would_read_it(properties: Basic.Properties, body: bytes) -> None:
     assert message_of(header_of(properties, body), body) == from_amqp(delivered(properties, body))
+
+
+def test_headers_stay_in_their_order() -> None:
+    message = WireMessage({"ba-version": 1, "ba-type": "Counter", "ba-id": "c1"})
+    header = bytes(frames.CONTENT.size) + Properties(message).named("m")
+    assert list(message_of(header, b"").headers) == list(message.headers)
+
+
+def test_what_one_sender_sends_differs_where_it_does() -> None:
+    for number, body in [(1, b"a"), (2, b"b"), (2**40, b"c")]:
+        headers = {"ba-type": "Counter", "ba-id": "c1", "ba-sender": "s", "ba-seq": number, "ba-low": number}
+        message = WireMessage(headers, body, type="add")
+        read = message_of(bytes(frames.CONTENT.size) + Properties(message).named(""), body)
+        assert read == message
+        # What is done with one message has nothing to do with the next.
+        cast("dict[str, object]", read.headers).clear()
 
 
 @given(header=st.binary(max_size=200).map(lambda rest: bytes(12) + rest))

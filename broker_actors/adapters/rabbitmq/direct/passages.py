@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from broker_actors.adapters.rabbitmq.channels import LostError
 from broker_actors.adapters.rabbitmq.frames import (
@@ -42,6 +42,7 @@ class Passage:
     ) -> None:
         self.channel = channel
         self._has_closed = False
+        self._passages = passages
         self._writer = passages.writer
         self._on_method = on_method
         self._on_content = on_content
@@ -90,6 +91,8 @@ class Passage:
                 self._method = payload
                 return True
             if (on_method := self._on_method.get(name)) is None:
+                if name in CLOSES:
+                    self._passages.arrived(self.channel)
                 return False
             on_method(payload)
             return True
@@ -102,12 +105,9 @@ class Passage:
             self._body.append(payload)
             self._missing_bytes -= len(payload)
         if self._missing_bytes <= 0:
-            self._complete(self._receiver)
+            receiver, body, self._receiver = self._receiver, self._body, None
+            receiver(self._method, self._header, body[0] if len(body) == 1 else b"".join(body))
         return True
-
-    def _complete(self, receiver: OnContent) -> None:
-        self._receiver, body = None, self._body
-        receiver(self._method, self._header, body[0] if len(body) == 1 else b"".join(body))
 
 
 class Passages:
@@ -115,6 +115,8 @@ class Passages:
 
     def __init__(self) -> None:
         self._by_channel: dict[int, Passage] = {}
+        #: Returns the passage of a channel; None if its frames are for the library.
+        self.of: Final[Callable[[int], Passage | None]] = self._by_channel.get
         self._writer: asyncio.StreamWriter | None = None
 
     @property
@@ -130,10 +132,6 @@ class Passages:
     def add(self, passage: Passage) -> None:
         """Let the frames of a channel go by *passage* from now on, until it is closed."""
         self._by_channel[passage.channel] = passage
-
-    def of(self, channel: int) -> Passage | None:
-        """Return the passage of *channel*; None if its frames are for the library."""
-        return self._by_channel.get(channel)
 
     def arrived(self, channel: int) -> None:
         """Take note that a close of *channel* came from the broker: its number may be used again."""

@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final, SupportsIndex
 
-from broker_actors.adapters.rabbitmq.direct.passages import Passage, Passages
+from broker_actors.adapters.rabbitmq.direct.passages import Passages
 from broker_actors.adapters.rabbitmq.frames import (
     A_HEARTBEAT,
     AROUND_BYTES,
-    CLOSES,
     HEAD,
     KINDS,
-    METHOD,
-    METHOD_BYTES,
 )
 
 #: Frames taken off at a time: what they carry is worked on at once, and keeps everything else waiting.
@@ -89,7 +86,14 @@ class PeelingReader(asyncio.StreamReader):
                 break
             else:
                 passage = of(channel)
-                if passage is not None and self._takes(passage, kind, unread[offset + HEAD.size : end - 1]):
+                try:
+                    is_taken = passage is not None and passage.takes(
+                        kind, unread[offset + HEAD.size : end - 1]
+                    )
+                except Exception as error:  # noqa: BLE001 - one channel's fault must not end the connection of all
+                    self._lose(channel, error)
+                    is_taken = True
+                if is_taken:
                     taken += 1
                 else:
                     handed.append(unread[offset:end])
@@ -104,17 +108,9 @@ class PeelingReader(asyncio.StreamReader):
             self._goes_on = self._pass.call_soon(self._go_on)
         return has_more
 
-    def _takes(self, passage: Passage, kind: int, payload: bytes) -> bool:
-        if kind == METHOD and payload[:METHOD_BYTES] in CLOSES:
-            self._passages.arrived(passage.channel)
-            return False
-        try:
-            return passage.takes(kind, payload)
-        except Exception as error:  # noqa: BLE001 - one channel's fault must not end the connection of all
-            self._pass.call_exception_handler(
-                {"message": f"a frame of channel {passage.channel} was lost", "exception": error}
-            )
-            return True
+    def _lose(self, channel: int, error: Exception) -> None:
+        text = f"a frame of channel {channel} was lost"
+        self._pass.call_exception_handler({"message": text, "exception": error})
 
     def _hand_on(self, handed: list[bytes], *, has_taken: bool) -> None:
         now_seconds = self._pass.time()
