@@ -102,7 +102,7 @@ class Ledger(Protocol):
         """What this activation has parked; None without a store."""
         ...
 
-    async def park(self, envelopes: Sequence[Envelope]) -> list[Envelope] | Fenced:
+    def park(self, envelopes: Sequence[Envelope]) -> Awaitable[list[Envelope] | Fenced]:
         """Park *envelopes*, beneath them what runs, as far as there is room.
 
         Returns:
@@ -127,9 +127,9 @@ class Ledger(Protocol):
         """Return how many sections of *turn*, which is not over, are durable."""
         ...
 
-    async def commit_section(
+    def commit_section(
         self, mark: SectionMark, state: bytes | None, tells: Sequence[Outgoing]
-    ) -> Committed | Fenced:
+    ) -> Awaitable[Committed | Fenced]:
         """Make a section durable: its number, its state if not None, and what it sends."""
         ...
 
