@@ -123,12 +123,14 @@ class Directory:
 
     def in_use(self, address: Address, now_seconds: float) -> Activation | None:
         """Return what `activate` would, if that needs nothing but to look it up."""
-        activation = None if self._claiming else self._live.get(address)
-        if activation is None or activation.suspension is not None:
+        activation = None if self._claiming else self._live.pop(address, None)
+        if activation is None:
+            return None
+        # Inserted anew, so that the dict's order is the order of last use.
+        self._live[address] = activation
+        if activation.suspension is not None:
             return None
         activation.last_used_seconds = now_seconds
-        # Inserted anew, so that the dict's order is the order of last use.
-        self._live[address] = self._live.pop(address)
         return activation
 
     def get(self, address: Address) -> Activation | None:

@@ -327,7 +327,6 @@ class Host:
             if not is_beside:
                 del self._in_lane[activation.address]
             del self._turns[item]
-            trial.stop()
             if trial.is_charged:
                 await trial.end()
             if activation.end():

@@ -70,7 +70,8 @@ class Parker:
 
     def is_busy(self, address: Address) -> bool:
         """Return whether something of *address* is being parked."""
-        return address in self._under_way
+        # Nearly always nothing is: then the address need not be hashed.
+        return bool(self._under_way) and address in self._under_way
 
     async def is_gone(self, arrival: Arrival) -> bool:
         """Return whether *arrival*, out of its lane by now, was parked meanwhile."""
