@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from broker_actors import MailboxFullError, Ref, actor, method, turn
+from broker_actors import MailboxFullError, Ref, Retry, actor, method, turn
 from broker_actors.core.address import Address
 from broker_actors.core.body import encode
 from broker_actors.core.envelope import Envelope, to_wire
+from broker_actors.core.errors import UnroutableError
 from broker_actors.core.events import TurnEnded
 from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.core.topology import Route
@@ -52,15 +53,35 @@ class FrontRef(Front, Ref):
     """Typed handle."""
 
 
+@actor(partitions=1, delivery="at_least_once", retry=Retry(attempts=3, min_backoff=0.01, max_backoff=0.01))
+class Hasty:
+    """Tells a ledger in its first run only."""
+
+    @method
+    async def note(self, ledger: str, number: int) -> int:
+        here = turn.current()
+        if here.attempt == 1:
+            await here.ref(LedgerRef, ledger).note.tell(number)
+        return here.attempt
+
+
+class HastyRef(Hasty, Ref):
+    """Typed handle."""
+
+
 class Gate:
     """A broker that refuses what is for some actors."""
 
     def __init__(self) -> None:
         self.refused: set[str] = set()
+        self.unsendable: set[str] = set()
         self.seen: list[WireMessage] = []
 
     def check(self, message: WireMessage) -> None:
         """Raise for what is refused; remember the rest."""
+        if message.headers["ba-id"] in self.unsendable:
+            self.unsendable.clear()
+            raise UnroutableError("no such queue, for this test and once")
         if message.headers["ba-id"] in self.refused:
             raise MailboxFullError("full, for this test")
         self.seen.append(message)
@@ -146,6 +167,16 @@ async def test_a_target_that_refuses_holds_back_nobody_else_and_no_acknowledgeme
         await noted(deployment, 7)
         assert await system.ref(LedgerRef, "full").read() == [1, 2, 3, 4]
     assert await system.backend.store.outbox(ME) == {}
+
+
+async def test_a_run_sends_nothing_of_the_one_before_that_could_not_be_sent(
+    deployment: Deployment, gate: Gate
+) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Hasty, Ledger):
+        gate.unsendable.add("a")
+        assert await system.ref(HastyRef, "h1").note("a", 1) == 2
+        assert [one for one in gate.seen if one.headers["ba-type"] == "Ledger"] == []
 
 
 @pytest.mark.usefixtures("busy_relay")
