@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from broker_actors.core import codec
-from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
+from broker_actors.core import codec, packed_numbers
+from broker_actors.core.errors import PayloadTooLargeError, UndecodableError
 from broker_actors.core.light import dataclass
 
 #: Ranges of missing numbers. Each takes a publish that was never confirmed.
@@ -66,10 +66,10 @@ class Accepted:
 
     def pack(self) -> bytes:
         """Return this set as bytes."""
-        flat: list[Plain] = [self.high, self.low, self.last_ms]
-        for first, last in self.holes:
-            flat += [first, last]
-        return codec.encode(flat, what="accepted numbers", bytes_max=_BYTES_MAX)
+        flat = [self.high, self.low, self.last_ms]
+        for hole in self.holes:
+            flat += hole
+        return packed_numbers.pack(flat)
 
     @classmethod
     def unpack(cls, data: bytes) -> Accepted:
