@@ -47,6 +47,6 @@ def decode(body: bytes, content_type: str) -> tuple[list[Plain], dict[str, Plain
     args, kwargs = fields.get("args", []), fields.get("kwargs", {})
     if not isinstance(args, list) or not isinstance(kwargs, dict) or not fields.keys() <= _PARTS:
         raise UndecodableError('a body is a map {"args": [...], "kwargs": {...}}')
-    if not codec.has_text_keys(kwargs):
+    if kwargs and not codec.has_text_keys(kwargs):
         raise UndecodableError("the names in kwargs must be text")
     return args, kwargs

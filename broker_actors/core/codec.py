@@ -152,7 +152,7 @@ def decode(data: bytes, content_type: str = MSGPACK, *, bytes_max: int = BODY_BY
         raise UndecodableError(f"not valid {content_type}: {str(error) or type(error).__name__}") from error
     if not _is_surely_small(data, content_type):
         _check_bounds(value)
-    return cast("Plain", value)
+    return value
 
 
 def decode_map(data: bytes, content_type: str = MSGPACK) -> dict[str, Plain]:
@@ -255,7 +255,7 @@ class _Unpack(Protocol):
         max_map_len: int,
         max_ext_len: int,
         ext_hook: Callable[[int, bytes], object],
-    ) -> object: ...
+    ) -> Plain: ...
 
 
 # msgpack has no types of its own.
@@ -348,10 +348,10 @@ def _escaped(found: dict[str, object]) -> dict[str, object]:
     return found
 
 
-def _from_json(data: bytes) -> object:
+def _from_json(data: bytes) -> Plain:
     # Decoded here, for `json.loads` would let other encodings and surrogates pass.
     text = data.decode()
-    value = json.loads(
+    value: Plain = json.loads(
         text,
         object_hook=_with_bytes,
         parse_int=_read_int,

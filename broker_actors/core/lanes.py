@@ -36,24 +36,41 @@ class Admitted(Generic[T]):
     beside: str = ""
 
 
+class _Lane(Generic[T]):
+    """What waits and runs of one actor, but for what interleaves."""
+
+    __slots__ = ("address", "is_held", "is_running", "waiting")
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.waiting: deque[T] = deque()
+        self.is_running = False
+        #: Nothing of it begins for now.
+        self.is_held = False
+
+    @property
+    def is_free(self) -> bool:
+        """Whether what waits in it may begin."""
+        return not (self.is_running or self.is_held)
+
+
 class Lanes(Generic[T]):
     """The lanes of one worker.
 
-    Invariant: `_ready` has (address, False) exactly when the lane of the address has items, none of
-    them runs and it is not held, and (address, True) exactly when interleaved items of it wait; each of
-    them once.
+    Invariants: `_ready` has a lane exactly when it has items, none of them runs and it is not held, and an
+    address exactly when interleaved items of it wait; each of them once. There is a lane exactly while
+    something waits or runs in it, or it is held.
     """
 
     def __init__(self, running_max: int = RUNNING_MAX) -> None:
-        self._waiting: dict[Address, deque[T]] = {}
+        self._lanes: dict[Address, _Lane[T]] = {}
         self._beside: dict[Address, deque[tuple[str, T]]] = {}
-        self._ready: deque[tuple[Address, bool]] = deque()
-        self._running: set[Address] = set()
+        self._ready: deque[_Lane[T] | Address] = deque()
+        #: Lanes of which something runs.
+        self._in_lane_count = 0
         #: The interleaved items that run, each with the copies that wait for its end.
         self._abreast: dict[Address, dict[str, list[T]]] = {}
         self._abreast_count = 0
-        #: Lanes of which nothing begins for now.
-        self._held: set[Address] = set()
         self._running_max = running_max
         self._exempt = 0
 
@@ -69,21 +86,20 @@ class Lanes(Generic[T]):
         if beside:
             self._arrive_beside(address, item, beside)
             return
-        waiting = self._waiting.get(address)
-        if waiting is not None:
-            waiting.append(item)
-            return
-        self._waiting[address] = deque((item,))
-        if self._is_free(address):
-            self._ready.append((address, False))
+        lane = self._lane(address)
+        lane.waiting.append(item)
+        if len(lane.waiting) == 1 and lane.is_free:
+            self._ready.append(lane)
 
     def next(self) -> Admitted[T] | None:
         """Return the next item to run, now running; None if none may."""
         while self._ready and self.running - self._exempt < self._running_max:
-            address, is_beside = self._ready.popleft()
-            if not is_beside:
-                return self._next_of_lane(address)
-            if (admitted := self._next_beside(address)) is not None:
+            first = self._ready.popleft()
+            if isinstance(first, _Lane):
+                first.is_running = True
+                self._in_lane_count += 1
+                return Admitted(first.address, first.waiting.popleft())
+            if (admitted := self._next_beside(first)) is not None:
                 return admitted
         return None
 
@@ -99,9 +115,10 @@ class Lanes(Generic[T]):
             for copy in copies:
                 self._arrive_beside(address, copy, admitted.beside)
             return
-        self._running.remove(address)
-        if address in self._waiting and address not in self._held:
-            self._ready.append((address, False))
+        lane = self._lanes[address]
+        lane.is_running = False
+        self._in_lane_count -= 1
+        self._go_on(lane)
 
     def exempt(self, change: int) -> None:
         """Count *change* more (or fewer) running items as merely waiting for somebody else's answer."""
@@ -109,13 +126,13 @@ class Lanes(Generic[T]):
 
     def drop(self, address: Address) -> list[T]:
         """Remove and return what waits of *address*: its lane in order, then what interleaves."""
-        waiting = self._waiting.pop(address, None)
-        if waiting is not None and self._is_free(address):
-            self._ready.remove((address, False))
+        dropped = list(self.waiting_of(address))
+        if dropped:
+            self._empty(self._lanes[address])
         beside = self._beside.pop(address, None)
         if beside is not None:
-            self._ready.remove((address, True))
-        dropped = [*(waiting or ()), *(item for _, item in beside or ())]
+            self._ready.remove(address)
+            dropped += (item for _, item in beside)
         for copies in self._abreast.get(address, {}).values():
             dropped += copies
             copies.clear()
@@ -123,55 +140,57 @@ class Lanes(Generic[T]):
 
     def hold(self, address: Address) -> None:
         """Let nothing of the lane of *address* begin until it is released. Idempotent."""
-        if self._is_free(address) and address in self._waiting:
-            self._ready.remove((address, False))
-        self._held.add(address)
+        lane = self._lane(address)
+        if lane.is_free and lane.waiting:
+            self._ready.remove(lane)
+        lane.is_held = True
 
     def release(self, address: Address) -> None:
         """Let the lane of *address* begin again. Idempotent."""
-        if address not in self._held:
-            return
-        self._held.discard(address)
-        if self._is_free(address) and address in self._waiting:
-            self._ready.append((address, False))
+        lane = self._lanes.get(address)
+        if lane is not None and lane.is_held:
+            lane.is_held = False
+            self._go_on(lane)
 
     def waiting_of(self, address: Address) -> Iterator[T]:
         """Yield what waits in the lane of *address*, in order; what interleaves is not in it."""
-        yield from self._waiting.get(address, ())
+        if (lane := self._lanes.get(address)) is not None:
+            yield from lane.waiting
 
     def remove(self, address: Address, items: Collection[T]) -> None:
         """Remove *items* from the lane of *address*, as far as they are in it."""
-        waiting = self._waiting.get(address)
-        if waiting is None or not items:
+        lane = self._lanes.get(address)
+        if lane is None or not (lane.waiting and items):
             return
-        left = deque(item for item in waiting if item not in items)
+        left = deque(item for item in lane.waiting if item not in items)
         if left:
-            self._waiting[address] = left
-            return
-        del self._waiting[address]
-        if self._is_free(address):
-            self._ready.remove((address, False))
+            lane.waiting = left
+        else:
+            self._empty(lane)
 
     def put_back(self, address: Address, item: T) -> None:
         """Put *item* at the front of the lane of *address*."""
-        if address in self._waiting:
-            self._waiting[address].appendleft(item)
-        else:
-            self.arrive(address, item)
+        lane = self._lane(address)
+        lane.waiting.appendleft(item)
+        if len(lane.waiting) == 1 and lane.is_free:
+            self._ready.append(lane)
 
     @property
     def longest(self) -> int:
         """How many items wait in the longest lane."""
-        return max(map(len, self._waiting.values()), default=0)
+        return max((len(lane.waiting) for lane in self._lanes.values()), default=0)
 
     def each(self) -> Iterator[tuple[Address, Iterable[T]]]:
         """Yield each lane in which something waits: whose, and what, in order."""
-        yield from self._waiting.items()
+        for address, lane in self._lanes.items():
+            if lane.waiting:
+                yield address, lane.waiting
 
     def is_idle(self, address: Address) -> bool:
         """Return whether nothing of *address* runs or waits."""
-        of_lane = address in self._running or address in self._waiting
-        return not (of_lane or address in self._abreast or address in self._beside)
+        lane = self._lanes.get(address)
+        is_used = lane is not None and (lane.is_running or lane.waiting)
+        return not (is_used or address in self._abreast or address in self._beside)
 
     @property
     def is_at_rest(self) -> bool:
@@ -180,8 +199,8 @@ class Lanes(Generic[T]):
 
     def items(self) -> Iterator[T]:
         """Yield what waits, lane by lane."""
-        for waiting in self._waiting.values():
-            yield from waiting
+        for lane in self._lanes.values():
+            yield from lane.waiting
         for beside in self._beside.values():
             yield from (item for _, item in beside)
         for abreast in self._abreast.values():
@@ -190,7 +209,7 @@ class Lanes(Generic[T]):
 
     def depths(self) -> dict[Address, int]:
         """Return how many items of each actor wait, of those that have any."""
-        depths = {address: len(items) for address, items in self._waiting.items()}
+        depths = {address: len(lane.waiting) for address, lane in self._lanes.items() if lane.waiting}
         for address, beside in self._beside.items():
             depths[address] = depths.get(address, 0) + len(beside)
         for address, abreast in self._abreast.items():
@@ -201,15 +220,34 @@ class Lanes(Generic[T]):
     @property
     def running(self) -> int:
         """How many items run, the exempt ones included."""
-        return len(self._running) + self._abreast_count
+        return self._in_lane_count + self._abreast_count
 
     @property
     def waiting(self) -> int:
         """How many items wait."""
         return sum(self.depths().values())
 
-    def _is_free(self, address: Address) -> bool:
-        return address not in self._running and address not in self._held
+    def _lane(self, address: Address) -> _Lane[T]:
+        lane = self._lanes.get(address)
+        if lane is None:
+            lane = self._lanes[address] = _Lane(address)
+        return lane
+
+    def _go_on(self, lane: _Lane[T]) -> None:
+        """Let *lane* begin again, if it may; forget it if there is nothing to know of it."""
+        if not lane.is_free:
+            return
+        if lane.waiting:
+            self._ready.append(lane)
+        else:
+            del self._lanes[lane.address]
+
+    def _empty(self, lane: _Lane[T]) -> None:
+        """Remove all that waits in *lane*, which is something."""
+        lane.waiting.clear()
+        if lane.is_free:
+            self._ready.remove(lane)
+            del self._lanes[lane.address]
 
     def _arrive_beside(self, address: Address, item: T, beside: str) -> None:
         copies = self._abreast.get(address, {}).get(beside)
@@ -221,22 +259,14 @@ class Lanes(Generic[T]):
             waiting.append((beside, item))
             return
         self._beside[address] = deque(((beside, item),))
-        self._ready.append((address, True))
-
-    def _next_of_lane(self, address: Address) -> Admitted[T]:
-        waiting = self._waiting[address]
-        item = waiting.popleft()
-        if not waiting:
-            del self._waiting[address]
-        self._running.add(address)
-        return Admitted(address, item)
+        self._ready.append(address)
 
     def _next_beside(self, address: Address) -> Admitted[T] | None:
         """Return the next interleaved item of *address*; None if it only joined the copy of it that runs."""
         waiting = self._beside[address]
         beside, item = waiting.popleft()
         if waiting:
-            self._ready.append((address, True))
+            self._ready.append(address)
         else:
             del self._beside[address]
         abreast = self._abreast.setdefault(address, {})

@@ -127,6 +127,27 @@ class LanesMachine(RuleBasedStateMachine):
         for place in ((address, False), (address, True)):
             self.overtaken_by.pop(place, None)
 
+    @rule(address=lanes)
+    def put_back(self, address: Address) -> None:
+        self.arrived += 1
+        self.lanes.put_back(address, (address, "", self.arrived))
+        self.waiting[address].insert(0, self.arrived)
+
+    @rule(address=lanes, data=st.data())
+    def remove(self, address: Address, data: st.DataObject) -> None:
+        gone = data.draw(st.sets(st.sampled_from([0, *self.waiting[address]])))
+        self.lanes.remove(address, [(address, "", number) for number in gone])
+        self.waiting[address] = [number for number in self.waiting[address] if number not in gone]
+        if not self.waiting[address]:
+            self.overtaken_by.pop((address, False), None)
+
+    @invariant()
+    def lanes_that_wait_are_seen(self) -> None:
+        seen = {address: [number for _, _, number in items] for address, items in self.lanes.each()}
+        assert seen == {address: numbers for address, numbers in self.waiting.items() if numbers}
+        assert all([n for _, _, n in self.lanes.waiting_of(one)] == self.waiting[one] for one in LANES)
+        assert self.lanes.longest == max(map(len, self.waiting.values()))
+
     @invariant()
     def counts_agree(self) -> None:
         depths = {
