@@ -32,7 +32,7 @@ def install(folder: Path) -> None:
         fenced = isinstance(answer, Fenced)
         if fenced or one.writes:
             held = one.claim
-            journal.write("commit", held.address.id, held.epoch, held.version, one.nonce, fenced)
+            journal.write("commit", held.address.id, held.epoch, one.version, one.nonce, fenced)
         return answer
 
     patch.multiple(RedisStore, claim=claimed, commit=committed).start()
