@@ -22,13 +22,12 @@ class Numbering:
         numbers = self._by_address.get(address)
         if numbers is None:
             numbers = self._by_address[address] = _Numbers()
-        numbers.last += 1
-        return numbers.last, numbers.low
+        return numbers.take()
 
     def settle(self, address: Address, number: int) -> None:
         """Take note that the outcome of *number* is no longer awaited."""
         numbers = self._by_address.get(address)
-        if numbers is not None and numbers.low <= number <= numbers.last:
+        if numbers is not None:
             numbers.settle(number)
 
     def __len__(self) -> int:
@@ -37,24 +36,24 @@ class Numbering:
 
 
 class _Numbers:
-    """Those of one address: `low` to `last` are awaited, but for what is settled out of order."""
+    """Those of one address: as many are kept as are awaited, however long the first of them takes."""
 
-    __slots__ = ("early", "last", "low")
+    __slots__ = ("_awaited", "_last")
 
     def __init__(self) -> None:
-        self.last = 0
-        self.low = 1
-        #: Settled above `low`. Few have any, and of addresses there are many.
-        self.early: set[int] | None = None
+        self._last = 0
+        #: In their order, so that the first is the lowest; None for none, as of most addresses.
+        self._awaited: dict[int, None] | None = None
+
+    def take(self) -> tuple[int, int]:
+        self._last = number = self._last + 1
+        if self._awaited is None:
+            self._awaited = {number: None}
+            return number, number
+        self._awaited[number] = None
+        return number, next(iter(self._awaited))
 
     def settle(self, number: int) -> None:
-        if number != self.low:
-            self.early = self.early or set()
-            self.early.add(number)
-            return
-        self.low += 1
-        if self.early is not None:
-            while self.low in self.early:
-                self.early.remove(self.low)
-                self.low += 1
-            self.early = self.early or None
+        if self._awaited is not None:
+            self._awaited.pop(number, None)
+            self._awaited = self._awaited or None

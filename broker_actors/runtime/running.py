@@ -61,8 +61,11 @@ def held_of(arrivals: Iterable[Arrival]) -> Mapping[str, Held]:
     # Thousands may wait: nothing is called for each but what counts it.
     for arrival in arrivals:
         sent_seconds[arrival.subscription].append(arrival.envelope.sent_seconds)
-    live = {one: sent for one, sent in sent_seconds.items() if not one.is_lost()}
-    return {one.mailbox: Held(len(sent), min(sent) * 1000) for one, sent in live.items()}
+    by_mailbox: defaultdict[str, list[int]] = defaultdict(list)
+    for subscription, sent in sent_seconds.items():
+        if not subscription.is_lost():
+            by_mailbox[subscription.mailbox] += sent
+    return {name: Held(len(sent), min(sent) * 1000) for name, sent in by_mailbox.items()}
 
 
 def caller_in_lane(

@@ -203,8 +203,7 @@ class Steps:
             targets,
             wound.changes,
             None if self._sections is None else self._sections_over(commit),
-            # Who has its reply may look: nothing it could miss may come after.
-            not (outgoing or timers or wound.changes or commit.suspension or commit.head),
+            self._is_last(commit, is_more=bool(outgoing or timers or wound.changes)),
         )
         try:
             result = await activation.ledger.commit(outcome)
@@ -302,6 +301,13 @@ class Steps:
     def _wound(self, context: TurnContext | None) -> Wound:
         """Return what becomes of the actor's reminders with a commit of what *context* recorded."""
         return NOT_WOUND if context is None else context.wound()
+
+    def _is_last(self, commit: t.Commit, *, is_more: bool) -> bool:
+        """Return whether nothing comes after *commit* that its caller could miss when it looks."""
+        if commit.answer is None or is_more or commit.suspension is not None or commit.head is not None:
+            return False
+        # What interleaves sees the last commit that this worker knows of.
+        return not self._activation.spec.interleaves
 
     def _sections_of(self, envelope: Envelope) -> Sections | None:
         subject = self._activation

@@ -8,14 +8,18 @@ import time
 import pytest
 
 from broker_actors import Ref, Retry, actor, method
+from broker_actors.adapters.memory.store import MemoryStore
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import TurnEnded
+from broker_actors.core.turn import Committed, Fenced
+from broker_actors.ports.commit import Commit
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.gate import Gate
 
 pytestmark = pytest.mark.embedded_first
 
 ONCE = Retry(attempts=1)
+LATE_PASSES = 200
 
 
 class LibraryRef(Ref):
@@ -130,6 +134,28 @@ async def test_an_interleaved_turn_sees_the_last_commit_and_nothing_later(deploy
         gate.open.set()
         assert await looking == [["a"], ["a"]]
         assert await ref.look() == ["a", "b"]
+
+
+async def test_what_was_awaited_is_seen_though_the_store_answers_late(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, commit = Gate(), MemoryStore.commit
+
+    async def committed(self: MemoryStore, one: Commit) -> Committed | Fenced:
+        answer = await commit(self, one)
+        # Long enough for a reply to reach its caller, and its next call to get here.
+        for _ in range(LATE_PASSES):
+            await asyncio.sleep(0)
+        return answer
+
+    monkeypatch.setattr(MemoryStore, "commit", committed)
+    gate.open.set()
+    system = await deployment.system()
+    async with deployment.worker(library(gate)):
+        ref = system.ref(LibraryRef, "l1")
+        for number in range(1, 6):
+            await ref.put(str(number))
+            assert len(await ref.look()) == number
 
 
 async def test_an_interleaved_turn_does_not_see_what_a_running_turn_has_not_committed(

@@ -87,6 +87,9 @@ def _usual(header: bytes, body: bytes) -> WireMessage:
     else:
         flags, content_type, beginning, last = _remembered(header[CONTENT.size : number_at])
         headers, offset = beginning.copy(), CONTENT.size + last
+        if not flags & _HEADERS or offset < number_at:
+            # What looks like a header's name stands elsewhere.
+            raise _UnusualError
         _read_table(headers, header, number_at, offset)
     correlation_id, reply_to, message_id, method, sent_seconds = "", "", "", "", 0
     offset += bool(flags & _DELIVERY_MODE) + bool(flags & _PRIORITY)

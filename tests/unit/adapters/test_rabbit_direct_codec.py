@@ -112,6 +112,8 @@ numbered = st.builds(
 )
 @example(properties=Basic.Properties(), body=b"")
 @example(properties=Basic.Properties(message_id="\x06ba-seq"), body=b"")
+@example(properties=Basic.Properties(content_type="\x06ba-seqS\0\0\0\1z"), body=b"")
+@example(properties=Basic.Properties(content_type="\x06ba-seqS\0\0\0\1z", headers={"a": 1}), body=b"")
 @example(properties=Basic.Properties(headers={"\x06ba-seq": 1, "ba-seq": 2}), body=b"")
 def test_a_delivery_is_read_as_the_library_would_read_it(properties: Basic.Properties, body: bytes) -> None:
     assert message_of(header_of(properties, body), body) == from_amqp(delivered(properties, body))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +32,22 @@ def test_numbers_are_dense_and_low_is_the_lowest_still_awaited(
         assert number == taken[address]
         assert low == min(awaited[address])
     assert len(numbering) == len(taken)
+
+
+def test_one_that_is_awaited_for_long_keeps_none_of_those_after_it() -> None:
+    numbering = Numbering()
+    first, _ = numbering.take(ADDRESSES[0])
+    tracemalloc.start()
+    try:
+        for _ in range(20_000):
+            numbering.settle(ADDRESSES[0], numbering.take(ADDRESSES[0])[0])
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 20_000
+    assert numbering.take(ADDRESSES[0]) == (20_002, first)
+    numbering.settle(ADDRESSES[0], first)
+    assert numbering.take(ADDRESSES[0]) == (20_003, 20_002)
 
 
 def test_numbers_go_on_after_everything_is_settled() -> None:
