@@ -19,7 +19,7 @@ from typing import Final, NoReturn, Protocol, TypeAlias, cast
 
 import msgpack  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs] # it has no stubs
 
-from broker_actors.core import wire
+from broker_actors.core import packer, wire
 from broker_actors.core.envelope import MEDIA_TYPES, MSGPACK
 from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
 
@@ -72,8 +72,6 @@ ITEMS_FEW: Final = 16
 LEVELS_FEW: Final = 3
 #: Characters that stay within every limit.
 TEXT_SHORT: Final = 1_024
-#: What a packer begins with; most bodies need less, and its own default takes longer to get than to fill.
-_BUFFER_BYTES: Final = 512
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -238,12 +236,6 @@ def _check_bounds(value: object) -> None:
 # --- msgpack ------------------------------------------------------------------
 
 
-class _Packer(Protocol):
-    def __init__(self, *, default: Simplify, buf_size: int) -> None: ...
-
-    def pack(self, value: object, /) -> bytes: ...
-
-
 class _Unpack(Protocol):
     def __call__(
         self,
@@ -259,7 +251,6 @@ class _Unpack(Protocol):
 
 
 # msgpack has no types of its own.
-_packer = cast("type[_Packer]", msgpack.Packer)  # pyright: ignore[reportUnknownMemberType]
 _unpackb = cast("_Unpack", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -267,7 +258,7 @@ def _to_msgpack(value: object, simplify: Simplify) -> bytes:
     def plainer(one: object) -> object:
         return _simplified(one, simplify)
 
-    return _packer(default=plainer, buf_size=_BUFFER_BYTES).pack(value)
+    return packer.pack(value, plainer)
 
 
 def _no_extension(code: int, _data: bytes) -> NoReturn:

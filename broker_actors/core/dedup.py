@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from broker_actors.core import codec, packed_numbers
+from broker_actors.core import codec, packer
 from broker_actors.core.errors import PayloadTooLargeError, UndecodableError
 from broker_actors.core.light import dataclass
 
@@ -65,11 +65,19 @@ class Accepted:
         return Accepted(high, holes, self.low, self.last_ms) if len(holes) <= HOLES_MAX else None
 
     def pack(self) -> bytes:
-        """Return this set as bytes."""
+        """Return this set as bytes, which as numbers in a list need not be read again to be sure of them.
+
+        Raises:
+            TypeError: a number of more than 64 bits.
+
+        """
         flat = [self.high, self.low, self.last_ms]
         for hole in self.holes:
             flat += hole
-        return packed_numbers.pack(flat)
+        try:
+            return packer.pack(flat)
+        except OverflowError as error:
+            raise TypeError(codec.BEYOND_64_BITS) from error
 
     @classmethod
     def unpack(cls, data: bytes) -> Accepted:

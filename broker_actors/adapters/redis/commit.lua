@@ -31,8 +31,8 @@
 --         for committed; {the version the store holds} for fenced
 --
 -- Arguments are read in the order in which `turns.py` writes them: a new field is a `take()`
--- here and a value there, at the same place, and a part begins with its name in both. Lua 5.1, which every server has, evaluates them
--- from left to right.
+-- here and a value there, at the same place, and a part begins with its name in both. Lua 5.1,
+-- which every server has, evaluates them from left to right.
 --
 -- Invariants: only the newest claim writes, at the version it last saw (equal, not at least:
 -- that also holds after the store lost writes), and only once per commit nonce. Writing

@@ -49,7 +49,7 @@ def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
         if first < end or one.reply is not None:
             touched.append(keys.answers(address, one.sender))
             args += ("replies", first, end, *_replies(one))
-        if one.forgotten_ms:
+        if one.forgotten_ms or one.forget:
             args += ("forgotten", one.forgotten_ms, *_list(one.forget))
     _add_seldom(commit, keys, touched, args)
     if commit.outbox:

@@ -83,6 +83,7 @@ async def test_waiting_for_the_end_can_be_cancelled(transport: Transport) -> Non
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.wait([waiting])
+    assert waiting.cancelled()
     await publish_all(transport, ["alive"])
     await inbox.wait_for(1)
 

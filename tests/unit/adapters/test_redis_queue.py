@@ -20,12 +20,16 @@ async def passes() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_comes_when_others_wait_for_room_stands_behind_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+async def commands(monkeypatch: pytest.MonkeyPatch) -> Queue:
+    """Return a queue with a place for one, who is there."""
     monkeypatch.setattr(queue, "WAITING_MAX", 1)
-    commands = Queue()
-    commands.add(command(b"first"))
+    full = Queue()
+    full.add(command(b"first"))
+    return full
+
+
+async def test_who_comes_when_others_wait_for_room_stands_behind_them(commands: Queue) -> None:
     assert not commands.has_room
     coming = [asyncio.create_task(commands.put(command(name))) for name in (b"second", b"third")]
     await passes()
@@ -40,12 +44,7 @@ async def test_who_comes_when_others_wait_for_room_stands_behind_them(
     assert commands.has_room
 
 
-async def test_who_stops_waiting_for_room_keeps_nobody_else_from_coming(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(queue, "WAITING_MAX", 1)
-    commands = Queue()
-    commands.add(command(b"first"))
+async def test_who_stops_waiting_for_room_keeps_nobody_else_from_coming(commands: Queue) -> None:
     gone, next_one = (asyncio.create_task(commands.put(command(name))) for name in (b"gone", b"second"))
     await passes()
     gone.cancel()

@@ -24,3 +24,9 @@ def test_what_is_held_is_counted_by_mailbox_with_the_age_of_the_oldest() -> None
     )
     assert held == {"m.0": Held(3, 20_000), "m.1": Held(1, 5_000)}
     assert held_of([]) == {}
+
+
+def test_two_subscriptions_of_a_mailbox_are_counted_together() -> None:
+    earlier, later = (Subscription("m.0", "Counter", lambda: None) for _ in range(2))
+    held = held_of([arrival(earlier, 6), arrival(later, 9), arrival(earlier, 5)])
+    assert held == {"m.0": Held(3, 5_000)}
