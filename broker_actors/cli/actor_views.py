@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from broker_actors.cli import ages
 from broker_actors.cli.output import jsonable
+from broker_actors.cli.serving import in_rank
 from broker_actors.core import codec, outgoing
 from broker_actors.core.address import Address
 from broker_actors.core.errors import PayloadTooLargeError, Plain, UndecodableError
 from broker_actors.core.member import Member
-from broker_actors.core.sharing import ranking
 from broker_actors.core.stored import Stored, unpack
 from broker_actors.core.suspension import Suspension
 from broker_actors.core.topology import Layout
@@ -31,15 +31,10 @@ OUTBOX_COLUMNS: Final = ("item", "to", "actor", "method", "due", "bytes")
 class Places:
     """Where the actors of one type are: their mailboxes, and who consumes those."""
 
-    def __init__(self, layout: Layout, members: Iterable[Member]) -> None:
+    def __init__(self, layout: Layout, members: Collection[Member]) -> None:
         self._layout = layout
-        self._consuming: dict[str, list[str]] = {}
-        self._shown: dict[str, str] = {}
-        for member in members:
-            self._shown[member.name] = member.place or member.name
-            for mailbox in member.consuming:
-                self._consuming.setdefault(mailbox, []).append(member.name)
-        #: The first of those who consume it, by their rank.
+        self._members = {member.name: member for member in members}
+        #: By mailbox, where the first of those is who consume it, by their rank.
         self._first: dict[str, str] = {}
 
     def mailbox(self, actor_id: str) -> str:
@@ -50,8 +45,10 @@ class Places:
         """Return who consumes the mailbox of *actor_id*: host and process; empty for nobody."""
         mailbox = self.mailbox(actor_id)
         if mailbox not in self._first:
-            ranked = ranking(mailbox, self._consuming.get(mailbox, ()))
-            self._first[mailbox] = self._shown[ranked[0]] if ranked else ""
+            together = self._layout.mailboxes() or [mailbox]
+            for one, ranked in in_rank(together, self._layout.type, self._members.values()).items():
+                consuming = (self._members[name] for name in ranked if one in self._members[name].consuming)
+                self._first[one] = next((member.place or member.name for member in consuming), "")
         return self._first[mailbox]
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from broker_actors.bootstrap.backend import Backend
 from broker_actors.cli.declared import layout_of
 from broker_actors.cli.letters import LETTERS_MAX
+from broker_actors.cli.serving import in_rank
 from broker_actors.core import dead, topology
 from broker_actors.core.address import check_type
 from broker_actors.core.errors import UnroutableError
 from broker_actors.core.member import Held, Member, Report
-from broker_actors.core.sharing import ranking
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery, Depth, Transport
 from broker_actors.runtime.punctual import WINDOW as RELAY_WINDOW
@@ -46,6 +46,7 @@ class Place:
         actor_type: whose it is; empty for those that all share.
         window: the prefetch of everybody who consumes it.
         is_dead: whether it holds dead letters.
+        together: the mailboxes that are shared out with it, itself among them; none if it is not.
 
     """
 
@@ -53,6 +54,7 @@ class Place:
     actor_type: str
     window: int
     is_dead: bool = False
+    together: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,12 @@ async def look(backend: Backend, queues: Sequence[Place]) -> list[Seen]:
     ]
     heads = await _all(idle, lambda place: peek(transport, place), PEEKS_MAX)
     oldest = {place.queue: ms for place, ms in zip(idle, heads, strict=True)}
+    ranked: dict[str, list[str]] = {}
+    for place in queues:
+        if place.queue not in ranked:
+            ranked |= in_rank(place.together, place.actor_type, [member for member, _ in everyone])
     return [
-        _seen(place, depth, oldest.get(place.queue, 0), everyone)
+        _seen(Seen(place, depth, oldest.get(place.queue, 0)), ranked.get(place.queue, ()), everyone)
         for place, depth in zip(queues, depths, strict=True)
     ]
 
@@ -156,7 +162,8 @@ async def _places_of(backend: Backend, actor_type: str, prefetch: int) -> list[P
     names = layout.mailboxes()
     if layout.dedicated:
         names = [layout.mailbox_of(actor_id) for actor_id in await backend.store.spawned(actor_type)]
-    return [Place(name, actor_type, prefetch) for name in names]
+        return [Place(name, actor_type, prefetch, together=[name]) for name in names]
+    return [Place(name, actor_type, prefetch, together=names) for name in names]
 
 
 async def _depth(transport: Transport, queue: str) -> Depth | None:
@@ -172,21 +179,22 @@ def _waits(place: Place, depth: Depth) -> bool:
     return depth.ready > 0 and depth.consumers == 0 and not is_too_much
 
 
-def _seen(
-    place: Place, depth: Depth | None, oldest_ms: int, everyone: Iterable[tuple[Member, Report]]
-) -> Seen:
+def _seen(seen: Seen, ranked: Iterable[str], everyone: Iterable[tuple[Member, Report]]) -> Seen:
+    """Return *seen* with who serves it, of those that are *ranked* for it."""
+    queue = seen.place.queue
     consuming = {
-        member.name: (member, report.held.get(place.queue, Held(0)))
+        member.name: (member, report.held.get(queue, Held(0)))
         for member, report in everyone
-        if place.queue in member.consuming or place.queue in report.held
+        if queue in member.consuming or queue in report.held
     }
-    if not consuming:
-        return Seen(place, depth, oldest_ms)
+    names = [name for name in ranked if name in consuming]
+    if not names:
+        return seen
     # Who has something in hand is the active one; else whoever should be.
-    ranked = ranking(place.queue, consuming)
-    member, held = consuming[max(ranked, key=lambda name: consuming[name][1].count)]
+    member, held = consuming[max(names, key=lambda name: consuming[name][1].count)]
+    oldest_ms = seen.oldest_ms or held.oldest_ms
     worker = member.place or member.name
-    return Seen(place, depth, oldest_ms or held.oldest_ms, worker, held.count, member.health)
+    return replace(seen, oldest_ms=oldest_ms, worker=worker, held=held.count, trouble=member.health)
 
 
 async def _all(items: Iterable[_T], ask: Callable[[_T], Awaitable[_R]], at_once: int) -> list[_R]:

@@ -1,19 +1,22 @@
 """Which worker consumes which mailbox, decided by each worker for itself.
 
 Every worker ranks all workers of a type for each of its mailboxes in the same way
-(rendezvous hashing, Thaler and Ravishankar 1998): the first owns the mailbox, the second
-stands by, so that the broker has somebody to give it to in the moment the owner dies.
-When a worker comes or goes, only the mailboxes it wins or loses move.
+(rendezvous hashing, Thaler and Ravishankar 1998), and gives each mailbox to the first that
+has not its even share yet. That one owns it, and whoever would own it without that one stands
+by, so that the broker has somebody to give it to in the moment the owner dies. When a worker
+comes or goes, few mailboxes move beside those it wins or loses.
 
-Invariant: nobody stops consuming a mailbox before the one who is to have it consumes it,
-too, so at every moment of an orderly move somebody does.
+Invariants: of the mailboxes shared out together nobody owns two more than anybody else. Nobody
+stops consuming a mailbox before the one who is to have it consumes it, too, so at every moment of
+an orderly move somebody does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
@@ -67,9 +70,27 @@ def is_certain(served_seconds: float, owner_said_seconds: float, now_seconds: fl
     return owner_said_seconds > served_seconds or now_seconds - served_seconds > LEASE_SECONDS
 
 
-def ranking(mailbox: str, names: Iterable[str]) -> list[str]:
-    """Return *names*, who should have *mailbox* first; the same for every order of *names*."""
-    return sorted(names, key=lambda name: (_weight(mailbox, name), name), reverse=True)
+def rankings(mailboxes: Iterable[str], names: Collection[str]) -> dict[str, list[str]]:
+    """Return *names* by mailbox: who owns it first, then who stands by, then the others.
+
+    The same for every order of *mailboxes* and of *names*.
+
+    Args:
+        mailboxes: those shared out evenly, together: all shared ones of a type, or a single dedicated one.
+        names: who may own them.
+
+    """
+    ranked = _ranked(sorted(mailboxes), names)
+    owners = _owners(ranked, names)
+    wanted = {mailbox: [owners[mailbox]] if owners else [] for mailbox in ranked}
+    for gone in set(owners.values()):
+        for mailbox, heir in _owners(ranked, set(names) - {gone}).items():
+            if owners[mailbox] == gone:
+                wanted[mailbox].append(heir)
+    return {
+        mailbox: first + [name for name in ranked[mailbox] if name not in first]
+        for mailbox, first in wanted.items()
+    }
 
 
 def candidates(actor_type: str, members: Iterable[Member]) -> list[str]:
@@ -104,5 +125,34 @@ def next_step(me: str, ranked: Sequence[str], consumers: Collection[str], standi
     return Step.STAY
 
 
-def _weight(mailbox: str, name: str) -> bytes:
-    return blake2b(f"{len(name)}:{name}{mailbox}".encode(), digest_size=8).digest()
+def _owners(ranked: Mapping[str, Sequence[str]], names: Collection[str]) -> dict[str, str]:
+    """Return by mailbox the best ranked of *names* that has not its even share yet; nothing without names."""
+    if not names:
+        return {}
+    share, more = divmod(len(ranked), len(names))
+    room, owners = dict.fromkeys(names, share), dict[str, str]()
+    for mailbox, best_first in ranked.items():
+        for name in best_first:
+            left = room.get(name, -1)
+            # What does not divide goes to whoever is first to be the best for one more.
+            if left > 0 or (left == 0 and more > 0):
+                owners[mailbox] = name
+                room[name] = left - 1
+                more -= left == 0
+                break
+    return owners
+
+
+def _ranked(mailboxes: Iterable[str], names: Collection[str]) -> dict[str, list[str]]:
+    """Return *names* by mailbox, ranked for each of them as if it were the only one."""
+    # 1,024 mailboxes and 50 workers are 51,200 weights: each goes on where the hash of its name ended.
+    begun = {name: blake2b(f"{len(name)}:{name}".encode(), digest_size=8) for name in names}
+
+    def weight(mailbox: bytes, name: str) -> tuple[bytes, str]:
+        hashed = begun[name].copy()
+        hashed.update(mailbox)
+        return hashed.digest(), name
+
+    return {
+        mailbox: sorted(names, key=partial(weight, mailbox.encode()), reverse=True) for mailbox in mailboxes
+    }

@@ -8,13 +8,13 @@ the store is back nobody is taken for dead.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.member import LEASE_SECONDS, Member, Report
-from broker_actors.core.sharing import Standing, Step, candidates, is_certain, next_step, ranking
+from broker_actors.core.sharing import Standing, Step, candidates, is_certain, next_step, rankings
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.members import Members
 from broker_actors.ports.observer import Observer
@@ -29,6 +29,15 @@ LONG_TURN_SECONDS: Final = 1.0
 PUT_OFF_SECONDS_MAX: Final = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Mailboxes that are shared out together."""
+
+    mailboxes: Sequence[str]
+    actor_type: str
+    tenant: Tenant
+
+
 class Sharing:
     """The mailboxes this worker may have a share of."""
 
@@ -37,7 +46,8 @@ class Sharing:
         self._members = members
         self._mailboxes = mailboxes
         self._clock = clock
-        self._shared: dict[str, tuple[str, Tenant]] = {}
+        #: By mailbox, what it is shared out with.
+        self._shared: dict[str, _Group] = {}
         self._living: Mapping[str, Member] = {}
         self._rankings: dict[str, list[str]] = {}
         #: By mailbox, its owner and after when that one has said to consume it: the last look before it had.
@@ -55,9 +65,14 @@ class Sharing:
         """Have the others know by which channel this worker hears of calls that were given up."""
         self._me = replace(self._me, channel=channel)
 
-    def share(self, mailbox: str, actor_type: str, tenant: Tenant) -> None:
-        """Have *mailbox* consumed by whoever should, of all workers."""
-        self._shared.setdefault(mailbox, (actor_type, tenant))
+    def share(self, mailboxes: Sequence[str], actor_type: str, tenant: Tenant) -> None:
+        """Have *mailboxes*, which are shared out together, consumed by whoever should, of all workers.
+
+        Every worker must share the same ones together: all shared ones of a type, or one dedicated one alone.
+        """
+        group = _Group(mailboxes, actor_type, tenant)
+        for mailbox in mailboxes:
+            self._shared.setdefault(mailbox, group)
 
     def is_owner(self, mailbox: str) -> bool:
         """Return whether *mailbox* is this worker's, by what it knows."""
@@ -116,9 +131,9 @@ class Sharing:
         heard = {member.name: member for member in living}
         if now_seconds < self._patient_until_seconds:
             heard = {**self._living, **heard}
-        if heard != self._living:
-            self._living = heard
+        if _staying(heard) != _staying(self._living):
             self._rankings.clear()
+        self._living = heard
 
     def _consuming(self) -> frozenset[str]:
         open_ones = {subscription.mailbox for subscription in self._mailboxes.subscriptions}
@@ -127,9 +142,10 @@ class Sharing:
     def _ranked(self, mailbox: str) -> list[str]:
         ranked = self._rankings.get(mailbox)
         if ranked is None:
-            actor_type, _ = self._shared[mailbox]
-            names = candidates(actor_type, self._living.values())
-            ranked = self._rankings[mailbox] = ranking(mailbox, names)
+            group = self._shared[mailbox]
+            names = candidates(group.actor_type, self._living.values())
+            self._rankings |= rankings(group.mailboxes, names)
+            ranked = self._rankings[mailbox]
         return ranked
 
     def _move(self, mailbox: str) -> None:
@@ -138,8 +154,8 @@ class Sharing:
         standing = self._standing(mailbox, ranked[0] if ranked else "", consumers)
         match next_step(self._me.name, ranked, consumers, standing):
             case Step.OPEN:
-                actor_type, tenant = self._shared[mailbox]
-                self._mailboxes.open(mailbox, actor_type, tenant)
+                group = self._shared[mailbox]
+                self._mailboxes.open(mailbox, group.actor_type, group.tenant)
             case Step.CLOSE:
                 self._mailboxes.hand_over(mailbox, stays=False, draining=self._me.leaving)
             case Step.YIELD:
@@ -172,3 +188,8 @@ class Sharing:
             self._unsettled.pop(mailbox, None)
             return True
         return now_seconds - self._unsettled.setdefault(mailbox, now_seconds) > PUT_OFF_SECONDS_MAX
+
+
+def _staying(living: Mapping[str, Member]) -> dict[str, frozenset[str]]:
+    """Return what each of *living* runs that stays: all that rankings depend on."""
+    return {member.name: member.types for member in living.values() if not member.leaving}

@@ -125,8 +125,7 @@ class Worker:
         try:
             for spec in self._specs.values():
                 layout = await self._services.dispatch.layout(spec.type, spec.layout)
-                for mailbox in layout.mailboxes():
-                    self._sharing.share(mailbox, spec.type, self._host)
+                self._sharing.share(layout.mailboxes(), spec.type, self._host)
             await self._share_dedicated()
             for mailbox in RELAYED:
                 self._relayed.open(mailbox, "", self._relay)
@@ -289,7 +288,7 @@ class Worker:
                 # Consuming a mailbox the broker has lost would fail for ever.
                 await self._services.dispatch.declare_dedicated(spec.layout, ids)
                 for actor_id in ids:
-                    self._sharing.share(spec.layout.mailbox_of(actor_id), spec.type, self._host)
+                    self._sharing.share([spec.layout.mailbox_of(actor_id)], spec.type, self._host)
 
     async def _run_background(self) -> None:
         try:

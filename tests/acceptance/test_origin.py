@@ -69,13 +69,13 @@ async def taken_over(
 ) -> AsyncIterator[Worker]:
     """Run a worker that has every mailbox, when *first* has given them up and goes on."""
 
-    def ranking(_mailbox: str, names: Iterable[str]) -> list[str]:
-        return sorted(names, key=lambda name: name == first.name)
+    def rankings(mailboxes: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
+        return dict.fromkeys(mailboxes, sorted(names, key=lambda name: name == first.name))
 
     async def met() -> bool:
         return first.residents == 0
 
-    monkeypatch.setattr(sharing, "ranking", ranking)
+    monkeypatch.setattr(sharing, "rankings", rankings)
     async with deployment.worker(Counter, Teller) as other:
         await until(met)
         yield other

@@ -76,6 +76,7 @@ async def test_two_workers_share_the_mailboxes_of_a_type(deployment: Deployment)
         owned = [{mailbox for mailbox in MAILBOXES if one.owns(mailbox)} for one in (first, second)]
         assert owned[0] | owned[1] == MAILBOXES
         assert not owned[0] & owned[1]
+        assert len(owned[0]) == len(owned[1])
         async with moving.load(system) as seen:
             await deployment.watcher.wait_for(TurnEnded, count=500)
             # The first worker had every mailbox to itself before, and gives away what it is served from.

@@ -14,7 +14,7 @@ import pytest
 from broker_actors import ActorSystem, Settings, Worker
 from broker_actors.actor.spec import spec_of
 from broker_actors.core.address import Address
-from broker_actors.core.sharing import ranking
+from broker_actors.core.sharing import rankings
 from broker_actors.runtime.suspending import resume, suspend
 from tests.crash.actors import Back, BlockingFront, Front
 from tests.crash.conftest import Shelf
@@ -124,7 +124,7 @@ async def _provoke(scene: Scene, dying: Doomed, system: ActorSystem, stack: Asyn
     [(other, _)] = await system.backend.members.everyone()
     for _ in range(NAMES_MAX):
         survivor = Worker(system, Front, Back)
-        if ranking(MAILBOX, [survivor.name, other.name])[0] == survivor.name:
+        if rankings([MAILBOX], [survivor.name, other.name])[MAILBOX][0] == survivor.name:
             return await stack.enter_async_context(survivor)
     raise AssertionError("no name wins the mailbox")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from broker_actors.cli.actor_views import Places, fields, moment, outbox_row, row, state_of
@@ -10,7 +12,7 @@ from broker_actors.core.address import Address
 from broker_actors.core.errors import Plain
 from broker_actors.core.member import Member
 from broker_actors.core.outgoing import Destination, Outgoing, pack
-from broker_actors.core.sharing import ranking
+from broker_actors.core.sharing import rankings
 from broker_actors.core.topology import Layout
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.commit import OutboxKey
@@ -33,12 +35,31 @@ def snapshot(state: bytes | None) -> Snapshot:
 
 def test_the_worker_is_the_first_in_rank_of_those_that_consume() -> None:
     names = ["a", "b", "c", "d"]
-    first, second, third, last = ranking(MAILBOX, names)
+    first, second, third, last = rankings([MAILBOX], names)[MAILBOX]
     idle = [member(first), member(last, "actors.Counter.g1.1")]
     both = [member(second, MAILBOX, place="web-2:7"), member(third, MAILBOX, place="web-3:7")]
     assert Places(LAYOUT, [*idle, *both]).worker("c1") == "web-2:7"
     assert Places(LAYOUT, [*idle, both[1]]).worker("c1") == "web-3:7"
     assert Places(LAYOUT, idle).worker("c1") == ""
+
+
+def test_the_worker_is_the_owner_also_where_its_hash_alone_would_not_make_it_that() -> None:
+    layout, names = Layout("Counter", partitions=8), ["a", "b"]
+    together = rankings(layout.mailboxes(), names)
+    others = [one for one in layout.mailboxes() if together[one] != rankings([one], names)[one]]
+    members = [member(name, *layout.mailboxes()) for name in names]
+    ids = {layout.mailbox_of(f"c{n}"): f"c{n}" for n in range(99)}
+    shown = {one: Places(layout, members).worker(ids[one]) for one in others}
+    assert others
+    assert shown == {one: together[one][0] for one in others}
+
+
+def test_a_worker_that_leaves_is_shown_after_whoever_stays() -> None:
+    names = ["a", "b"]
+    first, second = rankings([MAILBOX], names)[MAILBOX]
+    leaving = replace(member(first, MAILBOX), leaving=True)
+    assert Places(LAYOUT, [leaving, member(second, MAILBOX)]).worker("c1") == second
+    assert Places(LAYOUT, [leaving, member(second)]).worker("c1") == first
 
 
 def test_a_worker_that_does_not_say_where_it_is_is_shown_by_name() -> None:
