@@ -55,7 +55,7 @@ class Standing:
     settled: bool = True
 
 
-def is_certain(served_seconds: float, owner_said_seconds: float, now_seconds: float) -> bool:
+def is_certain(served_seconds: float, owner_said_seconds: float, asked_seconds: float) -> bool:
     """Return whether an owner that says to consume a mailbox is there to take it over.
 
     Who is served although the owner consumes may be served because the owner is dead, and
@@ -64,10 +64,10 @@ def is_certain(served_seconds: float, owner_said_seconds: float, now_seconds: fl
     Args:
         served_seconds: since when this worker is served.
         owner_said_seconds: after when the owner has said to consume the mailbox: the last look without it.
-        now_seconds: the time, on the same monotonic clock.
+        asked_seconds: when the store was asked who is there, on the same monotonic clock: its answer may be late.
 
     """
-    return owner_said_seconds > served_seconds or now_seconds - served_seconds > LEASE_SECONDS
+    return owner_said_seconds > served_seconds or asked_seconds - served_seconds > LEASE_SECONDS
 
 
 def rankings(mailboxes: Iterable[str], names: Collection[str]) -> dict[str, list[str]]:

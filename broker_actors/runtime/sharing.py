@@ -7,7 +7,7 @@ the store is back nobody is taken for dead.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -110,7 +110,7 @@ class Sharing:
             return
         self._heard(living)
         for mailbox in self._shared:
-            self._move(mailbox)
+            self._move(mailbox, asked_seconds)
         self._looked_seconds = asked_seconds
 
     async def leave(self, observer: Observer) -> None:
@@ -148,10 +148,11 @@ class Sharing:
             ranked = self._rankings[mailbox]
         return ranked
 
-    def _move(self, mailbox: str) -> None:
+    def _move(self, mailbox: str, asked_seconds: float) -> None:
         consumers = {member.name for member in self._living.values() if mailbox in member.consuming}
         ranked = self._ranked(mailbox)
-        standing = self._standing(mailbox, ranked[0] if ranked else "", consumers)
+        owner = ranked[0] if ranked and ranked[0] in consumers else ""
+        standing = self._standing(mailbox, owner, asked_seconds)
         match next_step(self._me.name, ranked, consumers, standing):
             case Step.OPEN:
                 group = self._shared[mailbox]
@@ -163,11 +164,10 @@ class Sharing:
             case Step.STAY:
                 return
 
-    def _standing(self, mailbox: str, owner: str, consumers: Collection[str]) -> Standing:
-        """Return how this worker stands to *mailbox*, whose *owner* may be among its *consumers*."""
-        now_seconds = self._clock.monotonic_seconds()
+    def _standing(self, mailbox: str, owner: str, asked_seconds: float) -> Standing:
+        """Return how this worker stands to *mailbox*, whose *owner* says to consume it; empty if it does not."""
         seen, seen_seconds = self._seen.get(mailbox, ("", 0.0))
-        if owner not in consumers:
+        if not owner:
             self._seen.pop(mailbox, None)
         elif seen != owner:
             self._seen[mailbox], seen_seconds = (owner, self._looked_seconds), self._looked_seconds
@@ -177,12 +177,13 @@ class Sharing:
         return Standing(
             consuming=True,
             served=subscription.is_served,
-            certain=is_certain(subscription.served_seconds, seen_seconds, now_seconds),
-            settled=self._is_settled(mailbox, subscription, now_seconds),
+            certain=is_certain(subscription.served_seconds, seen_seconds, asked_seconds),
+            settled=self._is_settled(mailbox, subscription),
         )
 
-    def _is_settled(self, mailbox: str, subscription: Subscription, now_seconds: float) -> bool:
+    def _is_settled(self, mailbox: str, subscription: Subscription) -> bool:
         """Return whether giving *mailbox* away would cut nothing off, or has been put off for long enough."""
+        now_seconds = self._clock.monotonic_seconds()
         oldest_seconds = subscription.oldest_seconds
         if self._me.leaving or oldest_seconds is None or now_seconds - oldest_seconds < LONG_TURN_SECONDS:
             self._unsettled.pop(mailbox, None)

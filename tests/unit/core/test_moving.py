@@ -129,17 +129,17 @@ class Moving(RuleBasedStateMachine):
             said, asked_seconds = self.told.pop(name)
             for mailbox, ranked in self._ranked(said).items():
                 consumers = {one for one, consuming in said.items() if mailbox in consuming}
-                self._move(name, mailbox, ranked, consumers)
+                owner = ranked[0] if ranked[0] in consumers else ""
+                standing = self._standing(name, self.mailboxes[mailbox], owner, asked_seconds)
+                step = next_step(name, ranked, consumers, standing)
+                self._take(step, name, self.mailboxes[mailbox], ranked[0])
             self.looked_seconds[name] = asked_seconds
 
-    def _move(self, name: str, key: str, ranked: list[str], consumers: set[str]) -> None:
-        mailbox = self.mailboxes[key]
-        standing = self._standing(name, mailbox, ranked[0] if ranked[0] in consumers else "")
-        step = next_step(name, ranked, consumers, standing)
+    def _take(self, step: Step, name: str, mailbox: Mailbox, owner: str) -> None:
         if step is Step.OPEN:
             mailbox.queue.append(name)
         if step in {Step.CLOSE, Step.YIELD}:
-            self._check(name, mailbox, ranked[0])
+            self._check(name, mailbox, owner)
             self.hand_overs += name in mailbox.served_seconds
             mailbox.queue.remove(name)
             mailbox.served_seconds.pop(name, None)
@@ -159,7 +159,7 @@ class Moving(RuleBasedStateMachine):
         self.now_seconds += 0.001
         return self.now_seconds
 
-    def _standing(self, name: str, mailbox: Mailbox, owner: str) -> Standing:
+    def _standing(self, name: str, mailbox: Mailbox, owner: str, asked_seconds: float) -> Standing:
         """Return how *name* stands to *mailbox*, whose *owner* says to consume it; empty if it does not."""
         if not owner:
             mailbox.seen.pop(name, None)
@@ -170,7 +170,7 @@ class Moving(RuleBasedStateMachine):
         return Standing(
             consuming=name in mailbox.queue,
             served=served_seconds is not None,
-            certain=served_seconds is not None and is_certain(served_seconds, seen_seconds, self._now()),
+            certain=served_seconds is not None and is_certain(served_seconds, seen_seconds, asked_seconds),
         )
 
     @invariant()
@@ -231,6 +231,24 @@ def test_an_owner_that_died_before_we_were_served_and_is_seen_only_then_is_not_t
     moving.messages()
     moving.beat(second)
     assert moving.mailboxes[mailbox].queue == [second]
+    moving.it_settles()
+
+
+def test_a_late_answer_that_names_the_dead_makes_nobody_leave() -> None:
+    [mailbox] = MAILBOXES[:1]
+    owner, second = rankings([mailbox], "ab")[mailbox]
+    moving = Moving()
+    moving.start({owner}, (mailbox,))
+    moving.beat(owner)
+    moving.beat(owner)
+    moving.come(second)
+    moving.beat(second)
+    moving.die({owner})
+    moving.messages()
+    moving.ask(second)
+    moving.later(LEASE_SECONDS + 1.0)
+    moving.act(second)
+    assert second in moving.mailboxes[mailbox].served_seconds
     moving.it_settles()
 
 

@@ -139,7 +139,7 @@ def test_a_mailbox_with_a_long_turn_is_not_given_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner_said_seconds", "now_seconds", "certain"),
+    ("owner_said_seconds", "asked_seconds", "certain"),
     [
         pytest.param(11.0, 11.0, True, id="it came after we were served"),
         pytest.param(9.0, 10.5, False, id="we may be served because it is dead"),
@@ -148,6 +148,6 @@ def test_a_mailbox_with_a_long_turn_is_not_given_away() -> None:
     ],
 )
 def test_an_owner_is_certain_if_it_lives_after_we_were_served(
-    owner_said_seconds: float, now_seconds: float, certain: bool
+    owner_said_seconds: float, asked_seconds: float, certain: bool
 ) -> None:
-    assert is_certain(10.0, owner_said_seconds, now_seconds) is certain
+    assert is_certain(10.0, owner_said_seconds, asked_seconds) is certain
