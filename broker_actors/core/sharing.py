@@ -64,7 +64,7 @@ def is_certain(served_seconds: float, owner_said_seconds: float, asked_seconds: 
     Args:
         served_seconds: since when this worker is served.
         owner_said_seconds: after when the owner has said to consume the mailbox: the last look without it.
-        asked_seconds: when the store was asked who is there, on the same monotonic clock: its answer may be late.
+        asked_seconds: when the store was asked who is there, on the same clock: its answer may be late.
 
     """
     return owner_said_seconds > served_seconds or asked_seconds - served_seconds > LEASE_SECONDS

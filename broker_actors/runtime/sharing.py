@@ -165,7 +165,7 @@ class Sharing:
                 return
 
     def _standing(self, mailbox: str, owner: str, asked_seconds: float) -> Standing:
-        """Return how this worker stands to *mailbox*, whose *owner* says to consume it; empty if it does not."""
+        """Return how this worker stands to *mailbox*, whose *owner*, if any, says to consume it."""
         seen, seen_seconds = self._seen.get(mailbox, ("", 0.0))
         if not owner:
             self._seen.pop(mailbox, None)
