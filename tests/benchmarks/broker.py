@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -11,11 +12,14 @@ from aiormq import Channel
 from aiormq.abc import AbstractConnection
 from pamqp.common import FieldTable
 
+from broker_actors.adapters.rabbitmq.transport import RabbitTransport
 from broker_actors.core import topology
-from broker_actors.core.topology import Binding, Declaration, Exchange, Layout, Queue
+from broker_actors.core.topology import Binding, Declaration, Exchange, Layout, Queue, Route
+from broker_actors.core.wire import WireMessage
 from tests.benchmarks.job import Job, Messages
 from tests.benchmarks.measuring import pump
-from tests.benchmarks.raw_aiormq import Sender, channel_of
+from tests.benchmarks.ours import Quiet
+from tests.benchmarks.raw_aiormq import channel_of
 
 
 class Broker:
@@ -65,10 +69,29 @@ class Broker:
             await self._open.queue_delete(name)
 
     async def fill(self, job: Job) -> None:
-        """Leave the messages of *job*, and nothing else, in its queues; all are confirmed on return."""
+        """Leave the messages of *job*, and nothing else, in its queues; all are confirmed on return.
+
+        They are written by the platform's own publisher, as those of its users are: the order of headers
+        is its own, too.
+        """
         await self.empty(job)
-        sender = Sender(self._open, Messages(job))
-        await pump(job.messages, job.in_flight, sender.send)
+        messages, seconds = Messages(job), int(time.time())
+        transport = await RabbitTransport.connect(self._url, Quiet())
+
+        async def send(n: int) -> None:
+            message = WireMessage(
+                messages.headers(n),
+                messages.body(n),
+                messages.content_type,
+                messages.type,
+                timestamp_seconds=seconds,
+            )
+            await transport.publish(Route(topology.ACTORS, messages.key(n)), message)
+
+        try:
+            await pump(job.messages, job.in_flight, send)
+        finally:
+            await transport.close()
 
     async def waiting(self, job: Job) -> int:
         """Return how many messages wait in the queues of *job*."""
