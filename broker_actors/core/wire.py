@@ -58,9 +58,7 @@ def text(headers: Headers, name: str, *, bytes_max: int = HEADER_BYTES_MAX) -> s
         UndecodableError: it is not text, not UTF-8, or longer than *bytes_max* UTF-8 bytes.
 
     """
-    if name not in headers:
-        return ""
-    value = headers[name]
+    value = headers.get(name, "")
     if type(value) is str and value.isascii() and len(value) <= bytes_max:
         return value
     try:
@@ -81,9 +79,7 @@ def whole(headers: Headers, name: str, default: int) -> int:
         UndecodableError: it is something else.
 
     """
-    if name not in headers:
-        return default
-    value = headers[name]
+    value = headers.get(name, default)
     if type(value) is not int or not 0 <= value <= INTEGER_MAX:
         raise UndecodableError(f"header {name} is not a whole number from 0 to {INTEGER_MAX}")
     return value

@@ -1,7 +1,8 @@
 """Publications as frames.
 
-What lies in them is byte for byte what the library would send, but that headers stay in their order: what
-one sender sends to one actor then begins alike, which saves readers work.
+What lies in them is what the library would send, but that headers stay in their order and whole numbers
+have eight bytes whatever they are: what one sender sends to one actor then begins alike and ends at
+the same place, which saves readers work.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _BASIC: Final = 60
 _FLAGS: Final = struct.Struct(">H")
 _SIZE: Final = struct.Struct(">I")
 _SECONDS: Final = struct.Struct(">Q")
+#: A whole number in a table, behind what says that it is one.
+_LONG: Final = struct.Struct(">cq")
+_LONG_KIND: Final = b"l"
 #: Behind the exchange and the routing key: mandatory, not immediate.
 _MANDATORY: Final = b"\x01"
 _RESERVED: Final = b"\x00\x00"
@@ -45,7 +49,6 @@ _MODE: Final = bytes([PERSISTENT])
 _NAMES_KEPT: Final = 256
 _ROUTES_KEPT: Final = 4_096
 _TEXTS_KEPT: Final = 4_096
-_INTEGERS_KEPT: Final = 4_096
 #: Longer ones are encoded anew each time, which bounds what is kept.
 _KEPT_CHARACTERS_MAX: Final = 255
 
@@ -146,7 +149,7 @@ def _table(headers: Headers) -> bytes:
             if type(value) is str:
                 parts.append((_kept_text if len(value) <= _KEPT_CHARACTERS_MAX else _text)(name, value))
             elif type(value) is int and INTEGER_MIN <= value <= INTEGER_MAX:
-                parts += (_name(name), _kept_integer(value))
+                parts += (_name(name), _LONG.pack(_LONG_KIND, value))
             else:
                 raise _UnusualError  # noqa: TRY301 - left to the library, like a name that is too long
     except (_UnusualError, UnicodeEncodeError):
@@ -173,5 +176,3 @@ def _text(name: str, value: str) -> bytes:
 #: Most of what is said in text comes again and again.
 _kept_text: Final = lru_cache(_TEXTS_KEPT)(_text)
 _kept_short: Final = lru_cache(_TEXTS_KEPT)(_short)
-#: Many actors are at the same numbers.
-_kept_integer: Final = lru_cache(_INTEGERS_KEPT)(encode.table_integer)

@@ -86,7 +86,20 @@ def test_a_publication_is_what_the_library_would_send(
     # The library sorts headers.
     in_order = replace(message, headers=dict(sorted(message.headers.items())))
     encoded = Properties(in_order).named(message_id)
-    assert frames_of(channel, method_of(exchange, key), encoded, body, piece_bytes_max) == expected
+    sent = frames_of(channel, method_of(exchange, key), encoded, body, piece_bytes_max)
+    assert as_the_library_writes(sent) == as_the_library_writes(expected)
+    if not any(type(value) is int for value in message.headers.values()):
+        # Of numbers it writes as few bytes as they need.
+        assert sent == expected
+
+
+def as_the_library_writes(data: bytes) -> bytes:
+    written: list[bytes] = []
+    while data:
+        size_bytes, channel, frame = pamqp.frame.unmarshal(data)
+        written.append(pamqp.frame.marshal(frame, channel))
+        data = data[size_bytes:]
+    return b"".join(written)
 
 
 def in_this_order(
@@ -114,6 +127,7 @@ numbered = st.builds(
 @example(properties=Basic.Properties(message_id="\x06ba-seq"), body=b"")
 @example(properties=Basic.Properties(content_type="\x06ba-seqS\0\0\0\1z"), body=b"")
 @example(properties=Basic.Properties(content_type="\x06ba-seqS\0\0\0\1z", headers={"a": 1}), body=b"")
+@example(properties=Basic.Properties(headers={"ba-low": 2**40, "ba-seq": 2**41}), body=b"")
 @example(properties=Basic.Properties(headers={"\x06ba-seq": 1, "ba-seq": 2}), body=b"")
 def test_a_delivery_is_read_as_the_library_would_read_it(properties: Basic.Properties, body: bytes) -> None:
     assert message_of(header_of(properties, body), body) == from_amqp(delivered(properties, body))

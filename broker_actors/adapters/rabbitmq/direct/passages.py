@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 
 from broker_actors.adapters.rabbitmq.channels import LostError
 from broker_actors.adapters.rabbitmq.frames import (
+    AROUND_BYTES,
+    BODY,
     CLOSES,
     CONTENT,
     HEAD,
@@ -20,6 +22,8 @@ from broker_actors.adapters.rabbitmq.frames import (
 OnMethod: TypeAlias = Callable[[bytes], None]
 #: Told the payloads of a method frame, of the content header after it, and the body.
 OnContent: TypeAlias = Callable[[bytes, bytes, bytes], None]
+#: Whom to tell, what, and where it ends.
+Whole: TypeAlias = tuple[OnContent, bytes, bytes, bytes, int]
 
 
 class Passage:
@@ -81,6 +85,29 @@ class Passage:
     async def drain(self) -> None:
         """Return when the socket has room again; raises OSError when it is gone."""
         await self._writer.drain()
+
+    def whole(self, data: bytes, method_at: int, header_at: int) -> Whole | None:
+        """Return the message whose method lies in *data* from *method_at* on; None if `takes` is to read it.
+
+        Most messages lie there whole: a method that carries one, a content header and one body.
+        """
+        receiver = self._on_content.get(data[method_at + HEAD.size : method_at + HEAD.size + METHOD_BYTES])
+        last = len(data) - HEAD.size
+        if receiver is None or header_at > last:
+            return None
+        header_kind, header_channel, size_bytes = HEAD.unpack_from(data, header_at)
+        body_at = header_at + AROUND_BYTES + size_bytes
+        if body_at > last or header_kind != HEADER or header_channel != self.channel:
+            return None
+        body_kind, body_channel, body_bytes = HEAD.unpack_from(data, body_at)
+        end = body_at + AROUND_BYTES + body_bytes
+        if end > len(data) or body_kind != BODY or body_channel != self.channel:
+            return None
+        header = data[header_at + HEAD.size : body_at - 1]
+        if CONTENT.unpack_from(header)[2] != body_bytes:
+            return None
+        method = data[method_at + HEAD.size : header_at - 1]
+        return receiver, method, header, data[body_at + HEAD.size : end - 1], end
 
     def takes(self, kind: int, payload: bytes) -> bool:
         """Take one frame off; return False if it is for the library."""

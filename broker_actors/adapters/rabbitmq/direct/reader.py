@@ -12,10 +12,13 @@ from broker_actors.adapters.rabbitmq.frames import (
     AROUND_BYTES,
     HEAD,
     KINDS,
+    METHOD,
 )
 
 #: Frames taken off at a time: what they carry is worked on at once, and keeps everything else waiting.
 TAKEN_MAX: Final = 192
+#: Of one that lies there whole: method, content header and body.
+_MESSAGE_FRAMES: Final = 3
 #: Read and not looked at yet, beyond which the socket is not read.
 UNREAD_BYTES_MAX: Final = 1_048_576
 #: The library takes a connection for dead on which it sees nothing, and the broker sends no heartbeats
@@ -77,33 +80,39 @@ class PeelingReader(asyncio.StreamReader):
         handed: list[bytes] = []
         offset = taken = 0
         total = len(unread)
-        while taken < TAKEN_MAX and total - offset >= HEAD.size and not self._is_foreign:
+        last = total - HEAD.size
+        while taken < TAKEN_MAX and offset <= last and not self._is_foreign:
             kind, channel, size_bytes = HEAD.unpack_from(unread, offset)
             end = offset + AROUND_BYTES + size_bytes
             if kind not in KINDS:
                 self._is_foreign = True
-            elif end > total:
                 break
-            else:
-                passage = of(channel)
-                try:
-                    is_taken = passage is not None and passage.takes(
-                        kind, unread[offset + HEAD.size : end - 1]
-                    )
-                except Exception as error:  # noqa: BLE001 - one channel's fault must not end the connection of all
-                    self._lose(channel, error)
-                    is_taken = True
-                if is_taken:
-                    taken += 1
-                else:
-                    handed.append(unread[offset:end])
+            if end > total:
+                break
+            passage = of(channel)
+            if passage is None:
+                handed.append(unread[offset:end])
                 offset = end
+                continue
+            frames = 1
+            try:
+                if kind == METHOD and (whole := passage.whole(unread, offset, end)) is not None:
+                    receiver, method, header, body, end = whole
+                    frames = _MESSAGE_FRAMES
+                    receiver(method, header, body)
+                elif not passage.takes(kind, unread[offset + HEAD.size : end - 1]):
+                    handed.append(unread[offset:end])
+                    frames = 0
+            except Exception as error:  # noqa: BLE001 - one channel's fault must not end the connection of all
+                self._lose(channel, error)
+            taken += frames
+            offset = end
         if self._is_foreign:
             handed.append(unread[offset:])
             offset = total
         self._unread = unread[offset:]
         self._hand_on(handed, has_taken=taken > 0)
-        has_more = taken == TAKEN_MAX
+        has_more = taken >= TAKEN_MAX
         if has_more and self._goes_on is None:
             self._goes_on = self._pass.call_soon(self._go_on)
         return has_more
