@@ -22,6 +22,8 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from broker_actors.adapters.redis import parsing
+from broker_actors.adapters.redis.parsing import BatchParser
 from broker_actors.adapters.redis.patience import patience
 from broker_actors.adapters.redis.settings import PORT, Place, RedisSettings
 from broker_actors.core.errors import QUOTING, ConfigurationError
@@ -89,6 +91,8 @@ class Link:
         self._options = options_of(settings, purpose, driver.parse_url)
         self._purpose = purpose
         self._connection: _Connection | None = None
+        #: Reads the answers of that connection; None to have it read them.
+        self._parser: BatchParser | None = None
         if place is not None:
             self._options |= at(place)
         # Now, not at the first use: options of the URL that mean nothing must be told at the start.
@@ -119,7 +123,8 @@ class Link:
         """
         if self._connection is not None:
             return False
-        connection = _new(self._options)
+        parser = BatchParser() if parsing.is_known() else None
+        connection = _new(self._options if parser is None else {**self._options, "parser_class": parser})
         try:
             async with asyncio.timeout(self._settings.attempt_seconds):
                 await connection.connect()
@@ -137,7 +142,7 @@ class Link:
             if isinstance(error, (RedisError, OSError, TimeoutError)):
                 raise LinkLostError(str(error) or "no connection in time") from error
             raise
-        self._connection = connection
+        self._connection, self._parser = connection, parser
         self._observer.observe(Connected(self.server))
         return True
 
@@ -154,6 +159,8 @@ class Link:
         try:
             async with patience(seconds):
                 await connection.send_packed_command(commands, check_health=False)
+                if self._parser is not None:
+                    return cast("list[Answer]", await self._parser.read(len(commands)))
                 return await _read(connection, len(commands))
         except TimeoutError as error:
             await self.drop(f"no answer within {seconds:g} s")
