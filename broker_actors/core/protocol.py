@@ -106,12 +106,14 @@ class Committed:
             None for one that has left the outbox since. Empty altogether if no item is numbered.
         pending: how many items the outbox holds.
         answered: whether the caller was given its reply in the same write.
+        sends: whether anything of the turn is to be sent now.
 
     """
 
     marks: tuple[bytes | None, ...] = field(default=(), compare=False)
     pending: int = field(default=0, compare=False)
     answered: bool = field(default=False, compare=False)
+    sends: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,8 @@ Command: TypeAlias = LookUp | Charge | Run | Pause | Commit | Dispatch | Answer 
 
 # What carries nothing is made once: every turn meets nearly all of these.
 FRESH: Final = Fresh()
+#: Committed, and nothing is to be sent; by whether the caller was answered.
+SENDS_NOTHING: Final = (Committed(sends=False), Committed(answered=True, sends=False))
 SENT: Final = Sent()
 ANSWERED: Final = Answered()
 LOOK_UP: Final = LookUp()

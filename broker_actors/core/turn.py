@@ -21,7 +21,8 @@ it the event that results, until the command is final:
            > Conflict > Commit                              (answered like a business error)
            > Unknowable > Commit                            (kept as a dead letter)
            > Lost > Abandon
-    Commit > Fenced > Abandon
+    Commit > Committed > Answer                         (nothing is to be sent)
+           > Fenced > Abandon
            > Lost > Abandon
     Dispatch > Lost > Answer, or Abandon without an outbox
     Answer > Lost > Abandon   (a failure nobody could be told of, nor buried)
@@ -54,6 +55,7 @@ from broker_actors.core.protocol import (
     DISPATCH,
     FRESH,
     LOOK_UP,
+    SENDS_NOTHING,
     SENT,
     Abandon,
     Ack,
@@ -101,6 +103,7 @@ __all__ = [
     "ANSWERED",
     "ANSWERS",
     "FRESH",
+    "SENDS_NOTHING",
     "SENT",
     "Abandon",
     "Ack",
@@ -202,9 +205,9 @@ class Turn:
                 self.error = None
                 self._settled = Settled("ok", reply, record=True)
                 return self._commit(keep=True)
-            case Committed(answered=answered):
+            case Committed(answered=answered, sends=sends):
                 self._is_answered = answered
-                return DISPATCH
+                return DISPATCH if sends else self._answer()
             case Sent():
                 return self._answer()
             case Answered():

@@ -222,12 +222,10 @@ class Steps:
         if (why := commit.suspension) is not None:
             event = ActorSuspended(activation.address, why.cause, why.error)
             self._services.observer.observe(event)
-        return result
+        return result if outgoing else t.SENDS_NOTHING[result.answered]
 
     async def dispatch(self) -> t.Event:
         """Publish what the turn sends, in order and without waiting between."""
-        if not self._outgoing:
-            return t.SENT
         try:
             await self._activation.ledger.outbox.send(self._version, self._outgoing)
         except (BrokerUnavailableError, StoreUnavailableError, MailboxFullError) as error:

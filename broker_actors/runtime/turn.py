@@ -1,7 +1,7 @@
 """Carry out one turn. Start reading here to follow a message end to end.
 
 `broker_actors.core.turn` says *what* comes next; this module says in which order to do
-it, and `steps` does it. The cases below are in the order in which an envelope meets them.
+it, and `steps` does it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,11 @@ async def run_turn(envelope: Envelope, steps: Steps) -> None:  # noqa: C901 - a 
     event: t.Event = steps.received()
     while True:
         match turn.next(event):
+            # First what every message meets, in that order.
             case t.LookUp():
                 event = await steps.look_up()
-            case t.Charge():
-                event = await steps.charge()
             case t.Run(attempt=attempt):
                 event = await steps.run(attempt)
-            case t.Pause(seconds=seconds):
-                event = await steps.pause(seconds)
             case t.Commit() as commit:
                 event = await steps.commit(commit)
             case t.Dispatch():
@@ -34,6 +31,10 @@ async def run_turn(envelope: Envelope, steps: Steps) -> None:  # noqa: C901 - a 
                 event = await steps.answer(reply)
             case t.Ack(outcome=outcome):
                 return steps.ack(outcome, turn)
+            case t.Charge():
+                event = await steps.charge()
+            case t.Pause(seconds=seconds):
+                event = await steps.pause(seconds)
             case t.Abandon():
                 return steps.abandon(turn)
 
