@@ -42,6 +42,9 @@ class ActorSpec:
         state: its durable attributes.
         layout: how it is spread over mailboxes, as declared.
         frozen: the class of instances that cannot be written; the class itself if no method needs that.
+        interleaved: the methods that overlap their actors' other turns: what says so, and every generator.
+        offloaded: the methods that run off the loop.
+        durable: whether its turns commit to the store.
 
     """
 
@@ -53,25 +56,9 @@ class ActorSpec:
     layout: Layout
     frozen: AnyClass
 
-    @property
-    def interleaves(self) -> bool:
-        """Whether any of its methods overlaps its actors' other turns."""
-        return any(map(_interleaves, self.methods.values()))
-
-    def is_offloaded(self, method: str) -> bool:
-        """Return whether *method* runs off the loop."""
-        found = self.methods.get(method)
-        return found is not None and found.run_in != "loop"
-
-    def is_interleaved(self, method: str) -> bool:
-        """Return whether *method* overlaps its actor's other turns: what says so, and every generator."""
-        found = self.methods.get(method)
-        return found is not None and _interleaves(found)
-
-    @property
-    def durable(self) -> bool:
-        """Whether its turns commit to the store."""
-        return self.options.delivery == "effectively_once"
+    interleaved: frozenset[str]
+    offloaded: frozenset[str]
+    durable: bool
 
 
 @overload
@@ -137,9 +124,12 @@ def _declared(cls: type[T], given: OptionsGiven, scope: Locals) -> type[T]:
         raise ConfigurationError(text)
     partitions = 0 if options.mailbox == "dedicated" else options.partitions
     layout = Layout(actor_type, options.generation, partitions)
-    reads = any(_interleaves(method) or method.run_in != "loop" for method in methods.values())
-    frozen = frozen_class(cls) if reads else cls
-    spec = ActorSpec(actor_type, cls, options, methods, state, layout, frozen)
+    interleaved = frozenset(name for name, method in methods.items() if _interleaves(method))
+    offloaded = frozenset(name for name, method in methods.items() if method.run_in != "loop")
+    frozen = frozen_class(cls) if interleaved or offloaded else cls
+    durable = options.delivery == "effectively_once"
+    parts = (options, methods, state, layout, frozen, interleaved, offloaded, durable)
+    spec = ActorSpec(actor_type, cls, *parts)
     setattr(cls, _ATTRIBUTE, spec)
     return cls
 

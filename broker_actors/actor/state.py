@@ -89,7 +89,9 @@ class StateSchema:
             PayloadTooLargeError: the state is over the limit.
 
         """
-        return self._packed(self._values(instance))
+        values = self._values(instance)
+        self._check_distinct(values)
+        return self._packed(values)
 
     def changed(self, instance: object, before: bytes | None) -> bytes | None:
         """Return what `dump` returns, to be committed; None if that is what it was *before*.
@@ -103,11 +105,14 @@ class StateSchema:
 
         """
         values = self._values(instance)
+        are_scalars = _are_scalars(values)
+        if not are_scalars:
+            self._check_distinct(values)
         data = self._packed(values)
         if data == before:
             return None
         # Scalars are read as they were written.
-        found = values if _are_scalars(values) else self._stored(data).values
+        found = values if are_scalars else self._stored(data).values
         for name, plain in found.items():
             try:
                 self._adapters[name].validator.validate_python(plain, by_alias=True, by_name=True)
@@ -123,8 +128,6 @@ class StateSchema:
             value = getattr(instance, name, _UNSET)
             if value is not _UNSET:
                 values[name] = value
-        if not _are_scalars(values):
-            self._check_distinct(values)
         return values
 
     def _packed(self, values: Mapping[str, object]) -> bytes:

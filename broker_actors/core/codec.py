@@ -201,7 +201,7 @@ def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
     if len(items) > ITEMS_FEW or not levels:
         return False
     for item in items:  # noqa: SIM110 - a generator costs more than all of this
-        if not _reads_back(item, levels - 1):
+        if type(item) not in SCALARS and not _reads_back(item, levels - 1):
             return False
     return True
 

@@ -120,11 +120,15 @@ class Envelope:
             ConfigurationError: the method, the key, the attempt or the chain is out of its bounds.
 
         """
-        if not 0 < len(self.method) <= METHOD_CHARACTERS_MAX or not _fits(self.method, METHOD_BYTES_MAX):
+        method = self.method
+        if not 0 < len(method) <= METHOD_CHARACTERS_MAX or not (
+            # Of those a character is a byte.
+            method.isascii() or _fits(method, METHOD_BYTES_MAX)
+        ):
             raise ConfigurationError(
                 f"a method's name has 1 to {METHOD_CHARACTERS_MAX} characters: {self.method!r:.99}"
             )
-        if not _fits(self.key, KEY_BYTES_MAX):
+        if self.key and not _fits(self.key, KEY_BYTES_MAX):
             raise ConfigurationError(
                 f"an idempotency key has at most {KEY_BYTES_MAX} UTF-8 bytes: {self.key!r:.99}"
             )

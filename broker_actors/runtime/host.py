@@ -303,7 +303,7 @@ class Host:
         task, now_seconds = asyncio.current_task(), self._services.clock.monotonic_seconds()
         assert task is not None
         trial = self._suspects.trial(item)
-        is_read = is_beside or activation.spec.is_offloaded(item.envelope.method)
+        is_read = is_beside or item.envelope.method in activation.spec.offloaded
         subject = Snapshot(activation, is_beside=is_beside) if is_read else activation
         steps = steps_of(trial, subject, self._services, self, overflows=overflows)
         running = self._turns[item] = Running(item, task, now_seconds, steps)
@@ -355,7 +355,7 @@ class Host:
     def _rang(self, tick: Tick) -> None:
         address, method = tick.timer.activation.address, tick.timer.plan.method
         spec = tick.timer.activation.spec
-        self._lanes.arrive(address, tick, beside=f"timer {id(tick)}" if spec.is_interleaved(method) else "")
+        self._lanes.arrive(address, tick, beside=f"timer {id(tick)}" if method in spec.interleaved else "")
         self._start_runner()
 
     def _left(self, activation: Activation) -> None:
@@ -388,7 +388,7 @@ class Host:
 
     def _beside(self, envelope: Envelope) -> str:
         spec = self._specs.get(envelope.address.type)
-        return envelope.identity if spec is not None and spec.is_interleaved(envelope.method) else ""
+        return envelope.identity if spec is not None and envelope.method in spec.interleaved else ""
 
     def _envelope(self, message: WireMessage) -> Envelope:
         envelope = from_wire(message)

@@ -45,7 +45,8 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
 
     """
     method, arguments = prepared(activation.spec, envelope)
-    if method.kind is Kind.STREAM:
+    kind = method.kind
+    if kind is Kind.STREAM:
         text = (
             f"{activation.address.type}.{envelope.method} yields: stream it instead of asking or telling it"
         )
@@ -55,7 +56,7 @@ async def invoke(activation: Subject, envelope: Envelope, services: Services) ->
     instance = activation.built
     if instance is None:
         instance = await _until_deadline(activation.instance(), envelope, services)
-    if method.kind is Kind.ASYNC or method.run_in == "thread":
+    if kind is Kind.ASYNC or method.run_in == "thread":
         result = await _until_deadline(
             _begun(method, instance, arguments, envelope, services), envelope, services
         )

@@ -89,7 +89,7 @@ class Numbers:
             envelope.sender,
             envelope.seq,
             Accepted(after.high, after.holes, low, now_ms),
-            answer if envelope.is_ask else None,
+            answer,
             retention_seconds,
             (before.low, low),
             tuple(stale),

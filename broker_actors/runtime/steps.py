@@ -305,7 +305,7 @@ class Steps:
         if commit.answer is None or is_more or commit.suspension is not None or commit.head is not None:
             return False
         # What interleaves sees the last commit that this worker knows of.
-        return not self._activation.spec.interleaves
+        return not self._activation.spec.interleaved
 
     def _sections_of(self, envelope: Envelope) -> Sections | None:
         subject = self._activation

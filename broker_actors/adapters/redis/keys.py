@@ -45,6 +45,7 @@ everything of one actor has its bucket's hash tag, so that one script may touch 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -53,6 +54,8 @@ from broker_actors.core.call_id import CallId
 from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.group import GroupName
 
+#: Actors of which names are remembered.
+_ACTORS_KEPT: Final = 4_096
 #: Longer identities are hashed, to twice the 64 bytes of a digest.
 _IDENTITY_BYTES_MAX: Final = 100
 
@@ -79,9 +82,7 @@ class Keys:
 
     def committed(self, address: Address) -> list[str]:
         """Return the keys that every commit of the actor touches: actor, outbox, dirty index, senders."""
-        # Each of them by its own method would find out the bucket anew.
-        begin, actor_id = f"{self.prefix}:{bucket_of(address)}:", address.id
-        return [f"{begin}a:{actor_id}", f"{begin}o:{actor_id}", f"{begin}dirty", f"{begin}n:{actor_id}"]
+        return [*_committed(self.prefix, address.type, address.id)]
 
     def outbox(self, address: Address) -> str:
         """Return the key of the actor's outbox."""
@@ -101,7 +102,7 @@ class Keys:
 
     def answers(self, address: Address, sender: str) -> str:
         """Return the key of the replies to the numbered asks of *sender*."""
-        return f"{self.prefix}:{bucket_of(address)}:r:{len(address.id.encode())}:{address.id}:{sender}"
+        return _answers(self.prefix, address.type, address.id) + sender
 
     def record(self, address: Address, key: str) -> str:
         """Return the key of a keyed record. The id's length tells where the id ends."""
@@ -220,6 +221,18 @@ class Keys:
     def members(self, what: str) -> str:
         """Return the key of one thing about the workers; all have one hash tag, which no actor has."""
         return f"{self.prefix}:{{members}}:{what}"
+
+
+# An actor that commits once commits again, and its names are the same.
+@lru_cache(_ACTORS_KEPT)
+def _committed(prefix: str, actor_type: str, actor_id: str) -> tuple[str, ...]:
+    begin = f"{prefix}:{bucket_of(Address(actor_type, actor_id))}:"
+    return (f"{begin}a:{actor_id}", f"{begin}o:{actor_id}", f"{begin}dirty", f"{begin}n:{actor_id}")
+
+
+@lru_cache(_ACTORS_KEPT)
+def _answers(prefix: str, actor_type: str, actor_id: str) -> str:
+    return f"{prefix}:{bucket_of(Address(actor_type, actor_id))}:r:{len(actor_id.encode())}:{actor_id}:"
 
 
 def _digest(identity: str) -> str:
