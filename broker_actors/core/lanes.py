@@ -197,15 +197,14 @@ class Lanes(Generic[T]):
         """Whether nothing runs and nothing is ready to."""
         return not (self._ready or self.running)
 
-    def items(self) -> Iterator[T]:
-        """Yield what waits, lane by lane."""
+    def queues(self) -> Iterator[Collection[T]]:
+        """Yield what waits, in order: of each lane, and of each actor's that interleaves."""
         for lane in self._lanes.values():
-            yield from lane.waiting
+            yield lane.waiting
         for beside in self._beside.values():
-            yield from (item for _, item in beside)
+            yield [item for _, item in beside]
         for abreast in self._abreast.values():
-            for copies in abreast.values():
-                yield from copies
+            yield from abreast.values()
 
     def depths(self) -> dict[Address, int]:
         """Return how many items of each actor wait, of those that have any."""

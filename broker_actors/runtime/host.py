@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Final
 
 from broker_actors.actor.spec import ActorSpec
@@ -204,8 +203,7 @@ class Host:
 
     def held(self) -> Mapping[str, Held]:
         """Return what is delivered and not acknowledged, by mailbox."""
-        waiting = (item for item in self._lanes.items() if isinstance(item, Arrival))
-        return held_of(chain((arrival for arrival in self._turns if not arrival.is_parked), waiting))
+        return held_of(self._turns, self._lanes.queues())
 
     @property
     def turns(self) -> list[Running]:

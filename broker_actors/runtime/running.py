@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Final
 
 from broker_actors.core.address import Address
@@ -55,17 +55,35 @@ class Running:
         return self.steps.is_waiting
 
 
-def held_of(arrivals: Iterable[Arrival]) -> Mapping[str, Held]:
-    """Return how many of *arrivals* are not acknowledged, and the age of the oldest, by mailbox."""
-    sent_seconds: defaultdict[Subscription, list[int]] = defaultdict(list)
-    # Thousands may wait: nothing is called for each but what counts it.
-    for arrival in arrivals:
-        sent_seconds[arrival.subscription].append(arrival.envelope.sent_seconds)
-    by_mailbox: defaultdict[str, list[int]] = defaultdict(list)
+def held_of(running: Iterable[Arrival], queues: Iterable[Iterable[object]]) -> Mapping[str, Held]:
+    """Return what is not acknowledged, by mailbox: how much, and when the oldest of it was sent.
+
+    Thousands may wait: of each queue only the first is looked at.
+
+    Args:
+        running: what runs.
+        queues: what waits, each in order; one subscription's, but for what is lost.
+
+    """
+    sent_seconds: dict[Subscription, int] = {}
+    for arrival in chain(running, filter(None, map(_first_arrival, queues))):
+        if arrival.is_parked:
+            # The broker has forgotten it.
+            continue
+        subscription, sent = arrival.subscription, arrival.envelope.sent_seconds
+        sent_seconds[subscription] = min(sent, sent_seconds.get(subscription, sent))
+    held: dict[str, Held] = {}
     for subscription, sent in sent_seconds.items():
         if not subscription.is_lost():
-            by_mailbox[subscription.mailbox] += sent
-    return {name: Held(len(sent), min(sent) * 1000) for name, sent in by_mailbox.items()}
+            other = held.get(subscription.mailbox, Held(0, sent * 1000))
+            count, oldest_ms = other.count + subscription.held, min(other.oldest_ms, sent * 1000)
+            held[subscription.mailbox] = Held(count, oldest_ms)
+    return held
+
+
+def _first_arrival(queue: Iterable[object]) -> Arrival | None:
+    arrivals = (item for item in queue if isinstance(item, Arrival) and not item.subscription.is_lost())
+    return next(arrivals, None)
 
 
 def caller_in_lane(

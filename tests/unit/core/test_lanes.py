@@ -156,7 +156,7 @@ class LanesMachine(RuleBasedStateMachine):
         }
         assert self.lanes.depths() == {address: depth for address, depth in depths.items() if depth}
         assert self.lanes.running == len(self.running)
-        assert self.lanes.waiting == len(list(self.lanes.items())) == sum(depths.values())
+        assert self.lanes.waiting == sum(map(len, self.lanes.queues())) == sum(depths.values())
         for address in LANES:
             runs = any(one.address == address for one in self.running)
             assert self.lanes.is_idle(address) == (not depths[address] and not runs)
