@@ -30,7 +30,7 @@ AnyClass: TypeAlias = type[object]
 _ATTRIBUTE: Final = "__actor__"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ActorSpec:
     """Everything the platform knows about one actor class.
 

@@ -11,6 +11,7 @@ from broker_actors.core.envelope import MEDIA_TYPES, MSGPACK
 from broker_actors.core.errors import InvalidArgumentsError, Plain, UndecodableError
 
 _PARTS: Final = frozenset({"args", "kwargs"})
+_SHAPE: Final = 'a body is a map {"args": [...], "kwargs": {...}}'
 
 
 def encode(
@@ -43,10 +44,12 @@ def decode(body: bytes, content_type: str) -> tuple[list[Plain], dict[str, Plain
     """
     if not body and content_type in MEDIA_TYPES:
         return [], {}
-    fields = codec.decode_map(body, content_type)
+    fields = codec.decode(body, content_type)
+    if not isinstance(fields, dict) or not fields.keys() <= _PARTS:
+        raise UndecodableError(_SHAPE)
     args, kwargs = fields.get("args", []), fields.get("kwargs", {})
-    if not isinstance(args, list) or not isinstance(kwargs, dict) or not fields.keys() <= _PARTS:
-        raise UndecodableError('a body is a map {"args": [...], "kwargs": {...}}')
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise UndecodableError(_SHAPE)
     if kwargs and not codec.has_text_keys(kwargs):
         raise UndecodableError("the names in kwargs must be text")
     return args, kwargs

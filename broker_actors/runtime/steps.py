@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Protocol
 
 from broker_actors.actor.context import entered
 from broker_actors.actor.spec import ActorSpec
@@ -27,13 +28,12 @@ from broker_actors.core.events import ActorSuspended, ReplyUndelivered, Trouble,
 from broker_actors.core.history import summary
 from broker_actors.core.outgoing import Destination, Outgoing, pack
 from broker_actors.core.reply import Reply, read
-from broker_actors.core.retry import Retry
 from broker_actors.core.supervision import Restart
 from broker_actors.core.verdict import BUSINESS_KINDS, Terms
 from broker_actors.ports.sections import SectionMark
 from broker_actors.runtime.activation import Subject
 from broker_actors.runtime.answers import failure_of
-from broker_actors.runtime.arrival import Arrival, Subscription
+from broker_actors.runtime.arrival import Subscription
 from broker_actors.runtime.clockwork import NO_TIMERS, NOT_WOUND, TimerPlan, Wound
 from broker_actors.runtime.context import TurnContext, Waiting
 from broker_actors.runtime.interruption import TurnInterruptedError
@@ -44,6 +44,9 @@ from broker_actors.runtime.sections import Lane, Sections
 from broker_actors.runtime.services import Services
 from broker_actors.runtime.snapshot import Snapshot
 from broker_actors.runtime.suspects import Trial
+
+#: Terms of turns like all others, by their method and mailbox, that are remembered.
+_TERMS_KEPT: Final = 1_024
 
 
 class TurnHost(Lane, Protocol):
@@ -87,23 +90,9 @@ class Steps:
         *,
         overflows: bool = False,
     ) -> None:
-        spec, arrival = activation.spec, trial.arrival
-        options, parks = spec.options, activation.parking is not None
+        arrival = trial.arrival
         #: What failures are judged by.
-        self.terms = Terms(
-            _retry_of(spec, arrival),
-            spec.durable,
-            arrival.subscription.mailbox,
-            trial.is_suspect,
-            parks and options.on_failure == "block",
-            arrival.is_parked,
-            overflows,
-            parks,
-            activation.suspension,
-            options.restarts if parks else None,
-            activation.faults_ms,
-            arrival.unreadable,
-        )
+        self.terms = _terms_of(trial, activation, overflows=overflows)
         #: If the turn failed: how long the actor rests after it, and when it failed, this turn included.
         self.rest: Restart | None = None
         self._trial = trial
@@ -129,7 +118,8 @@ class Steps:
 
     def received(self) -> t.Received:
         """Return what is known of the envelope when its turn comes."""
-        return t.Received(self.now_ms(), self._services.cancels.has(self._arrival.envelope))
+        services = self._services
+        return t.Received(services.clock.now_ms(), services.cancels.has(self._arrival.envelope))
 
     async def look_up(self) -> t.Event:
         """Ask whether the envelope's key has run."""
@@ -361,8 +351,8 @@ class Steps:
         self.rest = turn.rest
         error = summary(turn.error) if turn.error is not None and outcome != "ok" else ""
         seconds = self._services.clock.monotonic_seconds() - self._arrival.arrived_seconds
-        known = (envelope.address, envelope.method, envelope.identity)
-        event = TurnEnded(*known, outcome, turn.attempt, error, seconds)
+        who, what, identity = envelope.address, envelope.method, envelope.identity
+        event = TurnEnded(who, what, identity, outcome, turn.attempt, error, seconds)
         self._services.observer.observe(event)
 
 
@@ -373,6 +363,31 @@ def _packed(own: Sequence[Outgoing], more: Sequence[Outgoing]) -> tuple[Sequence
     return [pack(item) for item in (*own, *more)], targets
 
 
-def _retry_of(spec: ActorSpec, arrival: Arrival) -> Retry:
-    method = spec.methods.get(arrival.envelope.method)
-    return spec.options.retry if method is None or method.retry is None else method.retry
+def _terms_of(trial: Trial, activation: Subject, *, overflows: bool) -> Terms:
+    arrival, parks = trial.arrival, activation.parking is not None
+    terms = _usual_terms(activation.spec, arrival.envelope.method, arrival.subscription.mailbox, parks)
+    suspect, suspension, faults_ms = trial.is_suspect, activation.suspension, activation.faults_ms
+    if not (suspect or arrival.is_parked or overflows or suspension or faults_ms or arrival.unreadable):
+        return terms
+    return replace(
+        terms,
+        suspect=suspect,
+        parked=arrival.is_parked,
+        overflows=overflows,
+        suspension=suspension,
+        faults_ms=faults_ms,
+        unreadable=arrival.unreadable,
+    )
+
+
+@lru_cache(_TERMS_KEPT)
+def _usual_terms(spec: ActorSpec, method: str, mailbox: str, parks: bool) -> Terms:  # noqa: FBT001 - what is cached
+    options, found = spec.options, spec.methods.get(method)
+    return Terms(
+        options.retry if found is None or found.retry is None else found.retry,
+        spec.durable,
+        mailbox,
+        blocks=parks and options.on_failure == "block",
+        parks=parks,
+        restarts=options.restarts if parks else None,
+    )

@@ -23,7 +23,11 @@ def test_what_is_held_is_counted_by_mailbox_with_the_age_of_the_oldest() -> None
     one, other, lost = (Subscription(name, "Counter", lambda: None) for name in ("m.0", "m.1", "m.2"))
     lost.lose()
     running = [arrival(one, 30), arrival(lost, 1)]
-    queues = [[arrival(lost, 2), arrival(one, 20), arrival(one, 25)], ["no arrival", arrival(other, 5)], []]
+    queues: list[list[object]] = [
+        [arrival(lost, 2), arrival(one, 20), arrival(one, 25)],
+        ["no arrival", arrival(other, 5)],
+        [],
+    ]
     assert held_of(running, queues) == {"m.0": Held(3, 20_000), "m.1": Held(1, 5_000)}
     assert held_of([], []) == {}
 
