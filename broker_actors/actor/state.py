@@ -7,7 +7,8 @@ stands in the way.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from types import MappingProxyType
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -27,12 +28,13 @@ from broker_actors.core.errors import (
 from broker_actors.core.stored import NewerLayout, Stored
 
 _UNSET: Final = object()
+_NO_ATTRIBUTES: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class StateSchema:
     """The durable attributes of one actor class, compiled."""
 
-    __slots__ = ("_adapters", "_cls", "_slots", "_type", "_version", "names")
+    __slots__ = ("_adapters", "_cls", "_declared", "_slots", "_type", "_version", "names")
 
     def __init__(self, cls: type, scope: Locals, version: int = 1) -> None:
         """Compile the state of *cls*.
@@ -52,6 +54,7 @@ class StateSchema:
         self._type = cls.__name__
         self._version = version
         self._adapters = {n: hints.adapter(hint, f"{cls.__name__}.{n}") for n, hint in types.items()}
+        self._declared = self._adapters.keys()
         self._slots = tuple(name for name in public_slots(cls) if name not in types)
         #: The durable names, those of base classes first.
         self.names: Final = tuple(types)
@@ -105,13 +108,14 @@ class StateSchema:
 
         """
         values = self._values(instance)
-        are_scalars = _are_scalars(values)
-        if not are_scalars:
+        # Scalars are read as they were written, and two attributes may well hold the same one.
+        are_scalars = codec.SCALARS.issuperset(map(type, values.values()))
+        data = stored.pack_scalars(values, self._version) if are_scalars else None
+        if data is None:
             self._check_distinct(values)
-        data = self._packed(values)
+            data = self._packed(values)
         if data == before:
             return None
-        # Scalars are read as they were written.
         found = values if are_scalars else self._stored(data).values
         for name, plain in found.items():
             try:
@@ -121,8 +125,10 @@ class StateSchema:
                 raise ConfigurationError(text) from error
         return data
 
-    def _values(self, instance: object) -> Mapping[str, object]:
-        self._check_declared(instance)
+    def _values(self, instance: object) -> dict[str, object]:
+        attributes: Mapping[str, object] = getattr(instance, "__dict__", _NO_ATTRIBUTES)
+        if self._slots or not attributes.keys() <= self._declared:
+            self._check_declared(instance, attributes)
         values: dict[str, object] = {}
         for name in self.names:
             value = getattr(instance, name, _UNSET)
@@ -170,10 +176,7 @@ class StateSchema:
             )
             raise StateUndecodableError(text) from error
 
-    def _check_declared(self, instance: object) -> None:
-        attributes = cast("Mapping[str, object]", getattr(instance, "__dict__", {}))
-        if attributes.keys() <= self._adapters.keys() and not self._slots:
-            return
+    def _check_declared(self, instance: object, attributes: Mapping[str, object]) -> None:
         for name in attributes:
             if name not in self._adapters and not name.startswith("_"):
                 raise self._undeclared(name, attributes[name])
@@ -201,10 +204,6 @@ class StateSchema:
                     f"cannot be: copy it, or call the second _{name}"
                 )
                 raise ConfigurationError(text)
-
-
-def _are_scalars(values: Mapping[str, object]) -> bool:
-    return codec.SCALARS.issuperset(map(type, values.values()))
 
 
 def _is_mutable(value: object) -> bool:

@@ -148,7 +148,7 @@ def decode(data: bytes, content_type: str = MSGPACK, *, bytes_max: int = BODY_BY
         value = _from_msgpack(data) if content_type == MSGPACK else _from_json(data)
     except (ValueError, RecursionError, TypeError, MemoryError, msgpack.UnpackException) as error:
         raise UndecodableError(f"not valid {content_type}: {str(error) or type(error).__name__}") from error
-    if not _is_surely_small(data, content_type):
+    if len(data) > DEPTH_MAX and not _is_surely_small(data, content_type):
         _check_bounds(value)
     return value
 
@@ -174,15 +174,11 @@ def has_text_keys(decoded: Plain) -> bool:
 
 def is_surely_encodable(value: object) -> bool:
     """Return whether `encode` surely takes *value*, alone or with little around it; seen at a glance."""
-    match value:
-        case None | bool():
-            return True
-        case int():
-            return INTEGER_MIN <= value <= INTEGER_MAX
-        case str():
-            return len(value) <= TEXT_SHORT and value.isascii()
-        case _:
-            return False
+    if type(value) is int:
+        return INTEGER_MIN <= value <= INTEGER_MAX
+    if type(value) is str:
+        return len(value) <= TEXT_SHORT and value.isascii()
+    return value is None or type(value) is bool
 
 
 def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
@@ -207,9 +203,7 @@ def _reads_back(value: object, levels: int = LEVELS_FEW) -> bool:
 
 
 def _is_surely_small(data: bytes, content_type: str) -> bool:
-    """Whether so little stands in *data* that it cannot break a bound, as in most bodies."""
-    if len(data) <= DEPTH_MAX:
-        return True
+    """Whether so few containers are in *data* that it cannot break a bound, as in most bodies."""
     if content_type == MSGPACK:
         containers = len(data.translate(None, _NO_CONTAINER))
     else:

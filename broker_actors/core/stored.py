@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from broker_actors.core import codec
+from broker_actors.core import codec, packer
 from broker_actors.core.errors import Plain, UndecodableError
 from broker_actors.core.light import dataclass
 
 #: The newest layout this release knows.
 LAYOUT_MAX: Final = 2
+#: Each item takes a byte at least, so that this many are not too many items either.
+SCALARS_BYTES_MAX: Final = min(codec.ITEMS_MAX, codec.BODY_BYTES_MAX)
 #: Of a class; what fits everywhere and is never used up.
 STATE_VERSION_MAX: Final = 2**31 - 1
 
@@ -45,9 +47,23 @@ def pack(
     values: Mapping[str, object], version: int, *, simplify: Callable[[object], object], what: str
 ) -> bytes:
     """Return *values* as bytes; the errors are those of `codec.encode`."""
-    if version == 1:
-        return codec.encode({"v": 1, "s": values}, simplify=simplify, what=what)
-    return codec.encode({"v": 2, "n": version, "s": values}, simplify=simplify, what=what)
+    return codec.encode(_laid_out(values, version), simplify=simplify, what=what)
+
+
+def pack_scalars(values: Mapping[str, object], version: int) -> bytes | None:
+    """Return what `pack` returns of *values*, each of one of `codec.SCALARS`; None if `pack` has to say.
+
+    So few bytes of scalars under names break no bound that `unpack` has, and need not be read again.
+    """
+    try:
+        data = packer.pack(_laid_out(values, version))
+    except (ValueError, OverflowError):
+        return None
+    return data if len(data) <= SCALARS_BYTES_MAX else None
+
+
+def _laid_out(values: Mapping[str, object], version: int) -> dict[str, object]:
+    return {"v": 1, "s": values} if version == 1 else {"v": 2, "n": version, "s": values}
 
 
 def unpack(data: bytes, *, bytes_max: int = codec.BODY_BYTES_MAX) -> Stored | NewerLayout:
