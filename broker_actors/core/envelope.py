@@ -37,8 +37,10 @@ SENDER_BYTES_MAX: Final = 256
 #: Callers in a chain, outermost first; the bound on the depth of nested asks.
 CHAIN_LENGTH_MAX: Final = 32
 MEDIA_TYPES: Final = frozenset({MSGPACK, JSON})
-#: Addresses that were checked lately and need not be checked again.
+#: What was checked lately and need not be checked again.
 _ADDRESSES_KEPT: Final = 10_000
+_ROUTES_KEPT: Final = 10_000
+_METHODS_KEPT: Final = 1_024
 #: Quoting makes up to three bytes of one.
 _CHAIN_BYTES_MAX: Final = CHAIN_LENGTH_MAX * (3 * ACTOR_ID_BYTES_MAX + ACTOR_TYPE_CHARACTERS_MAX + 2)
 
@@ -120,14 +122,14 @@ class Envelope:
             ConfigurationError: the method, the key, the attempt or the chain is out of its bounds.
 
         """
-        method = self.method
-        if not 0 < len(method) <= METHOD_CHARACTERS_MAX or not (
-            # Of those a character is a byte.
-            method.isascii() or _fits(method, METHOD_BYTES_MAX)
-        ):
+        if not _is_method(self.method):
             raise ConfigurationError(
                 f"a method's name has 1 to {METHOD_CHARACTERS_MAX} characters: {self.method!r:.99}"
             )
+        if self.key or self.attempt != 1 or self.chain:
+            self._check_seldom()
+
+    def _check_seldom(self) -> None:
         if self.key and not _fits(self.key, KEY_BYTES_MAX):
             raise ConfigurationError(
                 f"an idempotency key has at most {KEY_BYTES_MAX} UTF-8 bytes: {self.key!r:.99}"
@@ -261,19 +263,25 @@ def from_wire(message: WireMessage) -> Envelope:
 
     """
     headers = message.headers
-    if (version := whole(headers, "ba-version", VERSION)) != VERSION:
-        raise UndecodableError(f"wire format version {version}: this release reads version {VERSION}")
+    get = headers.get
+    route = get("ba-version", VERSION), get("ba-type", ""), get("ba-id", ""), get("ba-sender", "")
+    try:
+        address, sender = _route(*route)
+    except TypeError:
+        # What cannot be hashed cannot be remembered.
+        address, sender = _read_route(*route)
     if len(message.body) > BODY_BYTES_MAX:
         # Here and not when the body is decoded: its dead letter would not fit an outbox.
         raise UndecodableError(f"a body of {len(message.body)} bytes; the limit is {BODY_BYTES_MAX}")
     seldom: _Seldom = {} if headers.keys() <= _USUAL else _seldom(headers)
+    content_type = message.content_type
     try:
         return Envelope(
-            _address(text(headers, "ba-type"), text(headers, "ba-id")),
+            address,
             message.type,
             message.body,
-            _media_type(message.content_type),
-            text(headers, "ba-sender", bytes_max=SENDER_BYTES_MAX),
+            content_type if content_type in MEDIA_TYPES else _media_type(content_type),
+            sender,
             whole(headers, "ba-seq", 0),
             whole(headers, "ba-low", 0),
             reply_to=message.reply_to,
@@ -302,10 +310,30 @@ def _seldom(headers: Headers) -> _Seldom:
     }
 
 
+def _read_route(version: object, actor_type: object, actor_id: object, sender: object) -> tuple[Address, str]:
+    """Return whom an envelope is for and who sends it, by the values of these headers."""
+    headers = {"ba-version": version, "ba-type": actor_type, "ba-id": actor_id, "ba-sender": sender}
+    if (said := whole(headers, "ba-version", VERSION)) != VERSION:
+        raise UndecodableError(f"wire format version {said}: this release reads version {VERSION}")
+    try:
+        address = _address(text(headers, "ba-type"), text(headers, "ba-id"))
+    except ConfigurationError as error:
+        raise UndecodableError(f"not an envelope: {error}") from error
+    return address, text(headers, "ba-sender", bytes_max=SENDER_BYTES_MAX)
+
+
+#: Most envelopes go the way of one that came a moment ago. Typed, for True equals 1 and is no version.
+_route: Final = lru_cache(_ROUTES_KEPT, typed=True)(_read_route)
+
+
 @lru_cache(_ADDRESSES_KEPT)
 def _address(actor_type: str, actor_id: str) -> Address:
-    # Most envelopes are for actors that had one a moment ago.
     return Address(check_type(actor_type), check_id(actor_id))
+
+
+@lru_cache(_METHODS_KEPT)
+def _is_method(method: str) -> bool:
+    return 0 < len(method) <= METHOD_CHARACTERS_MAX and _fits(method, METHOD_BYTES_MAX)
 
 
 def _fits(value: str, bytes_max: int) -> bool:
@@ -318,8 +346,6 @@ def _fits(value: str, bytes_max: int) -> bool:
 
 
 def _media_type(content_type: str) -> str:
-    if content_type in MEDIA_TYPES:
-        return content_type
     # Many clients add a charset, which is UTF-8 here whatever it says.
     return content_type.partition(";")[0].strip().lower() or MSGPACK
 

@@ -20,7 +20,6 @@ from broker_actors.core.lanes import Admitted, Lanes
 from broker_actors.core.member import Held
 from broker_actors.core.parking import WAKE
 from broker_actors.core.supervision import Restart
-from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import Delivery
 from broker_actors.runtime.activation import Activation
 from broker_actors.runtime.arrival import Arrival, Subscription
@@ -91,25 +90,31 @@ class Host:
         """Take a delivery in; called by the transport, never blocks."""
         if subscription.is_lost():
             return
-        if not subscription.is_served:
+        if subscription.orderly is None:
             subscription.served_seconds = self._services.clock.monotonic_seconds()
             self._holding.served(subscription)
         subscription.delivered += 1
         try:
-            envelope = self._envelope(delivery.message)
+            envelope = from_wire(delivery.message)
         except UndecodableError as error:
             self._strays.bury(delivery, subscription, error)
             return
-        live = self._directory.get(envelope.address) if envelope.method == WAKE else None
-        if live is not None and live.suspension is None:
-            # Its alarm may be one too many; if it is not, nothing is done twice.
-            self._parker.follow(live, subscription)
-            subscription.ack(delivery)
-            return
+        if not (envelope.sender and envelope.seq):
+            envelope = self._named(envelope)
+        address, method = envelope.address, envelope.method
+        if method == WAKE:
+            live = self._directory.get(address)
+            if live is not None and live.suspension is None:
+                # Its alarm may be one too many; if it is not, nothing is done twice.
+                self._parker.follow(live, subscription)
+                subscription.ack(delivery)
+                return
+        spec = self._specs.get(address.type)
+        beside = envelope.identity if spec is not None and method in spec.interleaved else ""
         now_seconds = self._services.clock.monotonic_seconds()
         arrival = Arrival(envelope, delivery, subscription, now_seconds)
         self._relief.changed(subscription)
-        self._lanes.arrive(envelope.address, arrival, beside=self._beside(envelope))
+        self._lanes.arrive(address, arrival, beside=beside)
         self._start_runner()
 
     def hold(self) -> None:
@@ -384,13 +389,8 @@ class Host:
             return False
         return isinstance(error, asyncio.CancelledError | KeyboardInterrupt | GeneratorExit)
 
-    def _beside(self, envelope: Envelope) -> str:
-        spec = self._specs.get(envelope.address.type)
-        return envelope.identity if spec is not None and envelope.method in spec.interleaved else ""
-
-    def _envelope(self, message: WireMessage) -> Envelope:
-        envelope = from_wire(message)
-        if envelope.key or (envelope.sender and envelope.seq):
+    def _named(self, envelope: Envelope) -> Envelope:
+        if envelope.key:
             return envelope
         # A foreign envelope without a key: two that look alike are still two.
         return replace(envelope, message_id=self._services.clock.token())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,41 @@ def test_a_plain_tell_has_only_the_headers_it_needs() -> None:
         "ba-type": "Counter",
         "ba-id": "c1",
     }
+
+
+def outcome(message: WireMessage) -> Envelope | str:
+    try:
+        return from_wire(message)
+    except UndecodableError as error:
+        return str(error)
+
+
+@given(
+    actor_type=st.sampled_from(["Counter", "", "no type", "T" * 65]),
+    actor_id=some.texts | st.just("i" * 171),
+    sender=some.texts | st.just("s" * 257),
+    version=st.sampled_from([1, 2]),
+)
+def test_what_is_remembered_of_headers_is_what_is_read_from_those_that_cannot_be(
+    actor_type: str, actor_id: str, sender: str, version: int
+) -> None:
+    headers = {"ba-version": version, "ba-type": actor_type, "ba-id": actor_id, "ba-sender": sender}
+    # A bytearray has no hash.
+    anew = headers | {"ba-sender": bytearray(sender.encode())}
+    expected = outcome(replace(MINIMAL, headers=anew))
+    for _ in range(2):
+        assert outcome(replace(MINIMAL, headers=headers)) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("ba-version", value) for value in (True, 1.0, Decimal(1), None, [1])]
+    + [("ba-id", value) for value in (None, ["c1"], {"c1": 1}, ("c1",))],
+)
+def test_what_only_equals_what_was_read_before_is_not_taken_for_it(header: str, value: object) -> None:
+    assert from_wire(replace(MINIMAL, headers={**MINIMAL.headers, "ba-version": 1})).address == C1
+    with pytest.raises(UndecodableError, match=header):
+        from_wire(replace(MINIMAL, headers={**MINIMAL.headers, header: value}))
 
 
 @pytest.mark.parametrize(
