@@ -61,6 +61,14 @@ class Accepted:
                 holes.append((first, last))
         return self._with(self.high, tuple(holes))
 
+    def heard(self, number: int, low: int, last_ms: int) -> Accepted | None:
+        """Return what `plus` returns, heard at *last_ms* with that *low*."""
+        if number == self.high + 1 and not self.holes:
+            # As nearly always.
+            return Accepted(number, (), low, last_ms)
+        more = self.plus(number)
+        return None if more is None else Accepted(more.high, more.holes, low, last_ms)
+
     def _with(self, high: int, holes: tuple[tuple[int, int], ...]) -> Accepted | None:
         return Accepted(high, holes, self.low, self.last_ms) if len(holes) <= HOLES_MAX else None
 

@@ -214,21 +214,24 @@ class StoreLedger:
     async def commit(self, outcome: Outcome) -> Committed | Fenced:
         """Write the turn if this claim still holds; raises `StoreUnavailableError`."""
         envelope, decided, numbers = outcome.envelope, outcome.decided, self._numbers
-        record = _record_of(outcome)
+        record = _record_of(outcome) if envelope.key else None
         now_ms = self._services.clock.now_ms()
         parking = self.parking.settled(decided.head, now_ms) if outcome.in_lane else None
-        acceptance = None
+        acceptance = suspended = reply = caller = None
         if envelope.seq and envelope.sender:
-            if not numbers.knows(envelope.sender):
+            if envelope.sender not in numbers.known:
                 await numbers.of(envelope.sender)
             # What has a record is answered by that; its number is accepted all the same.
             answer = None if record is not None else decided.answer
             acceptance = numbers.acceptance(envelope, answer, outcome.retention_seconds, now_ms)
         if (suspension := decided.suspension) is not None:
+            suspended = SuspensionChange(suspension)
             parking = replace(parking or ParkingChange(), due_ms=due_ms(suspension, now_ms, NEVER_MS))
         targets, outbox = outcome.targets, outcome.outbox
-        if (reply := self._reply(outcome)) is not None:
-            targets, outbox = [*targets, ""], [*outbox, reply]
+        if (answer := decided.answer) is not None:
+            if (reply := self._reply(outcome, answer)) is not None:
+                targets, outbox = [*targets, ""], [*outbox, reply]
+            caller = None if outbox or not outcome.is_last else _caller_of(envelope, answer)
         commit = Commit(
             self._claim,
             self._nonce(),
@@ -237,12 +240,12 @@ class StoreLedger:
             outbox,
             acceptance,
             parking,
-            None if suspension is None else SuspensionChange(suspension),
+            suspended,
             outcome.section,
-            self._outbox_numbers(targets) if any(targets) else None,
+            self._outbox_numbers(targets) if targets and any(targets) else None,
             outcome.reminders,
-            None if outbox or not outcome.is_last else _caller_of(outcome),
-            self._since,
+            caller,
+            self.version - self._claim.version,
         )
         result = self._noted(commit, await self._services.store.commit(commit))
         if isinstance(result, Fenced):
@@ -256,10 +259,9 @@ class StoreLedger:
         self._unanswered = OutboxKey(self.version, item_index(self.epoch, len(outcome.outbox)))
         return replace(result, marks=result.marks[: len(outcome.outbox)])
 
-    def _reply(self, outcome: Outcome) -> bytes | None:
+    def _reply(self, outcome: Outcome, answer: Reply) -> bytes | None:
         """Return what is to be committed so that who asked is answered, whoever dies; None for nothing."""
-        answer = outcome.decided.answer
-        if answer is None or not (outcome.in_lane and self.parking.runs_head):
+        if not (outcome.in_lane and self.parking.runs_head):
             # Of what is not parked the broker has the delivery, and brings it again.
             return None
         return pack(to_send(outcome.envelope, answer))
@@ -354,10 +356,11 @@ class StoreLedger:
             self.compare(result.version)
             return result
         self.outbox.committed(result.pending)
-        if commit.writes:
-            self.version += 1
         if commit.acceptance is not None:
             self._numbers.committed(commit.acceptance)
+            self.version += 1
+        elif commit.writes:
+            self.version += 1
         return result
 
     def compare(self, found: int) -> None:
@@ -372,17 +375,13 @@ class StoreLedger:
         self._numbers.close(envelope)
 
 
-def _caller_of(outcome: Outcome) -> CallerReply | None:
-    envelope, answer = outcome.envelope, outcome.decided.answer
-    if answer is None or envelope.stream:
-        return None
-    return CallerReply(envelope.reply_to, envelope.correlation_id, answer)
+def _caller_of(envelope: Envelope, answer: Reply) -> CallerReply | None:
+    return None if envelope.stream else CallerReply(envelope.reply_to, envelope.correlation_id, answer)
 
 
 def _record_of(outcome: Outcome) -> KeyedRecord | None:
+    """Return what the turn of the keyed envelope is remembered by; None for nothing."""
     envelope, decided = outcome.envelope, outcome.decided
-    if not envelope.key:
-        return None
     if decided.reply is not None:
         return KeyedRecord(envelope.key, envelope.digest(), decided.reply, outcome.retention_seconds)
     if envelope.settled_key and not decided.unrun:

@@ -26,25 +26,32 @@ SKEW_MS: Final = 60_000
 #: Replies forgotten, and senders forgotten, with one commit.
 DROPPED_MAX: Final = 1_000
 FORGOTTEN_MAX: Final = 100
+_KEPT_MS: Final = SENDER_KEPT_SECONDS * 1000
+_NONE_DROPPED: Final = (0, 0)
+#: Above all numbers of senders, which have 64 bits.
+_ANY_NUMBER: Final = 2**64
 
 
 class Numbers:
     """The numbered envelopes of one activation."""
 
-    __slots__ = ("_address", "_forgotten_ms", "_has_all", "_known", "_oldest_ms", "_store")
+    __slots__ = ("_address", "_answered", "_forgotten_ms", "_has_all", "_oldest_ms", "_store", "known")
 
     def __init__(self, store: Store, claim: Claim) -> None:
         self._store = store
         self._address: Address = claim.address
-        self._known: dict[str, Accepted] = dict(claim.senders)
+        #: By sender, what was accepted of it; a sender that is not there may be known to the store.
+        self.known: dict[str, Accepted] = dict(claim.senders)
+        #: By sender, a number above which no reply of its asks is kept; see `_answered_to`.
+        self._answered: dict[str, int] = {}
         self._has_all = claim.has_all_senders
         self._forgotten_ms = claim.forgotten_ms
         #: Nobody known was last heard of before that.
-        self._oldest_ms = min((one.last_ms for one in self._known.values()), default=0)
+        self._oldest_ms = min((one.last_ms for one in self.known.values()), default=0)
 
     async def look_up(self, envelope: Envelope, now_ms: int) -> Fresh | Duplicate | Unknowable:
         """Return whether the numbered *envelope* was accepted before; raises what the store raises."""
-        accepted = self._known.get(envelope.sender) or await self.of(envelope.sender)
+        accepted = self.known.get(envelope.sender) or await self.of(envelope.sender)
         if envelope.seq in accepted:
             reply = None
             if envelope.is_ask:
@@ -58,13 +65,9 @@ class Numbers:
 
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run, so that its number is no hole."""
-        accepted = self._known.get(envelope.sender)
+        accepted = self.known.get(envelope.sender)
         if accepted is not None and envelope.seq and (more := accepted.plus(envelope.seq)) is not None:
-            self._known[envelope.sender] = more
-
-    def knows(self, sender: str) -> bool:
-        """Return whether it is known what was accepted of *sender*, as nearly always."""
-        return sender in self._known
+            self.known[envelope.sender] = more
 
     def acceptance(
         self, envelope: Envelope, answer: Reply | None, retention_seconds: int, now_ms: int
@@ -73,28 +76,22 @@ class Numbers:
 
         None if there is no room for its number.
         """
-        before = self._known[envelope.sender]
-        after = before.plus(envelope.seq)
-        if after is None:
+        sender, seq = envelope.sender, envelope.seq
+        before = self.known[sender]
+        low, dropped = before.low, _NONE_DROPPED
+        if envelope.low > low:
+            low = min(envelope.low, low + DROPPED_MAX)
+            dropped = (before.low, min(low, self._answered_to(sender) + 1))
+        accepted = before.heard(seq, low, now_ms)
+        if accepted is None:
             return None
-        low = min(max(before.low, envelope.low), before.low + DROPPED_MAX)
-        stale: list[str] = []
+        if answer is not None:
+            self._answered[sender] = max(seq, self._answered_to(sender))
+        stale: tuple[str, ...] = ()
         forgotten_ms = self._forgotten_ms
-        # Not by the time it is now: what waited while all workers were away must be through first.
-        until_ms = min(now_ms, envelope.sent_seconds * 1000) - SENDER_KEPT_SECONDS * 1000
-        if until_ms >= self._oldest_ms:
-            stale = self._stale(envelope.sender, until_ms)
-            forgotten_ms = max((forgotten_ms, *(self._known[sender].last_ms for sender in stale)))
-        return Acceptance(
-            envelope.sender,
-            envelope.seq,
-            Accepted(after.high, after.holes, low, now_ms),
-            answer,
-            retention_seconds,
-            (before.low, low),
-            tuple(stale),
-            forgotten_ms,
-        )
+        if now_ms - _KEPT_MS >= self._oldest_ms and (stale := self._stale(envelope, now_ms)):
+            forgotten_ms = max((forgotten_ms, *(self.known[sender].last_ms for sender in stale)))
+        return Acceptance(sender, seq, accepted, answer, retention_seconds, dropped, stale, forgotten_ms)
 
     async def parkable(
         self, envelopes: Sequence[Envelope], now_ms: int
@@ -121,23 +118,33 @@ class Numbers:
 
     def parked(self, accepted: Mapping[str, Accepted]) -> None:
         """Take note that *accepted* is in the store."""
-        self._known.update(accepted)
+        self.known.update(accepted)
 
     def committed(self, acceptance: Acceptance) -> None:
         """Take note that *acceptance* is in the store."""
-        self._known[acceptance.sender] = acceptance.accepted
+        self.known[acceptance.sender] = acceptance.accepted
         self._forgotten_ms = acceptance.forgotten_ms
         for sender in acceptance.forget:
-            self._known.pop(sender, None)
+            self.known.pop(sender, None)
+            self._answered.pop(sender, None)
 
-    def _stale(self, heard: str, until_ms: int) -> list[str]:
-        """Return senders to forget, unheard of since *until_ms*; not the one that is *heard* of now."""
-        known = {sender: one.last_ms for sender, one in self._known.items() if one.high}
-        stale = [s for s, last_ms in known.items() if last_ms < until_ms and s != heard]
+    def _answered_to(self, sender: str) -> int:
+        """Return a number above which no reply to the known *sender* is kept."""
+        # What others committed, this activation has found accepted; what it commits itself is added.
+        return self._answered.setdefault(sender, self.known[sender].high)
+
+    def _stale(self, envelope: Envelope, now_ms: int) -> tuple[str, ...]:
+        """Return senders to forget, unheard of for long; not that of *envelope*, heard of now."""
+        # Not by the time it is now: what waited while all workers were away must be through first.
+        until_ms = min(now_ms, envelope.sent_seconds * 1000) - _KEPT_MS
+        if until_ms < self._oldest_ms:
+            return ()
+        known = {sender: one.last_ms for sender, one in self.known.items() if one.high}
+        stale = [s for s, last_ms in known.items() if last_ms < until_ms and s != envelope.sender]
         # Those that stay were all heard of later, or are looked at again with the next commit.
         kept = known.keys() - set(stale[:FORGOTTEN_MAX])
         self._oldest_ms = min((known[sender] for sender in kept), default=0)
-        return stale[:FORGOTTEN_MAX]
+        return tuple(stale[:FORGOTTEN_MAX])
 
     def _was_forgotten(self, envelope: Envelope, accepted: Accepted) -> bool:
         """Return whether what was accepted of the sender of *envelope* may have been forgotten since."""
@@ -147,8 +154,11 @@ class Numbers:
 
     async def of(self, sender: str) -> Accepted:
         """Return what was accepted of *sender*, who is known from now on; raises what the store raises."""
-        accepted = self._known.get(sender)
+        accepted = self.known.get(sender)
         if accepted is None:
             found = None if self._has_all else await self._store.accepted(self._address, sender)
-            accepted = self._known[sender] = found or Accepted()
+            accepted = self.known[sender] = found or Accepted()
+            # Who was forgotten may have been known, and replies to it may still be kept.
+            may_be_known = found is None and self._forgotten_ms
+            self._answered[sender] = _ANY_NUMBER if may_be_known else accepted.high
         return accepted

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from broker_actors.core.envelope import Envelope
 from broker_actors.core.errors import StoreUnavailableError
@@ -25,10 +25,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Unknown:
+    """What became of a commit that was not answered."""
+
+
+_UNKNOWN: Final = _Unknown()
+
+
 class SharedLedger:
     """A ledger that several turns may use at a time. Implements `runtime.ledger.Ledger`."""
 
-    __slots__ = ("_fenced", "_inner", "_is_broken", "_writers", "_writing", "outbox", "parking")
+    __slots__ = ("_end", "_inner", "_writers", "_writing", "outbox", "parking")
 
     def __init__(self, inner: Ledger) -> None:
         self._inner = inner
@@ -39,8 +46,8 @@ class SharedLedger:
         #: There only while somebody waits for another to have written, which is seldom.
         self._writing: asyncio.Lock | None = None
         self._writers = 0
-        self._is_broken = False
-        self._fenced: Fenced | None = None
+        #: Why nobody writes any more; while one writes, that it is not known what becomes of it.
+        self._end: Fenced | _Unknown | None = None
 
     @property
     def epoch(self) -> int:
@@ -101,38 +108,44 @@ class SharedLedger:
     ) -> T | Fenced:
         """Do what *write* does when nobody else writes, in the order of coming."""
         self._writers += 1
-        is_in = self._writers == 1
+        if self._writers > 1:
+            await self._wait()
         try:
-            if not is_in:
-                await self._wait()
-                is_in = True
-            if self._is_broken:
-                text = "the store did not answer an earlier commit of this activation: its end is not known"
-                raise StoreUnavailableError(text)
-            if self._fenced is not None:
-                return self._fenced
+            if self._end is not None:
+                return _ended(self._end)
             # Until the end, which what fails or is cancelled does not reach: nobody knows what became of it.
-            self._is_broken = True
+            self._end = _UNKNOWN
             result = await write(*args, **kwargs)
-            self._is_broken = False
-            if isinstance(result, Fenced):
-                self._fenced = result
+            self._end = result if isinstance(result, Fenced) else None
             return result
         finally:
             self._writers -= 1
             if self._writing is not None:
-                self._leave(self._writing, is_in=is_in)
+                self._leave(self._writing, is_in=True)
 
     async def _wait(self) -> None:
         """Return when those who came before have written."""
-        if self._writing is None:
+        writing = self._writing
+        if writing is None:
             # Held, from now on, by the one that writes: this does not suspend.
-            self._writing = asyncio.Lock()
-            await self._writing.acquire()
-        await self._writing.acquire()
+            writing = self._writing = asyncio.Lock()
+            await writing.acquire()
+        try:
+            await writing.acquire()
+        except BaseException:
+            self._writers -= 1
+            self._leave(writing, is_in=False)
+            raise
 
     def _leave(self, writing: asyncio.Lock, *, is_in: bool) -> None:
         if is_in:
             writing.release()
         if not self._writers:
             self._writing = None
+
+
+def _ended(end: Fenced | _Unknown) -> Fenced:
+    if isinstance(end, Fenced):
+        return end
+    text = "the store did not answer an earlier commit of this activation: its end is not known"
+    raise StoreUnavailableError(text)

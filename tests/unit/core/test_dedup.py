@@ -48,6 +48,22 @@ def test_what_is_packed_is_unpacked(numbers: list[int], low: int, last_ms: int) 
     assert Accepted.unpack(found.pack()) == found
 
 
+@given(NUMBERS, st.integers(1, 62), st.integers(1, 2**62), st.integers(0, 2**62))
+def test_what_is_heard_is_one_more_number_and_when_it_came(
+    numbers: list[int], number: int, low: int, last_ms: int
+) -> None:
+    before = accepted(numbers)
+    assert before.heard(number, low, last_ms) == Accepted(
+        *(accepted([*numbers, number]).high, accepted([*numbers, number]).holes, low, last_ms)
+    )
+
+
+def test_what_is_heard_must_have_room_too() -> None:
+    full = Accepted(2 * HOLES_MAX, tuple((n, n) for n in range(1, 2 * HOLES_MAX, 2)))
+    assert full.heard(2 * HOLES_MAX + 2, 1, 0) is None
+    assert full.heard(2 * HOLES_MAX + 1, 1, 0) is not None
+
+
 def test_a_number_accepted_twice_changes_nothing() -> None:
     once = accepted([1, 3])
     assert once.plus(3) is once
