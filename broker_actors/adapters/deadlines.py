@@ -34,11 +34,13 @@ class Deadlines:
 
     def watch(self, answer: Answer) -> None:
         """Let *answer* be waited for no longer than the others."""
-        self._forget_answered()
+        waiting = self._waiting
+        if waiting and waiting[0][1].done():
+            self._forget_answered()
         loop = asyncio.get_running_loop()
-        self._waiting.append((loop.time() + self._seconds, answer))
+        waiting.append((loop.time() + self._seconds, answer))
         if self._timer is None:
-            self._timer = loop.call_at(self._waiting[0][0], self._ring)
+            self._timer = loop.call_at(waiting[0][0], self._ring)
 
     def close(self) -> None:
         """Tell nobody any more. Idempotent."""

@@ -32,7 +32,7 @@ def to_int(answer: Answer) -> int:
 
 def to_list(answer: Answer, length: int | None = None) -> list[Answer]:
     """Return *answer* as a list, of *length* if given; raises StoreUnavailableError if it is not one."""
-    if isinstance(answer, list) and length in (None, len(answer)):
+    if isinstance(answer, list) and (length is None or len(answer) == length):
         return answer
     raise _unexpected(answer)
 

@@ -41,8 +41,8 @@ _NO_DATABASE: Final = ("DB index", "SELECT")
 _SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
-#: Its stub forgets what it returns and allows one argument only.
-_pack: Final = cast(
+#: Packs a command as `pack` does. Its stub forgets what it returns and allows one argument only.
+pack_all: Final = cast(
     "Callable[[tuple[Arg, ...]], bytes]",
     hiredis.pack_command,  # pyright: ignore[reportUnknownMemberType]
 )
@@ -67,7 +67,7 @@ class _Connection(Protocol):
 
 def pack(*args: Arg) -> bytes:
     """Return a command in Redis' wire format."""
-    return _pack(args)
+    return pack_all(args)
 
 
 class Link:

@@ -9,8 +9,9 @@ of it, and asks who else may have the answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Final, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import (
@@ -28,7 +29,7 @@ from broker_actors.adapters.redis.connection import (
     LinkLostError,
     LinkRefusedError,
 )
-from broker_actors.adapters.redis.queue import Command, Queue, Waiting
+from broker_actors.adapters.redis.queue import Command, Queue, Waiting, packed_of
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import Place, RedisSettings
 from broker_actors.core.errors import StoreUnavailableError
@@ -43,6 +44,8 @@ BACKOFF_LAST_SECONDS: Final = 1.0
 _NOT_NOW: Final = (ReadOnlyError, MasterDownError)
 #: The same, where the driver has no class for it: a script runs too long, the disk or replicas are missing.
 _NOT_NOW_CODES: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
+
+_script_of: Final = cast("Callable[[Waiting], Script | None]", attrgetter("script"))
 
 
 class Node:
@@ -124,13 +127,8 @@ class Node:
             for one in waiting:
                 one.answer.cancel()
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a command would wait for its answer only."""
-        return self._queue.has_room
-
-    def ask_one(self, packed: bytes, script: Script | None) -> asyncio.Future[Answer]:
-        """Run one command, for which there is room; return what its answer will be.
+    def ask_one(self, packed: bytes, script: Script | None) -> asyncio.Future[Answer] | None:
+        """Run one command; return what its answer will be, or None if it would have to wait for room.
 
         What `ask` does under a deadline, without a timer and a coroutine of its own: `TimeoutError` if there
         is no answer within the deadline of the settings. Whoever waits for it is cancelled with it, and
@@ -140,11 +138,14 @@ class Node:
             StoreUnavailableError: it was closed.
 
         """
-        self._start()
-        one = Waiting(packed, asyncio.get_running_loop().create_future(), script)
-        self._queue.add(one)
-        self._deadlines.watch(one.answer)
-        return one.answer
+        if not self._queue.has_room:
+            return None
+        if self._closed or self._task is None:
+            self._start()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.add(Waiting(packed, answer, script))
+        self._deadlines.watch(answer)
+        return answer
 
     def _start(self) -> None:
         if self._closed:
@@ -210,10 +211,11 @@ class Node:
     async def _exchange(self, batch: list[Waiting]) -> list[Answer]:
         if await self._link.open():
             self._loaded.clear()
-        missing = {command.script for command in batch if command.script} - self._loaded
-        packed = [*(script.load() for script in missing), *(command.packed for command in batch)]
+        used = set(map(_script_of, batch))
+        missing = [script for script in used - self._loaded if script is not None]
+        packed = [*(script.load() for script in missing), *map(packed_of, batch)]
         answers = await self._link.exchange(packed, self._settings.attempt_seconds)
-        self._loaded |= missing
+        self._loaded.update(missing)
         loading, answers = answers[: len(missing)], answers[len(missing) :]
         self.trouble = next((str(answer) for answer in loading if isinstance(answer, RedisError)), "")
         return answers

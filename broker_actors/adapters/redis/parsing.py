@@ -7,10 +7,11 @@ with; with any other the answers are read one by one, as redis-py would have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from itertools import islice
 from operator import attrgetter
 from typing import Final, Protocol, cast
 
@@ -32,6 +33,8 @@ class _Parser(Protocol):
     async def read_from_socket(self) -> bool: ...
 
 
+#: What an answer is that is no error.
+_NO_ERRORS: Final = frozenset({type(None), bytes, int, list})
 _inner_of: Final = cast("Callable[[_Parser], _Inner]", attrgetter("_reader"))
 
 
@@ -66,12 +69,17 @@ class BatchParser:
         assert parser is not None, "the connection has made its parser"
         gets = _inner_of(parser).gets
         answers: list[object] = []
-        while len(answers) < count:
-            answer = gets()
-            if answer is not_enough:
-                await parser.read_from_socket()
-            elif isinstance(answer, RedisConnectionError):
-                raise answer
-            else:
-                answers.append(answer)
-        return answers
+        while True:
+            here = list(islice(iter(gets, not_enough), count - len(answers)))
+            if not _NO_ERRORS.issuperset(map(type, here)):
+                _raise_lost(here)
+            answers += here
+            if len(answers) == count:
+                return answers
+            await parser.read_from_socket()
+
+
+def _raise_lost(answers: Sequence[object]) -> None:
+    for answer in answers:
+        if isinstance(answer, RedisConnectionError):
+            raise answer

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from bisect import bisect
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from itertools import accumulate, islice
+from operator import attrgetter
+from typing import Final, cast
 
 from broker_actors.adapters.redis.connection import Answer
 from broker_actors.adapters.redis.script import Script
@@ -46,6 +50,9 @@ class Waiting:
         """Give *answer* to the caller, if it still waits."""
         if not self.answer.done():
             self.answer.set_result(answer)
+
+
+packed_of: Final = cast("Callable[[Waiting], bytes]", attrgetter("packed"))
 
 
 class Queue:
@@ -89,13 +96,15 @@ class Queue:
         """Return the first commands, at least one, as many as fit into a batch."""
         await self._filled.wait()
         commands = self._commands
-        batch: list[Waiting] = []
-        size_bytes = 0
-        while commands and len(batch) < BATCH_COMMANDS_MAX:
-            size_bytes += len(commands[0].packed)
-            if batch and size_bytes > BATCH_BYTES_MAX:
-                break
-            batch.append(commands.popleft())
+        batch = list(islice(commands, BATCH_COMMANDS_MAX))
+        if sum(map(len, map(packed_of, batch))) > BATCH_BYTES_MAX:
+            sizes_bytes = list(accumulate(map(len, map(packed_of, batch))))
+            del batch[max(1, bisect(sizes_bytes, BATCH_BYTES_MAX)) :]
+        if len(batch) == len(commands):
+            commands.clear()
+        else:
+            for _ in batch:
+                commands.popleft()
         self._some_left()
         return batch
 

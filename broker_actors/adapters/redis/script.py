@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
 
-from broker_actors.adapters.redis.connection import Arg, pack
+from broker_actors.adapters.redis.connection import Arg, pack, pack_all
 
 
-@dataclass(frozen=True, slots=True)
+# Each is itself: a hash of its text for every command would cost more than to load one twice.
+@dataclass(frozen=True, slots=True, eq=False)
 class Script:
     """A script and the name the server caches it under."""
 
@@ -31,4 +32,4 @@ class Script:
 
     def call(self, keys: Sequence[str], args: Sequence[Arg]) -> bytes:
         """Return the packed command that runs it. Every key it touches must be in *keys*."""
-        return pack("EVALSHA", self.sha, len(keys), *keys, *args)
+        return pack_all(("EVALSHA", self.sha, len(keys), *keys, *args))

@@ -26,6 +26,8 @@ from broker_actors.ports.suspensions import SuspensionChange
 
 #: What the script answers when it has written; no version is below 0.
 COMMITTED: Final = -1
+#: Before the marks it answers that, how many items the outbox holds, and whether the caller has its reply.
+_BEFORE_MARKS: Final = 3
 
 
 def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
@@ -37,9 +39,9 @@ def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
     claim = commit.claim
     address = claim.address
     touched = keys.committed(address)
-    args: list[Arg] = [claim.epoch, claim.nonce, commit.version, commit.nonce, address.id]
-    if commit.state is not None:
-        args += ("state", commit.state)
+    args: list[Arg] = [claim.epoch, claim.nonce, claim.version + commit.since, commit.nonce, address.id]
+    if (state := commit.state) is not None:
+        args += ("state", state)
     if commit.record is not None:
         touched.append(keys.record(address, commit.record.key))
         args += ("record", *_record(commit.record))
@@ -82,11 +84,11 @@ def _add_seldom(commit: Commit, keys: Keys, touched: list[str], args: list[Arg])
 
 def read_outcome(answer: Answer) -> Committed | Fenced:
     """Return what the script has answered to a commit."""
-    first, *rest = to_list(answer)
-    if first != COMMITTED:
-        return Fenced(to_int(first))
-    pending, answered, *marks = rest
-    return Committed(tuple(map(to_optional, marks)) if marks else (), to_int(pending), answered == 1)
+    found = to_list(answer)
+    if found[0] != COMMITTED:
+        return Fenced(to_int(found[0]))
+    marks = tuple(map(to_optional, found[_BEFORE_MARKS:])) if len(found) > _BEFORE_MARKS else ()
+    return Committed(marks, to_int(found[1]), found[2] == 1)
 
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:

@@ -48,6 +48,7 @@ async def test_a_caller_waits_no_longer_than_its_time_for_a_connection_that_is_b
     monkeypatch.setattr(node, "Link", linked)
     asked = node.Node(RedisSettings(deadline_seconds=0.1), LoggingObserver(), "test")
     asking = asked.ask_one(b"", None)
+    assert asking is not None
     async with asyncio.timeout(HANG_SECONDS):
         await link.opening.wait()
         closing = asyncio.create_task(asked.close())
