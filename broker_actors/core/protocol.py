@@ -28,11 +28,13 @@ class Received:
     Attributes:
         now_ms: when, in Unix milliseconds.
         given_up: whether its caller has said that nobody waits for it any more.
+        is_next: whether its number comes next, and every one before it has come: then it is fresh.
 
     """
 
     now_ms: int
     given_up: bool = False
+    is_next: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A turn is driven from outside. Feed it an event, carry out the command it return
 it the event that results, until the command is final:
 
     --8<-- [start:diagram]
-    Received > LookUp, or Run without a key, or Ack after the deadline or when its caller gave it up
+    Received > LookUp, or Run if that would tell nothing, or Ack after the deadline or if it was given up
     Received > Commit                       (a parked one nobody waits for, or can read, or one too many)
     Received > Charge                                   (a suspect: its last holder died with it in hand)
     Fresh > Charge
@@ -252,7 +252,7 @@ class Turn:
             return self._over(Settled("cancelled"))
         # The number of what is parked was accepted when it was parked.
         seq = 0 if self._terms.parked else self._envelope.seq
-        if self._terms.durable and (self._envelope.key or seq):
+        if self._terms.durable and (self._envelope.key or (seq and not event.is_next)):
             return LOOK_UP
         return self._begin()
 

@@ -35,7 +35,7 @@ class Cancels:
 
     def has(self, envelope: Envelope) -> bool:
         """Return whether the caller of *envelope* has given it up."""
-        return envelope.is_ask and envelope.call in self._given_up
+        return bool(self._given_up) and envelope.is_ask and envelope.call in self._given_up
 
     @contextmanager
     def watching(self, envelope: Envelope, until: asyncio.Timeout) -> Generator[None]:

@@ -111,6 +111,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def is_next(self, envelope: Envelope) -> bool:
+        """Return whether the numbered *envelope* comes next, and every number before it has come."""
+        ...
+
     def look_up(self, envelope: Envelope) -> Awaitable[Found]:
         """Return whether the keyed or numbered *envelope* has run."""
         ...
@@ -184,6 +188,10 @@ class StoreLedger:
         self.parking.suspension = claim.suspension
         #: Where the reply of the last turn of what was parked lies in the outbox.
         self._unanswered: OutboxKey | None = None
+
+    def is_next(self, envelope: Envelope) -> bool:
+        """Return whether the numbered *envelope* comes next, and every number before it has come."""
+        return self._numbers.is_next(envelope)
 
     def look_up(self, envelope: Envelope) -> Awaitable[Found]:
         """Return whether the *envelope* has run; raises `StoreUnavailableError`."""

@@ -35,6 +35,10 @@ class NoLedger:
         """Return nothing: there is nowhere to park."""
         return []
 
+    def is_next(self, envelope: Envelope) -> bool:  # noqa: ARG002 - the protocol's shape
+        """Return False: nothing is remembered."""
+        return False
+
     async def look_up(self, envelope: Envelope) -> Found:  # noqa: ARG002 - the protocol's shape
         """Return `Fresh`: nothing is remembered."""
         return FRESH

@@ -63,6 +63,11 @@ class Numbers:
             return Unknowable(now_ms)
         return FRESH
 
+    def is_next(self, envelope: Envelope) -> bool:
+        """Return whether the numbered *envelope* comes next, and every number before it has come."""
+        accepted = self.known.get(envelope.sender)
+        return accepted is not None and 0 < accepted.high == envelope.seq - 1 and not accepted.holes
+
     def close(self, envelope: Envelope) -> None:
         """Take note that *envelope* will never run, so that its number is no hole."""
         accepted = self.known.get(envelope.sender)

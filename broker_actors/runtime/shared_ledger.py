@@ -69,6 +69,10 @@ class SharedLedger:
         """Whether it was said that the store had lost commits this activation knows of."""
         return self._inner.rolled_back
 
+    def is_next(self, envelope: Envelope) -> bool:
+        """Return whether the numbered *envelope* comes next, and every number before it has come."""
+        return self._inner.is_next(envelope)
+
     def look_up(self, envelope: Envelope) -> Awaitable[Found]:
         """Return whether *envelope* has run; raises `StoreUnavailableError`."""
         return self._inner.look_up(envelope)

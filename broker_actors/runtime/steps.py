@@ -118,8 +118,9 @@ class Steps:
 
     def received(self) -> t.Received:
         """Return what is known of the envelope when its turn comes."""
-        services = self._services
-        return t.Received(services.clock.now_ms(), services.cancels.has(self._arrival.envelope))
+        services, envelope = self._services, self._arrival.envelope
+        is_next = self._activation.ledger.is_next(envelope)
+        return t.Received(services.clock.now_ms(), services.cancels.has(envelope), is_next)
 
     async def look_up(self) -> t.Event:
         """Ask whether the envelope's key has run."""

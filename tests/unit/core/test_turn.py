@@ -164,8 +164,7 @@ def walked(envelope: Envelope, terms: Terms, events: tuple[t.Event, ...]) -> tup
 
 def walks(envelope: Envelope, terms: Terms) -> Iterator[Walk]:
     """Yield every walk there is: at each step the turn goes on as many turns as there are answers."""
-    turn, steps = walked(envelope, terms, (t.Received(NOW_MS),))
-    paths = [(turn, steps)]
+    paths = [walked(envelope, terms, (t.Received(NOW_MS, is_next=is_next),)) for is_next in (False, True)]
     while paths:
         turn, steps = paths.pop()
         assert len(steps) <= STEPS_MAX, "every path ends"
@@ -333,11 +332,13 @@ def test_only_decisions_are_recorded_and_only_under_a_key(every_walk: list[Walk]
                 assert (command.reply is not None) == (decided and bool(walk.envelope.key))
 
 
-def test_only_envelopes_of_durable_actors_with_a_key_or_a_number_are_looked_up(
+def test_only_envelopes_of_durable_actors_with_a_key_or_a_number_that_is_not_next_are_looked_up(
     every_walk: list[Walk],
 ) -> None:
     for walk in every_walk:
-        is_known = bool(walk.envelope.key or walk.envelope.seq)
+        received = walk.events(t.Received)[0]
+        assert isinstance(received, t.Received)
+        is_known = bool(walk.envelope.key or (walk.envelope.seq and not received.is_next))
         expected = is_known and walk.terms.durable and not walk.envelope.expired(NOW_MS)
         assert bool(walk.commands(t.LookUp)) == expected
 
@@ -517,6 +518,16 @@ def test_what_an_outbox_holds_is_answered_though_it_cannot_be_sent_now() -> None
     refused = t.Refused(BOOM, NOW_MS, LATER)
     assert _dispatching(ASK, durable=True).next(refused) == t.Answer(RESULT)
     assert _dispatching(TELL, durable=True).next(refused) == t.Ack("ok")
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_what_comes_next_is_fresh_without_a_look_up_unless_it_has_a_key(name: str) -> None:
+    envelope, terms = ENVELOPES[name], Terms(POLICY, durable=True)
+    looked_up = t.Turn(envelope, terms)
+    command = looked_up.next(t.Received(NOW_MS))
+    if command == t.LookUp() and not envelope.key:
+        command = looked_up.next(t.Fresh())
+    assert t.Turn(envelope, terms).next(t.Received(NOW_MS, is_next=True)) == command
 
 
 def test_a_caller_that_was_answered_with_the_commit_is_not_answered_again() -> None:

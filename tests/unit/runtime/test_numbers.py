@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker_actors.adapters.clock import SystemClock
 from broker_actors.adapters.memory.store import MemoryStore
@@ -53,6 +57,31 @@ async def test_what_was_accepted_is_a_duplicate_also_in_the_next_activation() ->
         assert await numbers.look_up(envelope(1), NOW_MS) == Duplicate(None)
         assert await numbers.look_up(envelope(2), NOW_MS) == Fresh()
         assert await numbers.look_up(envelope(1, sender="other"), NOW_MS) == Fresh()
+
+
+@given(
+    accepted=st.builds(
+        Accepted,
+        st.integers(0, 20),
+        st.sampled_from([(), ((2, 3),), tuple((n, n) for n in range(1, 2 * HOLES_MAX + 3, 2))]),
+        last_ms=st.just(NOW_MS),
+    ),
+    seq=st.integers(0, 22),
+    forgotten_ms=st.sampled_from([0, NOW_MS]),
+)
+async def test_what_comes_next_is_what_a_look_up_finds_fresh(
+    accepted: Accepted, seq: int, forgotten_ms: int
+) -> None:
+    claim = await MemoryStore(SystemClock()).claim(ACTOR, "mine")
+    known = MappingProxyType({"web": accepted})
+    numbers = Numbers(MemoryStore(SystemClock()), replace(claim, senders=known, forgotten_ms=forgotten_ms))
+    one = envelope(seq)
+    assert not numbers.is_next(envelope(seq, sender="somebody else"))
+    if numbers.is_next(one):
+        assert await numbers.look_up(one, NOW_MS) == Fresh()
+        assert numbers.acceptance(one, None, 60, NOW_MS) is not None
+    else:
+        assert seq != accepted.high + 1 or accepted.holes or not accepted.high
 
 
 async def test_a_number_below_the_highest_that_never_came_is_still_fresh() -> None:
