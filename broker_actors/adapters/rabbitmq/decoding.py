@@ -14,7 +14,7 @@ from typing import Final
 from pamqp.header import ContentHeader
 
 from broker_actors.adapters.rabbitmq.delivery import wire_message
-from broker_actors.adapters.rabbitmq.frames import CONTENT
+from broker_actors.adapters.rabbitmq.frames import CONTENT_BYTES
 from broker_actors.core.wire import WireMessage
 
 _CONTENT_TYPE: Final = 0x8000
@@ -55,8 +55,16 @@ _NUMBERS: Final = {
 _NUMBER: Final = b"\x06ba-seq"
 #: It and the last one behind it, as the platform writes them.
 _NUMBERS_OF_SENDER: Final = struct.Struct(">8sq8sq")
+_NUMBERS_BYTES: Final = _NUMBERS_OF_SENDER.size
 _NUMBER_NAME: Final = b"\x06ba-seql"
 _LOW_NAME: Final = b"\x06ba-lowl"
+#: What a tell of the platform has; how it goes on with those numbers, behind them the delivery mode and the
+#: size of the message id; and how behind that: with the timestamp and the size of the type, which ends it.
+_TELL: Final = _CONTENT_TYPE | _HEADERS | _DELIVERY_MODE | _MESSAGE_ID | _TIMESTAMP | _TYPE
+_TO_MESSAGE_ID: Final = struct.Struct(">8sq8sqxB")
+_TO_MESSAGE_ID_BYTES: Final = _TO_MESSAGE_ID.size
+_TO_TYPE: Final = struct.Struct(">QB")
+_TO_TYPE_BYTES: Final = _TO_TYPE.size
 #: Beginnings of content headers that are remembered, and the longest of them.
 BEGINNINGS_KEPT: Final = 4_096
 BEGINNING_BYTES_MAX: Final = 512
@@ -84,17 +92,28 @@ def _any(header: bytes, body: bytes) -> WireMessage:
 
 
 def _usual(header: bytes, body: bytes) -> WireMessage:
-    number_at = header.find(_NUMBER, CONTENT.size, BEGINNING_BYTES_MAX)
+    number_at = header.find(_NUMBER, CONTENT_BYTES, BEGINNING_BYTES_MAX)
     if number_at < 0:
-        flags, content_type, headers, offset = _begun(header[CONTENT.size :])
-        offset += CONTENT.size
-    else:
-        flags, content_type, beginning, last = _remembered(header[CONTENT.size : number_at])
-        headers, offset = beginning.copy(), CONTENT.size + last
-        if not flags & _HEADERS or offset < number_at:
-            # What looks like a header's name stands elsewhere.
-            raise _UnusualError
-        _read_numbers(headers, header, number_at, offset)
+        flags, content_type, headers, last = _begun(header[CONTENT_BYTES:])
+        return _ended(header, body, flags, content_type, headers, CONTENT_BYTES + last)
+    flags, content_type, beginning, last = _remembered(header[CONTENT_BYTES:number_at])
+    offset = CONTENT_BYTES + last
+    if flags == _TELL and offset - number_at == _NUMBERS_BYTES:
+        tell = _tell(header, body, number_at, content_type, beginning)
+        if tell is not None:
+            return tell
+    if not flags & _HEADERS or offset < number_at:
+        # What looks like a header's name stands elsewhere.
+        raise _UnusualError
+    headers = beginning.copy()
+    _read_numbers(headers, header, number_at, offset)
+    return _ended(header, body, flags, content_type, headers, offset)
+
+
+def _ended(
+    header: bytes, body: bytes, flags: int, content_type: str, headers: dict[str, object], offset: int
+) -> WireMessage:
+    """Return the message of which what lies behind the table, at *offset*, is not read yet."""
     correlation_id, reply_to, message_id, method, sent_seconds = "", "", "", "", 0
     offset += bool(flags & _DELIVERY_MODE) + bool(flags & _PRIORITY)
     if flags & _CORRELATION_ID:
@@ -113,6 +132,27 @@ def _usual(header: bytes, body: bytes) -> WireMessage:
     return WireMessage(
         headers, body, content_type, method, correlation_id, reply_to, sent_seconds, message_id
     )
+
+
+def _tell(
+    header: bytes, body: bytes, number_at: int, content_type: str, beginning: dict[str, object]
+) -> WireMessage | None:
+    """Return what `_read_numbers` and `_ended` make of the platform's own tells; None if it is none."""
+    name, number, low_name, low, id_bytes = _TO_MESSAGE_ID.unpack_from(header, number_at)
+    id_at = number_at + _TO_MESSAGE_ID_BYTES
+    id_end = id_at + id_bytes
+    sent_seconds, type_bytes = _TO_TYPE.unpack_from(header, id_end)
+    type_at = id_end + _TO_TYPE_BYTES
+    if (
+        name != _NUMBER_NAME
+        or low_name != _LOW_NAME
+        or sent_seconds > _SECONDS_MAX
+        or type_at + type_bytes != len(header)
+    ):
+        return None
+    headers = beginning | {"ba-seq": number, "ba-low": low}
+    method, message_id = header[type_at:].decode(), header[id_at:id_end].decode()
+    return WireMessage(headers, body, content_type, method, "", "", sent_seconds, message_id)
 
 
 def _begun(data: bytes) -> tuple[int, str, dict[str, object], int]:
@@ -145,7 +185,7 @@ def _short(data: bytes, offset: int) -> tuple[str, int]:
 
 def _read_numbers(table: dict[str, object], data: bytes, offset: int, last: int) -> None:
     """Do what `_read_table` does, of what most senders number with."""
-    if last - offset == _NUMBERS_OF_SENDER.size:
+    if last - offset == _NUMBERS_BYTES:
         name, number, low_name, low = _NUMBERS_OF_SENDER.unpack_from(data, offset)
         if name == _NUMBER_NAME and low_name == _LOW_NAME:
             table["ba-seq"] = number

@@ -7,6 +7,10 @@ from typing import Final
 
 #: Type, channel, size of what follows.
 HEAD: Final = struct.Struct(">BHI")
+HEAD_BYTES: Final = HEAD.size
+#: With class and method, of a method frame; with the size of the body, of a content header.
+METHOD_HEAD: Final = struct.Struct(">BHI4s")
+CONTENT_HEAD: Final = struct.Struct(">BHI4xQ")
 END: Final = b"\xce"
 #: Around the payload of a frame.
 AROUND_BYTES: Final = HEAD.size + len(END)
@@ -32,7 +36,10 @@ NACK: Final = b"\x00\x3c\x00\x78"
 
 #: Class, weight and size of the body, with which a content header begins; flags and properties follow.
 CONTENT: Final = struct.Struct(">HHQ")
+CONTENT_BYTES: Final = CONTENT.size
 TAG_AND_FLAGS: Final = struct.Struct(">QB")
+#: Of a delivery, of whose flags there is but one.
+TAG_AND_REDELIVERED: Final = struct.Struct(">Q?")
 
 
 def frame(kind: int, channel: int, payload: bytes) -> bytes:

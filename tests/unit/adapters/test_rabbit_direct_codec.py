@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import cast
+from unittest.mock import patch
 
 import pamqp.frame
 import pytest
@@ -13,7 +14,7 @@ from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from broker_actors.adapters.rabbitmq import frames
+from broker_actors.adapters.rabbitmq import decoding, frames
 from broker_actors.adapters.rabbitmq.decoding import message_of
 from broker_actors.adapters.rabbitmq.delivery import from_amqp, to_properties
 from broker_actors.adapters.rabbitmq.encoding import Properties, frames_of, method_of
@@ -147,6 +148,38 @@ def test_what_one_sender_sends_differs_where_it_does() -> None:
         assert read == message
         # What is done with one message has nothing to do with the next.
         cast("dict[str, object]", read.headers).clear()
+
+
+@given(
+    numbers=st.tuples(*(st.integers(-(2**63), 2**63 - 1),) * 2),
+    texts=st.tuples(short_texts, short_texts, short_texts.filter(bool)),
+    sent_seconds=st.integers(1, 2**33),
+    change=st.none() | st.tuples(st.integers(frames.CONTENT.size, 200), st.integers(0, 255)),
+    behind=st.sampled_from([b"", b"x"]),
+    cut=st.sampled_from([0, 0, 1, 9, 30]),
+)
+def test_a_tell_is_read_at_one_go_as_it_is_read_piece_by_piece(
+    numbers: tuple[int, int],
+    texts: tuple[str, str, str],
+    sent_seconds: int,
+    change: tuple[int, int] | None,
+    behind: bytes,
+    cut: int,
+) -> None:
+    sender, message_id, method = texts
+    headers = {"ba-type": "Counter", "ba-sender": sender, "ba-seq": numbers[0], "ba-low": numbers[1]}
+    tell = WireMessage(
+        headers, content_type="application/msgpack", type=method, timestamp_seconds=sent_seconds
+    )
+    header = bytearray(bytes(frames.CONTENT.size) + Properties(tell).named(message_id))
+    if change is not None:
+        header[change[0] % len(header)] = change[1]
+    data = bytes(header[: len(header) - cut]) + behind
+    with patch.object(decoding, "_TELL", -1):
+        expected = message_of(data, b"body")
+    assert message_of(data, b"body") == expected
+    if change is None and not cut and sent_seconds < 2**32:
+        assert expected == replace(tell, body=b"body", message_id=message_id)
 
 
 @given(header=st.binary(max_size=200).map(lambda rest: bytes(12) + rest))

@@ -7,6 +7,8 @@ import random
 
 import pamqp.frame
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pamqp.base import Frame
 from pamqp.body import ContentBody
 from pamqp.commands import Basic, Channel
@@ -45,12 +47,14 @@ class Broker:
         self.passages.opened(self.writer)
         self.reader = PeelingReader(self.passages)
         self.bodies: list[bytes] = []
+        self.told: list[tuple[bytes, bytes]] = []
         self.acks: list[int] = []
         self.passage = Passage(
             1, self.passages, {frames.ACK: self._acknowledged}, {frames.DELIVER: self._delivered}
         )
 
-    def _delivered(self, _method: bytes, _header: bytes, body: bytes) -> None:
+    def _delivered(self, method: bytes, header: bytes, body: bytes) -> None:
+        self.told.append((method, header))
         self.bodies.append(body)
 
     def _acknowledged(self, payload: bytes) -> None:
@@ -120,6 +124,42 @@ async def test_frames_arrive_whole_however_they_are_cut(broker: Broker, seed: in
     assert not [frame for channel, frame in handed if channel == 1 and not isinstance(frame, Channel.FlowOk)]
     kinds = [type(frame) for channel, frame in handed if channel == 2]
     assert kinds == [Basic.Deliver, ContentHeader, ContentBody] * (len(kinds) // 3)
+
+
+#: Frames as they come, and some that never should.
+some_frames = st.sampled_from(
+    [
+        delivery(b"x"),
+        delivery(b"x" * 300),
+        delivery(b"in pieces", pieces=2),
+        delivery(b""),
+        delivery(b"of the library", channel=2),
+        delivery(b"x", channel=3),
+        marshal(Basic.Ack(1)),
+        marshal(Channel.FlowOk(active=True)),
+        frames.A_HEARTBEAT,
+        *(frames.frame(kind, channel, bytes(12)) for kind in (1, 2) for channel in (1, 2)),
+        marshal(Basic.Deliver("c", 1, False, "main", "box")),  # noqa: FBT003 - not redelivered
+        marshal(ContentHeader(body_size=1)),
+        marshal(ContentBody(b"x"), 2),
+        frames.frame(frames.HEADER, 1, b"too short"),
+    ]
+)
+
+
+@given(st.lists(some_frames, max_size=12))
+def test_what_lies_whole_is_taken_off_as_it_is_frame_by_frame(parts: list[bytes]) -> None:
+    async def taken(pieces: list[bytes]) -> tuple[object, ...]:
+        lost: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context["message"]))
+        broker = Broker()
+        for piece in pieces:
+            broker.reader.feed_data(piece)
+        broker.reader.feed_eof()
+        return broker.bodies, broker.told, broker.acks, await broker.reader.read(), lost
+
+    data = b"".join(parts)
+    assert asyncio.run(taken([data])) == asyncio.run(taken([bytes([one]) for one in data]))
 
 
 async def test_much_at_once_is_worked_on_in_several_loop_passes(broker: Broker) -> None:

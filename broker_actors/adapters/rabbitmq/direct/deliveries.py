@@ -8,11 +8,13 @@ from typing import Final
 from broker_actors.adapters.rabbitmq import frames
 from broker_actors.adapters.rabbitmq.decoding import message_of
 from broker_actors.adapters.rabbitmq.direct.passages import Passage, Passages
+from broker_actors.adapters.rabbitmq.frames import TAG_AND_REDELIVERED
 from broker_actors.core.acks import AckPlan
 from broker_actors.core.wire import WireMessage
 from broker_actors.ports.transport import OnDelivery
 
-_REDELIVERED: Final = 1
+#: Where the tag of the consumer lies, which begins with its length: behind class and method.
+_CONSUMER_AT: Final = frames.METHOD_BYTES
 
 
 class DirectDelivery:
@@ -68,8 +70,7 @@ class Deliveries:
             self._passage.write(b"".join(data))
 
     def _delivered(self, method: bytes, header: bytes, body: bytes) -> None:
-        # Behind the consumer's tag, which begins with its length.
-        tag_at = frames.METHOD_BYTES + 1 + method[frames.METHOD_BYTES]
-        tag, flags = frames.TAG_AND_FLAGS.unpack_from(method, tag_at)
-        message, redelivered = message_of(header, body), bool(flags & _REDELIVERED)
+        tag_at = _CONSUMER_AT + 1 + method[_CONSUMER_AT]
+        tag, redelivered = TAG_AND_REDELIVERED.unpack_from(method, tag_at)
+        message = message_of(header, body)
         self._receive(DirectDelivery(message, self._mailbox, self._end, tag, redelivered=redelivered))

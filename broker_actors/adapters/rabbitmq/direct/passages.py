@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from broker_actors.adapters.rabbitmq.channels import LostError
@@ -12,17 +13,20 @@ from broker_actors.adapters.rabbitmq.frames import (
     BODY,
     CLOSES,
     CONTENT,
+    CONTENT_HEAD,
     HEAD,
+    HEAD_BYTES,
     HEADER,
     METHOD,
     METHOD_BYTES,
+    METHOD_HEAD,
 )
 
 #: Told the payload of a method frame.
 OnMethod: TypeAlias = Callable[[bytes], None]
 #: Told the payloads of a method frame, of the content header after it, and the body.
 OnContent: TypeAlias = Callable[[bytes, bytes, bytes], None]
-#: Whom to tell, what, and where it ends.
+#: Whom to tell of a message, what, and where it ends.
 Whole: TypeAlias = tuple[OnContent, bytes, bytes, bytes, int]
 
 
@@ -86,28 +90,33 @@ class Passage:
         """Return when the socket has room again; raises OSError when it is gone."""
         await self._writer.drain()
 
-    def whole(self, data: bytes, method_at: int, header_at: int) -> Whole | None:
-        """Return the message whose method lies in *data* from *method_at* on; None if `takes` is to read it.
+    def whole(self, data: bytes, offset: int, most: int) -> Iterator[Whole]:
+        """Yield messages of this channel, *most* at most, that follow each other in *data* from *offset* on.
 
-        Most messages lie there whole: a method that carries one, a content header and one body.
+        Most messages lie there whole: a method that carries one, a content header and one body. What does
+        not, or is none, ends it: that `takes` is to read.
         """
-        receiver = self._on_content.get(data[method_at + HEAD.size : method_at + HEAD.size + METHOD_BYTES])
-        last = len(data) - HEAD.size
-        if receiver is None or header_at > last:
-            return None
-        header_kind, header_channel, size_bytes = HEAD.unpack_from(data, header_at)
-        body_at = header_at + AROUND_BYTES + size_bytes
-        if body_at > last or header_kind != HEADER or header_channel != self.channel:
-            return None
-        body_kind, body_channel, body_bytes = HEAD.unpack_from(data, body_at)
-        end = body_at + AROUND_BYTES + body_bytes
-        if end > len(data) or body_kind != BODY or body_channel != self.channel:
-            return None
-        header = data[header_at + HEAD.size : body_at - 1]
-        if CONTENT.unpack_from(header)[2] != body_bytes:
-            return None
-        method = data[method_at + HEAD.size : header_at - 1]
-        return receiver, method, header, data[body_at + HEAD.size : end - 1], end
+        own, receivers, last = self.channel, self._on_content, len(data)
+        try:
+            for _ in range(most):
+                kind, channel, size_bytes, name = METHOD_HEAD.unpack_from(data, offset)
+                if channel != own or kind != METHOD or name not in receivers:
+                    return
+                header_at = offset + AROUND_BYTES + size_bytes
+                kind, channel, size_bytes, body_bytes = CONTENT_HEAD.unpack_from(data, header_at)
+                body_at = header_at + AROUND_BYTES + size_bytes
+                end = body_at + AROUND_BYTES + body_bytes
+                if end > last or channel != own or kind != HEADER:
+                    return
+                if HEAD.unpack_from(data, body_at) != (BODY, own, body_bytes):
+                    return
+                method = data[offset + HEAD_BYTES : header_at - 1]
+                header = data[header_at + HEAD_BYTES : body_at - 1]
+                yield receivers[name], method, header, data[body_at + HEAD_BYTES : end - 1], end
+                offset = end
+        except struct.error:
+            # The rest of it has not come yet.
+            return
 
     def takes(self, kind: int, payload: bytes) -> bool:
         """Take one frame off; return False if it is for the library."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final, SupportsIndex
 
-from broker_actors.adapters.rabbitmq.direct.passages import Passages
+from broker_actors.adapters.rabbitmq.direct.passages import Passage, Passages
 from broker_actors.adapters.rabbitmq.frames import (
     A_HEARTBEAT,
     AROUND_BYTES,
@@ -94,18 +94,14 @@ class PeelingReader(asyncio.StreamReader):
                 handed.append(unread[offset:end])
                 offset = end
                 continue
-            frames = 1
-            try:
-                if kind == METHOD and (whole := passage.whole(unread, offset, end)) is not None:
-                    receiver, method, header, body, end = whole
-                    frames = _MESSAGE_FRAMES
-                    receiver(method, header, body)
-                elif not passage.takes(kind, unread[offset + HEAD.size : end - 1]):
-                    handed.append(unread[offset:end])
-                    frames = 0
-            except Exception as error:  # noqa: BLE001 - one channel's fault must not end the connection of all
-                self._lose(channel, error)
-            taken += frames
+            if kind == METHOD and (messages := self._messages(passage, offset, TAKEN_MAX - taken)):
+                count, offset = messages
+                taken += count * _MESSAGE_FRAMES
+                continue
+            if self._takes(passage, kind, unread[offset + HEAD.size : end - 1]):
+                taken += 1
+            else:
+                handed.append(unread[offset:end])
             offset = end
         if self._is_foreign:
             handed.append(unread[offset:])
@@ -117,7 +113,30 @@ class PeelingReader(asyncio.StreamReader):
             self._goes_on = self._pass.call_soon(self._go_on)
         return has_more
 
+    def _messages(self, passage: Passage, offset: int, frames: int) -> tuple[int, int] | None:
+        """Take off the messages that lie whole at *offset*, of *frames* frames together, and at least one.
+
+        Returns how many they are and where the last one ends; None if there is none.
+        """
+        count = 0
+        most = -(-frames // _MESSAGE_FRAMES)
+        for receiver, method, header, body, end in passage.whole(self._unread, offset, most):
+            count, offset = count + 1, end
+            try:
+                receiver(method, header, body)
+            except Exception as error:  # noqa: BLE001 - see `_lose`
+                self._lose(passage.channel, error)
+        return (count, offset) if count else None
+
+    def _takes(self, passage: Passage, kind: int, payload: bytes) -> bool:
+        try:
+            return passage.takes(kind, payload)
+        except Exception as error:  # noqa: BLE001 - see `_lose`
+            self._lose(passage.channel, error)
+            return True
+
     def _lose(self, channel: int, error: Exception) -> None:
+        # One channel's fault must not end the connection of all.
         text = f"a frame of channel {channel} was lost"
         self._pass.call_exception_handler({"message": text, "exception": error})
 
