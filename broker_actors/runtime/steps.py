@@ -119,7 +119,8 @@ class Steps:
     def received(self) -> t.Received:
         """Return what is known of the envelope when its turn comes."""
         services, envelope = self._services, self._arrival.envelope
-        is_next = self._activation.ledger.is_next(envelope)
+        # Of a tick there is more to look up than whether it has run.
+        is_next = not envelope.reminder and self._activation.ledger.is_next(envelope)
         return t.Received(services.clock.now_ms(), services.cancels.has(envelope), is_next)
 
     async def look_up(self) -> t.Event:
@@ -194,7 +195,8 @@ class Steps:
             targets,
             wound.changes,
             None if self._sections is None else self._sections_over(commit),
-            self._is_last(commit, is_more=bool(outgoing or timers or wound.changes)),
+            commit.answer is not None
+            and self._is_last(commit, is_more=bool(outgoing or timers or wound.changes)),
         )
         try:
             result = await activation.ledger.commit(outcome)
@@ -204,8 +206,8 @@ class Steps:
             self._trial.fenced()
             return result
         activation.committed(self._state)
-        self._outgoing = numbered(outgoing, result.marks) if outgoing else ()
         if outgoing:
+            self._outgoing = numbered(outgoing, result.marks)
             # Read at once: turns that overlap this one commit, too.
             self._version = activation.ledger.version
         if timers:
@@ -293,7 +295,7 @@ class Steps:
 
     def _is_last(self, commit: t.Commit, *, is_more: bool) -> bool:
         """Return whether nothing comes after *commit* that its caller could miss when it looks."""
-        if commit.answer is None or is_more or commit.suspension is not None or commit.head is not None:
+        if is_more or commit.suspension is not None or commit.head is not None:
             return False
         # What interleaves sees the last commit that this worker knows of.
         return not self._activation.spec.interleaved
