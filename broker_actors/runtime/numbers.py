@@ -86,7 +86,8 @@ class Numbers:
         low, dropped = before.low, _NONE_DROPPED
         if envelope.low > low:
             low = min(envelope.low, low + DROPPED_MAX)
-            dropped = (before.low, min(low, self._answered_to(sender) + 1))
+            if before.low <= (answered := self._answered_to(sender)):
+                dropped = (before.low, min(low, answered + 1))
         accepted = before.heard(seq, low, now_ms)
         if accepted is None:
             return None

@@ -26,8 +26,6 @@ from broker_actors.ports.suspensions import SuspensionChange
 
 #: What the script answers when it has written; no version is below 0.
 COMMITTED: Final = -1
-#: Before the marks it answers that, how many items the outbox holds, and whether the caller has its reply.
-_BEFORE_MARKS: Final = 3
 
 
 def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
@@ -87,8 +85,8 @@ def read_outcome(answer: Answer) -> Committed | Fenced:
     found = to_list(answer)
     if found[0] != COMMITTED:
         return Fenced(to_int(found[0]))
-    marks = tuple(map(to_optional, found[_BEFORE_MARKS:])) if len(found) > _BEFORE_MARKS else ()
-    return Committed(marks, to_int(found[1]), found[2] == 1)
+    _, pending, answered, *marks = found
+    return Committed(tuple(map(to_optional, marks)) if marks else (), to_int(pending), answered == 1)
 
 
 def read_claim(address: Address, nonce: str, answer: Answer) -> Claim:
