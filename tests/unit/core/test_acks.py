@@ -89,3 +89,14 @@ def test_a_delivery_that_ends_twice_is_acknowledged_once(tag: int) -> None:
     window.end(tag)
     window.end(tag)
     assert window.take() == (AckPlan(2, ()) if tag == 2 else AckPlan(0, ()))
+
+
+def test_a_delivery_that_ends_again_with_those_before_it_is_not_named_again() -> None:
+    window = AckWindow()
+    window.end(2)
+    assert window.take() == AckPlan(0, (2,))
+    window.end(2)
+    window.end(1)
+    assert window.take() == AckPlan(1, ())
+    window.end(3)
+    assert window.take() == AckPlan(3, ())
