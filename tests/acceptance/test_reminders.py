@@ -8,14 +8,18 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from broker_actors import BusinessError, Settings
+from broker_actors.core import body
+from broker_actors.core.envelope import Envelope, to_wire
 from broker_actors.core.events import TurnEnded
 from broker_actors.core.reminders import id_of, unpack
 from broker_actors.core.scheduled import Scheduled
+from broker_actors.core.topology import Layout
 from tests.acceptance.bell import Bell, BellRef
 from tests.acceptance.conftest import Deployment
 from tests.servers import RabbitServer
@@ -102,6 +106,19 @@ async def test_anybody_can_cancel_it_by_its_id(deployment: Deployment) -> None:
         await bell.ring_every(1, "ding")
         handle = system.scheduled(Scheduled(bell.address, id_of("ring")).id)
         assert [await handle.cancel(), await handle.cancel()] == [True, False]
+        await deployment.watcher.wait_for(TurnEnded, lambda e: rang(e) and e.outcome == "duplicate")
+        assert await bell.rung() == []
+
+
+async def test_a_tick_of_a_stranger_that_numbers_it_rings_nothing(deployment: Deployment) -> None:
+    system = await deployment.system()
+    async with deployment.worker(Bell):
+        bell = system.ref(BellRef, "b1")
+        layout = Layout("Bell", partitions=2)
+        first = Envelope(bell.address, "rung", sender="stranger", seq=1, low=1)
+        tick = replace(first, method="ring", body=body.encode(["ding"], {}), seq=2, reminder="ring")
+        for envelope in (first, tick):
+            await system.backend.transport.publish(layout.route_to(bell.address), to_wire(envelope))
         await deployment.watcher.wait_for(TurnEnded, lambda e: rang(e) and e.outcome == "duplicate")
         assert await bell.rung() == []
 
