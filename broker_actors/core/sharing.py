@@ -7,8 +7,9 @@ by, so that the broker has somebody to give it to in the moment the owner dies. 
 comes or goes, few mailboxes move beside those it wins or loses.
 
 Invariants: of the mailboxes shared out together nobody owns two more than anybody else. Nobody
-stops consuming a mailbox before the one who is to have it consumes it, too, so at every moment of
-an orderly move somebody does.
+stops consuming a mailbox before the one who is to have it, by what it knows, consumes it, too, so at
+every moment of an orderly move somebody does. When several come or go within a beat, what two workers
+know may differ; if both give a mailbox up to each other, its messages wait for the next beat.
 """
 
 from __future__ import annotations

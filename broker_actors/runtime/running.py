@@ -56,9 +56,9 @@ class Running:
 
 
 def held_of(running: Iterable[Arrival], queues: Iterable[Iterable[object]]) -> Mapping[str, Held]:
-    """Return what is not acknowledged, by mailbox: how much, and when the oldest of it was sent.
+    """Return what is not acknowledged, by mailbox: how much, and how old it is.
 
-    Thousands may wait: of each queue only the first is looked at.
+    Thousands may wait: how old is said by what runs, and by the first that waits of each actor.
 
     Args:
         running: what runs.
@@ -74,7 +74,7 @@ def held_of(running: Iterable[Arrival], queues: Iterable[Iterable[object]]) -> M
         sent_seconds[subscription] = min(sent, sent_seconds.get(subscription, sent))
     held: dict[str, Held] = {}
     for subscription, sent in sent_seconds.items():
-        if not subscription.is_lost():
+        if subscription.held and not subscription.is_lost():
             other = held.get(subscription.mailbox, Held(0, sent * 1000))
             count, oldest_ms = other.count + subscription.held, min(other.oldest_ms, sent * 1000)
             held[subscription.mailbox] = Held(count, oldest_ms)

@@ -206,8 +206,8 @@ class Steps:
             self._trial.fenced()
             return result
         activation.committed(self._state)
+        self._outgoing = numbered(outgoing, result.marks) if outgoing else ()
         if outgoing:
-            self._outgoing = numbered(outgoing, result.marks)
             # Read at once: turns that overlap this one commit, too.
             self._version = activation.ledger.version
         if timers:
@@ -215,7 +215,8 @@ class Steps:
         if (why := commit.suspension) is not None:
             event = ActorSuspended(activation.address, why.cause, why.error)
             self._services.observer.observe(event)
-        return result if outgoing else t.SENDS_NOTHING[result.answered]
+        # Of what was committed before, all may have left since.
+        return result if self._outgoing else t.SENDS_NOTHING[result.answered]
 
     async def dispatch(self) -> t.Event:
         """Publish what the turn sends, in order and without waiting between."""

@@ -2,7 +2,7 @@
 
 What lies in them is what the library would send, but that headers stay in their order and whole numbers
 have eight bytes whatever they are: what one sender sends to one actor then begins alike and ends at
-the same place, which saves readers work.
+the same place, which saves readers work. Tables with other kinds of values are left to the library.
 """
 
 from __future__ import annotations
