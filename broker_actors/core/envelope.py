@@ -39,7 +39,7 @@ CHAIN_LENGTH_MAX: Final = 32
 MEDIA_TYPES: Final = frozenset({MSGPACK, JSON})
 #: What was checked lately and need not be checked again.
 _ADDRESSES_KEPT: Final = 10_000
-_ROUTES_KEPT: Final = 10_000
+_ROUTES_KEPT: Final = 1_024
 _METHODS_KEPT: Final = 1_024
 #: Quoting makes up to three bytes of one.
 _CHAIN_BYTES_MAX: Final = CHAIN_LENGTH_MAX * (3 * ACTOR_ID_BYTES_MAX + ACTOR_TYPE_CHARACTERS_MAX + 2)

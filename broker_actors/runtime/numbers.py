@@ -35,15 +35,16 @@ _ANY_NUMBER: Final = 2**64
 class Numbers:
     """The numbered envelopes of one activation."""
 
-    __slots__ = ("_address", "_answered", "_forgotten_ms", "_has_all", "_oldest_ms", "_store", "known")
+    __slots__ = ("_address", "_answered_to", "_forgotten_ms", "_has_all", "_oldest_ms", "_store", "known")
 
     def __init__(self, store: Store, claim: Claim) -> None:
         self._store = store
         self._address: Address = claim.address
         #: By sender, what was accepted of it; a sender that is not there may be known to the store.
         self.known: dict[str, Accepted] = dict(claim.senders)
-        #: By sender, a number above which no reply of its asks is kept; see `_answered_to`.
-        self._answered: dict[str, int] = {}
+        #: Above it no reply is kept of any sender's asks: what others committed, this activation has found
+        #: accepted; what it commits itself is added. One number, for there are many idle actors.
+        self._answered_to = max((one.high for one in self.known.values()), default=0)
         self._has_all = claim.has_all_senders
         self._forgotten_ms = claim.forgotten_ms
         #: Nobody known was last heard of before that.
@@ -86,13 +87,13 @@ class Numbers:
         low, dropped = before.low, _NONE_DROPPED
         if envelope.low > low:
             low = min(envelope.low, low + DROPPED_MAX)
-            if before.low <= (answered := self._answered_to(sender)):
+            if before.low <= (answered := self._answered_to):
                 dropped = (before.low, min(low, answered + 1))
         accepted = before.heard(seq, low, now_ms)
         if accepted is None:
             return None
         if answer is not None:
-            self._answered[sender] = max(seq, self._answered_to(sender))
+            self._answered_to = max(seq, self._answered_to)
         stale: tuple[str, ...] = ()
         forgotten_ms = self._forgotten_ms
         if now_ms - _KEPT_MS >= self._oldest_ms and (stale := self._stale(envelope, now_ms)):
@@ -132,12 +133,6 @@ class Numbers:
         self._forgotten_ms = acceptance.forgotten_ms
         for sender in acceptance.forget:
             self.known.pop(sender, None)
-            self._answered.pop(sender, None)
-
-    def _answered_to(self, sender: str) -> int:
-        """Return a number above which no reply to the known *sender* is kept."""
-        # What others committed, this activation has found accepted; what it commits itself is added.
-        return self._answered.setdefault(sender, self.known[sender].high)
 
     def _stale(self, envelope: Envelope, now_ms: int) -> tuple[str, ...]:
         """Return senders to forget, unheard of for long; not that of *envelope*, heard of now."""
@@ -166,5 +161,5 @@ class Numbers:
             accepted = self.known[sender] = found or Accepted()
             # Who was forgotten may have been known, and replies to it may still be kept.
             may_be_known = found is None and self._forgotten_ms
-            self._answered[sender] = _ANY_NUMBER if may_be_known else accepted.high
+            self._answered_to = max(self._answered_to, _ANY_NUMBER if may_be_known else accepted.high)
         return accepted
