@@ -66,7 +66,7 @@ _TO_MESSAGE_ID_BYTES: Final = _TO_MESSAGE_ID.size
 _TO_TYPE: Final = struct.Struct(">QB")
 _TO_TYPE_BYTES: Final = _TO_TYPE.size
 #: Beginnings of content headers that are remembered, and the longest of them.
-BEGINNINGS_KEPT: Final = 4_096
+BEGINNINGS_KEPT: Final = 2_048
 BEGINNING_BYTES_MAX: Final = 512
 
 

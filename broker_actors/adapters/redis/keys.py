@@ -55,7 +55,7 @@ from broker_actors.core.errors import ConfigurationError
 from broker_actors.core.group import GroupName
 
 #: Actors of which names are remembered.
-_ACTORS_KEPT: Final = 1_024
+_ACTORS_KEPT: Final = 512
 #: Longer identities are hashed, to twice the 64 bytes of a digest.
 _IDENTITY_BYTES_MAX: Final = 100
 
