@@ -55,7 +55,6 @@ class ActorSpec:
     state: StateSchema
     layout: Layout
     frozen: AnyClass
-
     interleaved: frozenset[str]
     offloaded: frozenset[str]
     durable: bool
@@ -127,9 +126,13 @@ def _declared(cls: type[T], given: OptionsGiven, scope: Locals) -> type[T]:
     interleaved = frozenset(name for name, method in methods.items() if _interleaves(method))
     offloaded = frozenset(name for name, method in methods.items() if method.run_in != "loop")
     frozen = frozen_class(cls) if interleaved or offloaded else cls
-    durable = options.delivery == "effectively_once"
-    parts = (options, methods, state, layout, frozen, interleaved, offloaded, durable)
-    spec = ActorSpec(actor_type, cls, *parts)
+    spec = ActorSpec(
+        *(actor_type, cls, options, methods, state, layout),
+        frozen=frozen,
+        interleaved=interleaved,
+        offloaded=offloaded,
+        durable=options.delivery == "effectively_once",
+    )
     setattr(cls, _ATTRIBUTE, spec)
     return cls
 

@@ -35,8 +35,7 @@ class Deadlines:
     def watch(self, answer: Answer) -> None:
         """Let *answer* be waited for no longer than the others."""
         waiting = self._waiting
-        if waiting and waiting[0][1].done():
-            self._forget_answered()
+        self._forget_answered()
         loop = asyncio.get_running_loop()
         waiting.append((loop.time() + self._seconds, answer))
         if self._timer is None:

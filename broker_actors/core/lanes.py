@@ -93,7 +93,7 @@ class Lanes(Generic[T]):
 
     def next(self) -> Admitted[T] | None:
         """Return the next item to run, now running; None if none may."""
-        while self._ready and self._in_lane_count + self._abreast_count - self._exempt < self._running_max:
+        while self._ready and self.running - self._exempt < self._running_max:
             first = self._ready.popleft()
             if isinstance(first, _Lane):
                 first.is_running = True

@@ -108,7 +108,7 @@ class Committed:
             None for one that has left the outbox since. Empty altogether if no item is numbered.
         pending: how many items the outbox holds.
         answered: whether the caller was given its reply in the same write.
-        sends: whether anything of the turn is to be sent now.
+        sends: False only if it is known that nothing of the turn is to be sent now.
 
     """
 

@@ -160,9 +160,7 @@ class Arrival:
 
     def ack(self) -> None:
         """Let the broker forget the delivery."""
-        # What `Subscription.ack` does.
-        self.subscription.acked += 1
-        self.delivery.ack()
+        self.subscription.ack(self.delivery)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class Host:
         """Take a delivery in; called by the transport, never blocks."""
         if subscription.is_lost():
             return
-        if subscription.orderly is None:
+        if not subscription.is_served:
             subscription.served_seconds = self._services.clock.monotonic_seconds()
             self._holding.served(subscription)
         subscription.delivered += 1

@@ -253,7 +253,7 @@ class StoreLedger:
             self._outbox_numbers(targets) if targets and any(targets) else None,
             outcome.reminders,
             caller,
-            self.version - self._claim.version,
+            self._since,
         )
         result = self._noted(commit, await self._services.store.commit(commit))
         if isinstance(result, Fenced):
@@ -366,8 +366,7 @@ class StoreLedger:
         self.outbox.committed(result.pending)
         if commit.acceptance is not None:
             self._numbers.committed(commit.acceptance)
-            self.version += 1
-        elif commit.writes:
+        if commit.writes:
             self.version += 1
         return result
 

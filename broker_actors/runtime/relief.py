@@ -67,7 +67,7 @@ class Relief:
 
     def changed(self, subscription: Subscription) -> None:
         """Take note that something was delivered."""
-        if (subscription.delivered - subscription.acked) * 2 > subscription.window:
+        if subscription.held * 2 > subscription.window:
             self._count(subscription)
 
     def waits(self) -> None:

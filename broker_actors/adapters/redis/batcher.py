@@ -111,12 +111,6 @@ class Batcher:
 
     def run(self, script: Script, keys: Sequence[str], *args: Arg) -> Coroutine[None, None, Answer]:
         """Run *script* and return its answer; raises what `call` raises."""
-        return self.run_with(script, keys, args)
-
-    def run_with(
-        self, script: Script, keys: Sequence[str], args: Sequence[Arg]
-    ) -> Coroutine[None, None, Answer]:
-        """Do what `run` does."""
         return self._ask_one(script.call(keys, args), script, keys[0])
 
     async def close(self) -> None:
@@ -125,12 +119,12 @@ class Batcher:
         await asyncio.gather(*(node.close() for node in {self._home, *self._nodes.values()}))
 
     async def _ask_one(self, packed: bytes, script: Script | None, key: str | None) -> Answer:
-        if not self._slots.by_number and (asked := self._home.ask_one(packed, script)) is not None:
+        if not self._slots and (asked := self._home.ask_one(packed, script)) is not None:
             try:
                 answer = await asked
             except TimeoutError as error:
                 raise self._unanswered() from error
-            if not isinstance(answer, RedisError) or not is_again(answer):
+            if not is_again(answer):
                 return answer
         return (await self._ask([Command(packed, script, key)]))[0]
 

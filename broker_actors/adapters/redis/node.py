@@ -140,8 +140,7 @@ class Node:
         """
         if not self._queue.has_room:
             return None
-        if self._closed or self._task is None:
-            self._start()
+        self._start()
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queue.add(Waiting(packed, answer, script))
         self._deadlines.watch(answer)

@@ -98,6 +98,7 @@ class Queue:
         commands = self._commands
         batch = list(islice(commands, BATCH_COMMANDS_MAX))
         if sum(map(len, map(packed_of, batch))) > BATCH_BYTES_MAX:
+            # Seldom: only then is it worth looking where the batch has to end.
             sizes_bytes = list(accumulate(map(len, map(packed_of, batch))))
             del batch[max(1, bisect(sizes_bytes, BATCH_BYTES_MAX)) :]
         if len(batch) == len(commands):

@@ -36,24 +36,24 @@ class Slots:
 
     def __init__(self) -> None:
         #: Who has each of those that are known.
-        self.by_number: dict[int, Place] = {}
+        self._places: dict[int, Place] = {}
 
     def __bool__(self) -> bool:
         """Whether anything is known."""
-        return bool(self.by_number)
+        return bool(self._places)
 
     @property
     def places(self) -> Sequence[Place]:
         """Every node that has a slot."""
-        return tuple(dict.fromkeys(self.by_number.values()))
+        return tuple(dict.fromkeys(self._places.values()))
 
     def of(self, key: str) -> Place | None:
         """Return who has *key*; None if that is not known."""
-        return self.by_number.get(_slot_of(key.encode())) if self.by_number else None
+        return self._places.get(_slot_of(key.encode())) if self._places else None
 
     def moved(self, error: MovedError, asked: Place | None) -> None:
         """Take note of what the node at *asked* has said."""
-        self.by_number[error.slot_id] = place_in(error, asked)
+        self._places[error.slot_id] = place_in(error, asked)
 
     def replace(self, answer: Answer, asked: Place | None) -> None:
         """Take over what the node at *asked* says of all; raises StoreUnavailableError if it does not."""
@@ -64,7 +64,7 @@ class Slots:
             name = b"" if host is None else to_bytes(host)
             place = (name.decode() or _host(asked), to_int(port))
             known.update(dict.fromkeys(range(to_int(first), to_int(last) + 1), place))
-        self.by_number = known
+        self._places = known
 
 
 def is_elsewhere(answer: Answer) -> bool:

@@ -179,7 +179,7 @@ class RedisStore:
         if commit.caller is not None and not self._has_channels:
             commit = replace(commit, caller=None)
         keys, args = call_of(commit, self._keys)
-        answer = await self._batcher.run_with(self._commit, keys, args)
+        answer = await self._batcher.run(self._commit, keys, *args)
         if commit.caller is not None and is_elsewhere(answer):
             self._has_channels = False
             return await self.commit(commit)

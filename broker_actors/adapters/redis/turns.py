@@ -37,7 +37,7 @@ def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
     claim = commit.claim
     address = claim.address
     touched = keys.committed(address)
-    args: list[Arg] = [claim.epoch, claim.nonce, claim.version + commit.since, commit.nonce, address.id]
+    args: list[Arg] = [claim.epoch, claim.nonce, commit.version, commit.nonce, address.id]
     if (state := commit.state) is not None:
         args += ("state", state)
     if commit.record is not None:

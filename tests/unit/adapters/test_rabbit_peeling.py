@@ -102,7 +102,8 @@ async def broker() -> Broker:
 @pytest.mark.parametrize("seed", range(20))
 async def test_frames_arrive_whole_however_they_are_cut(broker: Broker, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same cuts in every run
-    data, expected = b"", []
+    data = b""
+    expected: list[bytes] = []
     for n in range(50):
         match chance.randrange(4):
             case 0:
