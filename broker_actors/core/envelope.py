@@ -45,8 +45,8 @@ _METHODS_KEPT: Final = 1_024
 _CHAIN_BYTES_MAX: Final = CHAIN_LENGTH_MAX * (3 * ACTOR_ID_BYTES_MAX + ACTOR_TYPE_CHARACTERS_MAX + 2)
 
 
-#: The headers that every envelope of a client has.
-_USUAL: Final = frozenset({"ba-version", "ba-type", "ba-id", "ba-sender", "ba-seq", "ba-low"})
+#: The headers of the envelopes of a client; the last one is that of an ask.
+_USUAL: Final = frozenset({"ba-version", "ba-type", "ba-id", "ba-sender", "ba-seq", "ba-low", "ba-deadline"})
 
 
 class _Seldom(TypedDict, total=False):
@@ -54,7 +54,6 @@ class _Seldom(TypedDict, total=False):
 
     key: str
     attempt: int
-    deadline_ms: int
     chain: tuple[str, ...]
     traceparent: str
     tracestate: str
@@ -284,6 +283,7 @@ def from_wire(message: WireMessage) -> Envelope:
             sender,
             whole(headers, "ba-seq", 0),
             whole(headers, "ba-low", 0),
+            deadline_ms=whole(headers, "ba-deadline", 0),
             reply_to=message.reply_to,
             correlation_id=message.correlation_id,
             sent_seconds=message.timestamp_seconds,
@@ -299,7 +299,6 @@ def _seldom(headers: Headers) -> _Seldom:
     return {
         "key": text(headers, "ba-key", bytes_max=KEY_BYTES_MAX),
         "attempt": whole(headers, "ba-attempt", 1),
-        "deadline_ms": whole(headers, "ba-deadline", 0),
         "chain": tuple(_unquoted(caller) for caller in chain.split(" ")) if chain else (),
         "traceparent": text(headers, "traceparent"),
         "tracestate": text(headers, "tracestate"),

@@ -184,13 +184,13 @@ def _short(data: bytes, offset: int) -> tuple[str, int]:
 
 
 def _read_numbers(table: dict[str, object], data: bytes, offset: int, last: int) -> None:
-    """Do what `_read_table` does, of what most senders number with."""
-    if last - offset == _NUMBERS_BYTES:
+    """Do what `_read_table` does, of what begins with what most senders number with."""
+    if last - offset >= _NUMBERS_BYTES:
         name, number, low_name, low = _NUMBERS_OF_SENDER.unpack_from(data, offset)
         if name == _NUMBER_NAME and low_name == _LOW_NAME:
             table["ba-seq"] = number
             table["ba-low"] = low
-            return
+            offset += _NUMBERS_BYTES
     _read_table(table, data, offset, last)
 
 
