@@ -148,6 +148,7 @@ class Commit:
         reminders: what becomes of the actor's reminders.
         caller: to be given its reply in the same write, if this store can; None for nobody.
         since: how many versions were made under the claim before.
+        counts: whether it is to be said how many items the outbox holds, although none is added.
     """
 
     claim: Claim
@@ -163,6 +164,7 @@ class Commit:
     reminders: Sequence[ReminderChange] = ()
     caller: CallerReply | None = None
     since: int = 0
+    counts: bool = True
 
     @property
     def version(self) -> int:

@@ -254,6 +254,7 @@ class StoreLedger:
             outcome.reminders,
             caller,
             self._since,
+            not self.outbox.is_empty,
         )
         result = self._noted(commit, await self._services.store.commit(commit))
         if isinstance(result, Fenced):

@@ -74,6 +74,11 @@ class StoreOutbox:
         """How many more may be recorded before the broker has taken some."""
         return max(0, OUTBOX_ITEMS_MAX - self._pending)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the store's outbox holds nothing, which stays so until something is added here."""
+        return not self._pending
+
     def committed(self, pending: int) -> None:
         """Take note of how many items the outbox holds."""
         self._pending = pending

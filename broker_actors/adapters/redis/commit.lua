@@ -24,9 +24,9 @@
 --                     it may remember, targets of the items ('' for an item without a number): how many, they
 --         reminders   how many fields, six for each: name, member in the index, what it is from now on or
 --                     '' for none, due in ms, '1' if it must be something for that, what
---         outbox      how many items, they
+--         outbox      how many items, they; also without any, by whom the outbox is not known to be empty
 --         caller      how many replies its channel holds unread, correlation id, content type, reply
--- Answer  {-1, how many items the outbox holds, 1 if the caller was given its reply now,
+-- Answer  {-1, how many items the outbox holds (0 without that part), 1 if the caller was given its reply now,
 --         mark of each item if any is numbered ('' for one that is not, nil for one that has left), ...}
 --         for committed; {the version the store holds} for fenced
 --
@@ -108,7 +108,8 @@ local numbers = part('numbers') and {
 
 local reminders = part('reminders') and {key = take_key(), index = take_key(), fields = take_list()}
 
-local items = part('outbox') and take_list()
+local in_outbox = part('outbox') and take_list()
+local items = in_outbox and in_outbox.first <= in_outbox.last and in_outbox
 
 local caller = part('caller') and {
   channel = take_key(), unread_max = take(), correlation_id = take(), content_type = take(), reply = take(),
@@ -136,7 +137,7 @@ end
 
 -- What was written is read back: an answer to a commit that is sent again is that of the first time.
 local function committed(answered)
-  local answer = {COMMITTED, redis.call('HLEN', outbox), answered and 1 or 0}
+  local answer = {COMMITTED, in_outbox and redis.call('HLEN', outbox) or 0, answered and 1 or 0}
   if numbers and items then
     for n = items.first, items.last do
       local item = redis.call('HGET', outbox, field_of(n - items.first))
@@ -175,9 +176,13 @@ if not (state or record or acceptance or parking or suspension or section or num
   return committed(give_reply())
 end
 
-if acceptance then
-  -- Fails if they are not what they should be, and writes nothing: a number accepted without its turn is a lost one.
-  redis.call('HLEN', senders)
+-- What is not what it should be fails here, and nothing is written.
+if items then
+  redis.call('HLEN', outbox)
+  redis.call('ZCARD', dirty)
+end
+if numbers then
+  numbers.known = redis.call('HLEN', numbers.key)
 end
 if replies then
   replies.kept = redis.call('HLEN', replies.key)
@@ -186,7 +191,6 @@ if section then
   redis.call('HLEN', section.key)
 end
 if parking then
-  -- The same for what is parked.
   redis.call('HLEN', senders)
   redis.call('LLEN', parking.key)
   redis.call('ZCARD', parking.index)
@@ -245,10 +249,15 @@ local function wind(n)
   end
 end
 
+-- First, so that it is its own check: a number that was accepted without its turn is a lost one.
+if acceptance then
+  redis.call('HSET', senders, acceptance.sender, acceptance.accepted)
+end
+
 local mark = function() return '' end
 if numbers then
-  local incarnation, known = held[5], redis.call('HLEN', numbers.key)
-  if not incarnation or numbers.renew or known >= numbers.targets_max then
+  local incarnation = held[5]
+  if not incarnation or numbers.renew or numbers.known >= numbers.targets_max then
     incarnation = numbers.incarnation
     redis.call('UNLINK', numbers.key)
     redis.call('HSET', actor, 'incarnation', incarnation)
@@ -279,9 +288,6 @@ if record then
   redis.call('DEL', record.key)
   redis.call('HSET', record.key, 'digest', record.digest, 'type', record.content_type, 'reply', record.reply)
   redis.call('PEXPIRE', record.key, record.retention_ms)
-end
-if acceptance then
-  redis.call('HSET', senders, acceptance.sender, acceptance.accepted)
 end
 if replies and replies.kept > 0 then
   for n = replies.drop_from, replies.drop_to - 1 do

@@ -52,7 +52,7 @@ def call_of(commit: Commit, keys: Keys) -> tuple[list[str], list[Arg]]:
         if one.forgotten_ms or one.forget:
             args += ("forgotten", one.forgotten_ms, *_list(one.forget))
     _add_seldom(commit, keys, touched, args)
-    if commit.outbox:
+    if commit.outbox or commit.counts:
         args += ("outbox", *_list(commit.outbox))
     if (caller := commit.caller) is not None:
         touched.append(keys.reply(caller.reply_to))
