@@ -14,13 +14,11 @@ from broker_actors.client.under_way import UnderWay
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.reply import Reply
-from broker_actors.ports.control import Listener
+from broker_actors.ports.control import SIGNAL, Listener
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import OnLoss, OnReply, Replies, ReplyChannel
 
-#: What the correlation id of a signal begins with; those of asks are numbers.
-SIGNAL: Final = "signal:"
-#: The same of a call that was given up.
+#: What the correlation id begins with that says of a call that it was given up.
 CANCEL: Final = "cancel:"
 _NOTHING: Final = Reply(b"")
 

@@ -25,6 +25,7 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.reply import Reply
 from broker_actors.ports.control import LOOK_SECONDS
+from broker_actors.ports.streams import Opened
 
 
 class Reading:
@@ -60,6 +61,8 @@ class Reading:
         self._fetched: deque[Chunk] = deque()
         self._attended: Attended | None = None
         self._woken = asyncio.Event()
+        #: Whether there may be something to take; else its coming is signalled.
+        self._may_take = True
         self._failure: Exception | None = None
         self._is_over = False
         #: Whether its reader went away before the end, without closing it.
@@ -149,13 +152,14 @@ class Reading:
     async def _next(self) -> Chunk:
         attended = self._attended or await self._begin()
         while not self._fetched:
-            # Before it is asked for, so that a signal between is not lost.
-            self._woken.clear()
             self._check_read()
-            taken = await self._streaming.take(attended, self.seq)
-            self._fetched.extend(taken.chunks)
-            if not taken.chunks:
+            if self._may_take:
+                # Before it is asked for, so that a signal between is not lost.
+                self._woken.clear()
+                self._fetched.extend((await self._streaming.take(attended, self.seq)).chunks)
+            if not self._fetched:
                 await _wait(self._woken, LOOK_SECONDS)
+                self._may_take = True
         self._check_read()
         return self._fetched.popleft()
 
@@ -175,7 +179,8 @@ class Reading:
             if self._opening is None:
                 await self._streaming.join(attended)
             else:
-                await self._streaming.begin(attended, self._opening, self._timeout_seconds, self._failed)
+                begun = self._streaming.begin(attended, self._opening, self._timeout_seconds, self._failed)
+                self._may_take = await begun is Opened.KNOWN
         except BaseException:
             # It may be open all the same.
             self._streaming.leave(attended)

@@ -27,7 +27,7 @@ from broker_actors.core.topology import Layout
 from broker_actors.ports.clock import Clock
 from broker_actors.ports.control import LOOK_SECONDS, Control, Listener
 from broker_actors.ports.observer import Observer
-from broker_actors.ports.streams import Refusal, Streams, Taken
+from broker_actors.ports.streams import Opened, Refusal, Streams, Taken
 
 #: What the keys of streaming calls begin with that were given none.
 KEY: Final = "s:"
@@ -93,8 +93,11 @@ class Streaming:
 
     async def begin(
         self, attended: Attended, opening: Opening, timeout_seconds: float, fail: Callable[[Exception], None]
-    ) -> None:
+    ) -> Opened:
         """Make the stream and send the call; *fail* is told if that fails later.
+
+        Returns:
+            Whether the stream was there before.
 
         Raises:
             IdempotencyConflictError: the key was used for another call.
@@ -103,8 +106,8 @@ class Streaming:
         """
         layout = await self._room.dispatch.layout(attended.call.address.type, opening.declared)
         envelope, consumer, now_ms = opening.envelope, attended.consumer, self._clock.now_ms()
-        refusal = await self._streams.open(attended.call, consumer, envelope.digest())
-        if refusal is not None:
+        opened = await self._streams.open(attended.call, consumer, envelope.digest())
+        if isinstance(opened, Refusal):
             text = (
                 f"idempotency key {attended.call.key!r} was used for another call to {attended.call.address}"
             )
@@ -121,10 +124,11 @@ class Streaming:
         )
         publishing = publish_at(place, to_wire(envelope))
         self._start(publishing).add_done_callback(lambda done: _tell_failure(done, fail))
+        return opened
 
     async def join(self, attended: Attended) -> None:
         """Become the reader of a stream there is; raises `ReplyGoneError` if there is none."""
-        if await self._streams.open(attended.call, attended.consumer, b"") is not None:
+        if isinstance(await self._streams.open(attended.call, attended.consumer, b""), Refusal):
             raise ReplyGoneError(f"{attended.call}: the store does not hold this stream, or no more")
 
     async def take(self, attended: Attended, after: int) -> Taken:

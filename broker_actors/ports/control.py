@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+#: What the correlation id of a signal begins with, before the token; those of asks are numbers.
+SIGNAL: Final = "signal:"
 #: How often whoever waits for a signal looks at the store without one.
 LOOK_SECONDS: Final = 3.0
 

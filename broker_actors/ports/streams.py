@@ -23,6 +23,15 @@ KEPT_SECONDS: Final = 600
 LEFT_SECONDS: Final = 60
 
 
+class Opened(Enum):
+    """Whether a stream was there before."""
+
+    #: No: its first chunk is signalled.
+    NEW = auto()
+    #: Perhaps: whoever wants its chunks takes them.
+    KNOWN = auto()
+
+
 class Refusal(Enum):
     """Why the store did not do what it was asked."""
 
@@ -46,12 +55,15 @@ class Producer:
         epoch: that of its claim; 0 for an actor without one.
         nonce: that of its claim; empty for an actor without one.
         listener: where it is signalled; its token tells it from every other run.
+        caller: the channel of who made the call; if the consumer waits for a chunk and listens there, it is
+            signalled in the write that adds one, if this store can. Empty for nobody.
 
     """
 
     epoch: int
     nonce: str
     listener: Listener
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,7 @@ class Standing:
         consumed: up to which chunk it is done.
         cancelled: whether it has given up.
         silent: whether its lease has ended.
-        wake: whom to signal, for it waits for a chunk; None for nobody.
+        wake: whom to signal, for it waits for a chunk and was not signalled yet; None for nobody.
 
     """
 
@@ -120,6 +132,7 @@ class Addition:
     ends: bool = False
 
 
+Open: TypeAlias = Opened | Refusal
 Begin: TypeAlias = Begun | Refusal
 Take: TypeAlias = Taken | Refusal
 Append: TypeAlias = Standing | Refusal
@@ -128,7 +141,7 @@ Append: TypeAlias = Standing | Refusal
 class Streams(Protocol):
     """The chunk streams."""
 
-    async def open(self, call: CallId, consumer: Listener, digest: bytes) -> Refusal | None:
+    async def open(self, call: CallId, consumer: Listener, digest: bytes) -> Open:
         """Make the stream of *call*, or join the one there is: *consumer* is its only one from now on.
 
         Args:
@@ -137,7 +150,7 @@ class Streams(Protocol):
             digest: what two calls of one key must have in common; empty to join only.
 
         Returns:
-            CONFLICT, or GONE when there is none to join; None when it is open.
+            Whether it was there before; or CONFLICT, or GONE when there is none to join.
 
         Raises:
             StoreUnavailableError: no answer within the deadline; it may be open.

@@ -36,11 +36,11 @@ CLOSE_SECONDS_MAX: Final = 5.0
 class Production:
     """One turn's way into its stream."""
 
-    def __init__(self, call: CallId, services: Services, claim: tuple[int, str]) -> None:
+    def __init__(self, call: CallId, services: Services, claim: tuple[int, str], caller: str) -> None:
         self._call = call
         self._services = services
         self._token = services.clock.token()
-        self._producer = Producer(*claim, Listener("", self._token))
+        self._producer = Producer(*claim, Listener("", self._token), caller)
         self._window = Window()
         self._waking = Waking(services.control)
         self._stalled = False

@@ -51,7 +51,7 @@ class StreamSteps(Steps):
         self.terms = replace(self.terms, retry=ONCE)
         envelope, ledger = trial.arrival.envelope, activation.ledger
         call = CallId(envelope.address, envelope.key)
-        self._production = Production(call, services, (ledger.epoch, ledger.nonce))
+        self._production = Production(call, services, (ledger.epoch, ledger.nonce), envelope.reply_to)
 
     async def answer(self, reply: Reply) -> t.Event:
         """End the stream with *reply*, if somebody can still read it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -12,8 +13,10 @@ from redis.asyncio import Redis
 from broker_actors import AskTimeoutError, BusinessError, SystemFaultError
 from broker_actors.actor.stream import Stream
 from broker_actors.adapters.memory.streams import MemoryStreams
+from broker_actors.adapters.redis.streams import RedisStreams
 from broker_actors.client import reading
 from broker_actors.client.inbox import Inbox
+from broker_actors.core.call_id import CallId
 from broker_actors.core.chunks import WINDOW_CHUNKS
 from broker_actors.core.errors import (
     ConfigurationError,
@@ -27,6 +30,7 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.events import TurnEnded
 from broker_actors.ports.control import Listener
+from broker_actors.ports.streams import Addition, Append, Producer
 from broker_actors.runtime import production
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.speaker import SpeakerRef, Stage, speaker
@@ -113,14 +117,21 @@ async def test_a_generator_goes_on_while_its_reader_is_signalled(
     deployment: Deployment, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signalled, arrives = asyncio.Event(), asyncio.Event()
-    signal = Inbox.signal
+    signal, append = Inbox.signal, RedisStreams.append
 
     async def slowly(inbox: Inbox, listener: Listener) -> None:
         signalled.set()
         await arrives.wait()
         await signal(inbox, listener)
 
+    async def as_in_a_cluster(
+        streams: RedisStreams, call: CallId, producer: Producer, addition: Addition
+    ) -> Append:
+        # The reader's channel is on another node, so that no chunk can signal it.
+        return await append(streams, call, replace(producer, caller=""), addition)
+
     monkeypatch.setattr(Inbox, "signal", slowly)
+    monkeypatch.setattr(RedisStreams, "append", as_in_a_cluster)
     system = await deployment.system()
     async with deployment.worker(speaker(stage)):
         pass

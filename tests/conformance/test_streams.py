@@ -22,6 +22,7 @@ from broker_actors.ports.store import Store
 from broker_actors.ports.streams import (
     Addition,
     Begun,
+    Opened,
     Producer,
     Refusal,
     Standing,
@@ -88,7 +89,7 @@ async def write(streams: Streams, *seqs: int, producer: Producer = WRITER) -> St
 
 
 async def started(streams: Streams) -> None:
-    assert await streams.open(CALL, READER, b"call") is None
+    assert await streams.open(CALL, READER, b"call") is Opened.NEW
     assert isinstance(await streams.begin(CALL, WRITER), Begun)
 
 
@@ -122,13 +123,13 @@ async def test_a_stream_nobody_opened_is_gone(streams: Streams) -> None:
 async def test_a_stream_of_another_call_under_the_same_key_is_a_conflict(streams: Streams) -> None:
     await started(streams)
     assert await streams.open(CALL, OTHER, b"another") is Refusal.CONFLICT
-    assert await streams.open(CALL, READER, b"call") is None
+    assert await streams.open(CALL, READER, b"call") is Opened.KNOWN
 
 
 async def test_two_streams_do_not_mix(streams: Streams) -> None:
     await started(streams)
     other = replace(CALL, key="s:2")
-    assert await streams.open(other, READER, b"call") is None
+    assert await streams.open(other, READER, b"call") is Opened.NEW
     await write(streams, 1)
     assert await streams.take(other, READER, 0, 10) == Taken([])
 
@@ -176,9 +177,29 @@ async def test_only_the_newest_claim_of_the_actor_writes(place: Place) -> None:
     assert await streams.begin(CALL, Producer(new.epoch, "old", WRITER.listener)) is Refusal.FENCED
 
 
+async def test_who_made_a_stream_waits_for_its_first_chunk(streams: Streams) -> None:
+    await started(streams)
+    assert (await write(streams, 1)).wake == READER
+    assert (await write(streams, 2)).wake is None
+
+
+async def test_who_joins_a_stream_waits_for_nothing_yet(streams: Streams) -> None:
+    await started(streams)
+    await write(streams, 1)
+    assert await streams.open(CALL, OTHER, b"call") is Opened.KNOWN
+    assert (await write(streams, 2)).wake is None
+    assert await bodies(streams, 0, reader=OTHER) == [b"1", b"2"]
+
+
+async def test_a_caller_that_cannot_be_signalled_with_the_chunk_is_named(streams: Streams) -> None:
+    # Its channel is gone, or on another node, or not in this store at all.
+    await started(streams)
+    assert (await write(streams, 1, producer=replace(WRITER, caller=READER.channel))).wake == READER
+
+
 async def test_who_waits_for_a_chunk_is_named_once(streams: Streams) -> None:
     await started(streams)
-    assert (await write(streams, 1)).wake is None
+    await write(streams, 1)
     assert await bodies(streams, 1) == []
     assert (await write(streams, 2)).wake == READER
     assert (await write(streams, 3)).wake is None
@@ -229,7 +250,7 @@ async def test_leaving_a_stream_that_has_ended_signals_nobody(streams: Streams) 
 async def test_the_last_consumer_counts(streams: Streams) -> None:
     await started(streams)
     await write(streams, 1)
-    assert await streams.open(CALL, OTHER, b"") is None
+    assert await streams.open(CALL, OTHER, b"") is Opened.KNOWN
     assert await streams.take(CALL, READER, 0, 1) is Refusal.FENCED
     assert await streams.leave(CALL, READER) is None
     assert await bodies(streams, 0, reader=OTHER) == [b"1"]

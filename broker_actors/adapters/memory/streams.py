@@ -18,6 +18,8 @@ from broker_actors.ports.streams import (
     Append,
     Begin,
     Begun,
+    Open,
+    Opened,
     Producer,
     Refusal,
     Standing,
@@ -71,22 +73,23 @@ class MemoryStreams:
         self._streams: dict[CallId, _Stream] = {}
         self._sweep_at_seconds = 0.0
 
-    async def open(self, call: CallId, consumer: Listener, digest: bytes) -> Refusal | None:
+    async def open(self, call: CallId, consumer: Listener, digest: bytes) -> Open:
         """Make the stream of *call*, or join the one there is."""
         await self._step()
         self._expire()
-        stream = self._find(call)
+        stream, opened = self._find(call), Opened.KNOWN
         if stream is None and not digest:
             return Refusal.GONE
         if stream is None:
-            stream = self._streams[call] = _Stream(digest, consumer)
+            stream, opened = _Stream(digest, consumer, waits=True), Opened.NEW
+            self._streams[call] = stream
         if digest and stream.digest != digest:
             return Refusal.CONFLICT
         stream.consumer = consumer
         self._renew(stream)
         self._keep(stream, KEPT_SECONDS)
         await self._step()
-        return None
+        return opened
 
     async def take(self, call: CallId, consumer: Listener, after: int, at_most: int) -> Take:
         """Renew the lease, say what is consumed, return what follows."""

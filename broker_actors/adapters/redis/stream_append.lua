@@ -1,15 +1,17 @@
 #!lua
 -- Add the next chunk to a stream, under the actor's newest claim and the stream's newest producer.
 --
--- KEYS    1 stream hash   2 chunks   3 digests   4 actor hash
+-- KEYS    1 stream hash   2 chunks   3 digests   4 actor hash   5 the reply channel of 11, unless that is ''
 -- ARGV    1 epoch   2 claim nonce, or '' for an actor without a claim   3 producer's token
 --         4 number   5 digest   6 chunk   7 '1' if it is the last one
 --         8 how many chunks are kept   9 how many bytes   10 how long the stream is kept, in ms
+--         11 the channel of who made the call, or ''   12 how many replies it holds unread
+--         13 what the correlation id of a signal begins with
 -- Answer  {'OK', consumed, '1' if cancelled, '1' if the lease has ended, channel and token of a
---         consumer to signal or '' and ''}, {'GONE'}, {'FENCED'} or {'ENDED'}
+--         consumer that is still to be signalled or '' and ''}, {'GONE'}, {'FENCED'} or {'ENDED'}
 --
 -- Invariants: numbers have no gaps; nothing follows the last chunk; what is not consumed is
--- never dropped; a consumer that waits for a chunk is named to whoever adds one, once.
+-- never dropped; a consumer that waits for a chunk is signalled here, or named to whoever adds one, once.
 
 local stream, chunks, digests, actor = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, claim, producer = ARGV[1], ARGV[2], ARGV[3]
@@ -62,7 +64,13 @@ end
 for n = 1, 3 do
   redis.call('PEXPIRE', KEYS[n], kept_ms)
 end
-if held[10] == '1' then
+local waits, given = held[10] == '1', nil
+if waits and ARGV[11] ~= '' and held[11] == ARGV[11] then
+  -- A channel that is gone, or another program's key in its place, is no reason not to add the chunk.
+  given = redis.pcall('XADD', KEYS[5], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[12], '*',
+    'c', ARGV[13] .. held[1], 't', '', 'b', '')
+end
+if waits and type(given) ~= 'string' then
   answer[5], answer[6] = held[11], held[1]
 end
 return answer

@@ -4,7 +4,9 @@
 -- KEYS    1 stream hash   2 chunks   3 digests
 -- ARGV    1 consumer's channel   2 its token   3 digest of the call, or '' to join only
 --         4 lease in ms   5 how long it is kept, in ms
--- Answer  'OK', 'GONE' or 'CONFLICT'
+-- Answer  'NEW', 'KNOWN', 'GONE' or 'CONFLICT'
+--
+-- Invariant: who has made a stream waits for its first chunk, and is named to whoever adds it.
 
 local stream = KEYS[1]
 local channel, token, digest, lease_ms, kept_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -19,7 +21,10 @@ end
 local time = redis.call('TIME')
 local lease = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + lease_ms)
 redis.call('HSET', stream, 'call', known or digest, 'channel', channel, 'token', token, 'lease', lease)
+if not known then
+  redis.call('HSET', stream, 'waits', '1')
+end
 for n = 1, #KEYS do
   redis.call('PEXPIRE', KEYS[n], kept_ms)
 end
-return 'OK'
+return known and 'KNOWN' or 'NEW'

@@ -8,11 +8,13 @@ from broker_actors.adapters.redis.answers import to_bytes, to_int, to_list
 from broker_actors.adapters.redis.batcher import Batcher
 from broker_actors.adapters.redis.connection import Answer, Arg
 from broker_actors.adapters.redis.keys import Keys
+from broker_actors.adapters.redis.replies import UNREAD_MAX
 from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
+from broker_actors.adapters.redis.slots import is_elsewhere
 from broker_actors.core.call_id import CallId
 from broker_actors.core.chunks import KEPT_BYTES, KEPT_CHUNKS, Chunk
-from broker_actors.ports.control import Listener
+from broker_actors.ports.control import SIGNAL, Listener
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.streams import (
     KEPT_SECONDS,
@@ -22,6 +24,8 @@ from broker_actors.ports.streams import (
     Append,
     Begin,
     Begun,
+    Open,
+    Opened,
     Producer,
     Refusal,
     Standing,
@@ -48,12 +52,14 @@ class RedisStreams:
         self._begin = Script.named("stream_begin")
         self._append = Script.named("stream_append")
         self._look = Script.named("stream_look")
+        #: Whether a script may write to reply channels, as far as is known: their keys are in other slots.
+        self._has_channels = True
 
-    async def open(self, call: CallId, consumer: Listener, digest: bytes) -> Refusal | None:
+    async def open(self, call: CallId, consumer: Listener, digest: bytes) -> Open:
         """Make the stream of *call*, or join the one there is."""
         args = (consumer.channel, consumer.token, digest, self._lease_ms, _KEPT_MS)
         answer = to_bytes(await self._run(self._open, call, *args)).decode()
-        return None if answer == _OK else Refusal[answer]
+        return Opened[answer] if answer in Opened.__members__ else Refusal[answer]
 
     async def take(self, call: CallId, consumer: Listener, after: int, at_most: int) -> Take:
         """Renew the lease, say what is consumed, return what follows."""
@@ -72,7 +78,8 @@ class RedisStreams:
         """Take the stream: every older producer is fenced from now on."""
         listener = producer.listener
         args = (producer.epoch, producer.nonce, listener.token, listener.channel, _KEPT_MS)
-        answer = to_list(await self._run(self._begin, call, *args, actor=True))
+        keys = (*self._keys.stream(call), self._keys.actor(call.address))
+        answer = to_list(await self._batcher.run(self._begin, keys, *args))
         if (refusal := _refusal(answer)) is not None:
             return refusal
         digests = [to_bytes(digest) for digest in answer[5:]]
@@ -80,13 +87,21 @@ class RedisStreams:
 
     async def append(self, call: CallId, producer: Producer, addition: Addition) -> Append:
         """Add the chunk that follows the last one."""
+        caller = producer.caller if self._has_channels else ""
+        keys = [*self._keys.stream(call), self._keys.actor(call.address)]
+        if caller:
+            keys.append(self._keys.reply(caller))
         args = (
             *(producer.epoch, producer.nonce, producer.listener.token),
             *(addition.seq, addition.digest, addition.chunk.pack(), int(addition.ends)),
-            *(KEPT_CHUNKS, KEPT_BYTES, _KEPT_MS),
+            *(KEPT_CHUNKS, KEPT_BYTES, _KEPT_MS, caller, UNREAD_MAX, SIGNAL),
         )
-        answer = to_list(await self._run(self._append, call, *args, actor=True))
-        return _refusal(answer) or _standing(answer)
+        answer = await self._batcher.run(self._append, keys, *args)
+        if caller and is_elsewhere(answer):
+            self._has_channels = False
+            return await self.append(call, producer, addition)
+        answers = to_list(answer)
+        return _refusal(answers) or _standing(answers)
 
     async def look(self, call: CallId, producer: Producer, wake_at: int) -> Append:
         """Return how it stands with the consumer; keep the stream."""
@@ -97,11 +112,8 @@ class RedisStreams:
         """Give up the connection. Idempotent."""
         await self._batcher.close()
 
-    async def _run(self, script: Script, call: CallId, *args: Arg, actor: bool = False) -> Answer:
-        keys = self._keys.stream(call)
-        return await self._batcher.run(
-            script, (*keys, self._keys.actor(call.address)) if actor else keys, *args
-        )
+    async def _run(self, script: Script, call: CallId, *args: Arg) -> Answer:
+        return await self._batcher.run(script, self._keys.stream(call), *args)
 
 
 def _refusal(answer: list[Answer]) -> Refusal | None:
