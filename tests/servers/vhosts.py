@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import secrets
+from collections.abc import Collection
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, TypeAdapter
@@ -11,6 +12,9 @@ from pydantic import BaseModel, TypeAdapter
 from tests.servers.process import ServerError
 
 _ANSWER_SECONDS = 30
+_DONE = {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}
+#: What closing a connection answers that was being closed already: it is gone, or just going.
+_IS_GONE = {http.client.NOT_FOUND, http.client.INTERNAL_SERVER_ERROR}
 _EVERYTHING = json.dumps({"configure": ".*", "write": ".*", "read": ".*"})
 
 
@@ -91,7 +95,7 @@ class VirtualHosts:
         listed = _CONNECTIONS.validate_json(self._request("GET", f"/api/vhosts/{_path_of(url)}/connections"))
         for connection in listed:
             path = f"/api/connections/{quote(connection.name, safe='')}"
-            self._request("DELETE", path, missing_ok=True)
+            self._request("DELETE", path, also_fine=_IS_GONE)
 
     def quorum_queues(self) -> list[tuple[str, str]]:
         """Return virtual host and name of every quorum queue.
@@ -102,7 +106,9 @@ class VirtualHosts:
         definitions = _Definitions.model_validate_json(self._request("GET", "/api/definitions"))
         return [(queue.vhost, queue.name) for queue in definitions.queues if queue.is_quorum]
 
-    def _request(self, verb: str, path: str, body: str | None = None, *, missing_ok: bool = False) -> bytes:
+    def _request(
+        self, verb: str, path: str, body: str | None = None, *, also_fine: Collection[int] = ()
+    ) -> bytes:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=_ANSWER_SECONDS)
         try:
             connection.request(verb, path, body, self._headers)
@@ -110,9 +116,7 @@ class VirtualHosts:
             answer = response.read()
         finally:
             connection.close()
-        if response.status == http.client.NOT_FOUND and missing_ok:
-            return answer
-        if response.status not in {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}:
+        if response.status not in {*_DONE, *also_fine}:
             message = f"{verb} {path}: {response.status} {answer.decode(errors='replace')}"
             raise ServerError(message)
         return answer
