@@ -14,7 +14,7 @@ from broker_actors.client.under_way import UnderWay
 from broker_actors.core.errors import PlatformError
 from broker_actors.core.events import Trouble
 from broker_actors.core.reply import Reply
-from broker_actors.ports.control import SIGNAL, Listener
+from broker_actors.ports.control import SIGNAL, Listener, OnSignal
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import OnLoss, OnReply, Replies, ReplyChannel
 
@@ -41,7 +41,7 @@ class Inbox:
         self._on_reply, self._on_loss = receivers
         self._channel: ReplyChannel | None = None
         self._opening: asyncio.Task[ReplyChannel] | None = None
-        self._listeners: dict[str, Callable[[], None]] = {}
+        self._listeners: dict[str, OnSignal] = {}
         self._attending: list[Callable[[str], None]] = []
 
     @property
@@ -62,7 +62,7 @@ class Inbox:
         self._under_way.check_open()
         return opening.result()
 
-    async def listen(self, token: str, on_signal: Callable[[], None]) -> Listener:
+    async def listen(self, token: str, on_signal: OnSignal) -> Listener:
         """Have *on_signal* called for every signal to *token*, until `forget`."""
         channel = await self.open()
         self._listeners[token] = on_signal
@@ -118,7 +118,7 @@ class Inbox:
         if correlation_id.startswith(SIGNAL):
             # Nobody listens any more, or the signal came twice: it was a hint.
             if (listener := self._listeners.get(correlation_id.removeprefix(SIGNAL))) is not None:
-                listener()
+                listener(reply.body)
         elif correlation_id.startswith(CANCEL):
             for attending in self._attending:
                 attending(correlation_id.removeprefix(CANCEL))
@@ -128,5 +128,5 @@ class Inbox:
     def _lost(self) -> None:
         # What a lost signal was about is in the store.
         for listener in list(self._listeners.values()):
-            listener()
+            listener(b"")
         self._on_loss()

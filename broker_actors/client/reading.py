@@ -13,7 +13,7 @@ from broker_actors.client.streaming import Attended, Opening, Streaming
 from broker_actors.client.under_way import UnderWay
 from broker_actors.core import codec, reply
 from broker_actors.core.call_id import CallId
-from broker_actors.core.chunks import Chunk, Kind
+from broker_actors.core.chunks import Chunk, Kind, carried
 from broker_actors.core.errors import (
     AskTimeoutError,
     ConfigurationError,
@@ -60,7 +60,6 @@ class Reading:
         self._place = _Place(after)
         self._fetched: deque[Chunk] = deque()
         self._attended: Attended | None = None
-        self._woken = asyncio.Event()
         #: Whether there may be something to take; else its coming is signalled.
         self._may_take = True
         self._failure: Exception | None = None
@@ -113,7 +112,7 @@ class Reading:
         """Cancel the generator, if it has not ended. Idempotent."""
         attended = self._over()
         # Whoever reads it in another task is told.
-        self._woken.set()
+        self._place.woken.set()
         if attended is not None:
             # Not ended with whoever waits for it.
             await asyncio.wait([self._streaming.leave(attended)])
@@ -153,12 +152,14 @@ class Reading:
         attended = self._attended or await self._begin()
         while not self._fetched:
             self._check_read()
+            if (chunk := self._place.next_carried()) is not None:
+                return chunk
             if self._may_take:
                 # Before it is asked for, so that a signal between is not lost.
-                self._woken.clear()
+                self._place.woken.clear()
                 self._fetched.extend((await self._streaming.take(attended, self.seq)).chunks)
             if not self._fetched:
-                await _wait(self._woken, LOOK_SECONDS)
+                await _wait(self._place.woken, LOOK_SECONDS)
                 self._may_take = True
         self._check_read()
         return self._fetched.popleft()
@@ -174,7 +175,7 @@ class Reading:
         return StreamCancelledError(text, recoverable=False)
 
     async def _begin(self) -> Attended:
-        attended = await self._streaming.attend(self._call, self._woken, self._place.read)
+        attended = await self._streaming.attend(self._call, self._place.signalled, self._place.read)
         try:
             if self._opening is None:
                 await self._streaming.join(attended)
@@ -193,19 +194,32 @@ class Reading:
 
     def _failed(self, error: Exception) -> None:
         self._failure = error
-        self._woken.set()
+        self._place.woken.set()
 
 
 class _Place:
-    """How far a reader is; known to others without holding the reader."""
+    """How far a reader is, and what is signalled to it; known to others without holding the reader."""
 
-    __slots__ = ("seq",)
+    __slots__ = ("_carried", "seq", "woken")
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
+        self.woken = asyncio.Event()
+        #: What came with a signal, and its number.
+        self._carried: tuple[int, Chunk] | None = None
 
     def read(self) -> int:
         return self.seq
+
+    def signalled(self, data: bytes) -> None:
+        self._carried = carried(data) or self._carried
+        self.woken.set()
+
+    def next_carried(self) -> Chunk | None:
+        """Return the next chunk if it came with a signal; it may have been taken since."""
+        seq, chunk = self._carried or (0, None)
+        self._carried = None
+        return chunk if seq == self.seq + 1 else None
 
 
 async def _wait(woken: asyncio.Event, seconds: float) -> None:

@@ -25,7 +25,7 @@ from broker_actors.core.errors import (
 from broker_actors.core.events import Trouble
 from broker_actors.core.topology import Layout
 from broker_actors.ports.clock import Clock
-from broker_actors.ports.control import LOOK_SECONDS, Control, Listener
+from broker_actors.ports.control import LOOK_SECONDS, Control, Listener, OnSignal
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.streams import Opened, Refusal, Streams, Taken
 
@@ -79,10 +79,10 @@ class Streaming:
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
-    async def attend(self, call: CallId, woken: asyncio.Event, seq: Callable[[], int]) -> Attended:
-        """Let a reader be woken, and its lease be renewed until it leaves; raises `PlatformError`."""
+    async def attend(self, call: CallId, on_signal: OnSignal, seq: Callable[[], int]) -> Attended:
+        """Let a reader be signalled, and its lease be renewed until it leaves; raises `PlatformError`."""
         token = self._clock.token()
-        attended = Attended(call, await self._control.listen(token, woken.set), seq)
+        attended = Attended(call, await self._control.listen(token, on_signal), seq)
         if self._closed:
             raise PlatformError(CLOSED)
         self._attended[token] = attended

@@ -24,6 +24,8 @@ WINDOW_BYTES: Final = 1_048_576
 KEPT_CHUNKS: Final = 256
 KEPT_BYTES: Final = 4 * 1_048_576
 DIGEST_BYTES: Final = 16
+#: A chunk of more bytes does not go along with the signal of its coming.
+CARRIED_BYTES_MAX: Final = 16_384
 
 _NOTHING: Final = b"\0" * DIGEST_BYTES
 
@@ -77,6 +79,16 @@ class Chunk:
         if not nul:
             raise UndecodableError(f"not a chunk: {data[:40]!r}")
         return cls(kind, body, text)
+
+
+def carried(data: bytes) -> tuple[int, Chunk] | None:
+    """Return the chunk that came with a signal, and its number; None if there is none."""
+    seq, colon, packed = data.partition(b":")
+    try:
+        return (int(seq), Chunk.unpack(packed)) if colon else None
+    except (ValueError, UndecodableError):
+        # Whoever knows the channel can write there; the chunk is in the store.
+        return None
 
 
 def digest_after(digest: bytes, chunk: Chunk) -> bytes:

@@ -106,7 +106,7 @@ class Committed:
     Attributes:
         marks: by what each outbox item is numbered; see `outgoing.mark`. Empty for one without a number,
             None for one that has left the outbox since. Empty altogether if no item is numbered.
-        pending: how many items the outbox holds.
+        pending: how many items the outbox holds; 0 where the commit neither added one nor asked.
         answered: whether the caller was given its reply in the same write.
         sends: False only if it is known that nothing of the turn is to be sent now.
 

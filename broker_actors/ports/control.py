@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 #: What the correlation id of a signal begins with, before the token; those of asks are numbers.
 SIGNAL: Final = "signal:"
+#: Told what comes with a signal; empty for nothing, as with most.
+OnSignal: TypeAlias = Callable[[bytes], None]
 #: How often whoever waits for a signal looks at the store without one.
 LOOK_SECONDS: Final = 3.0
 
@@ -34,7 +36,7 @@ class Listener:
 class Control(Protocol):
     """The signals of one process."""
 
-    async def listen(self, token: str, on_signal: Callable[[], None]) -> Listener:
+    async def listen(self, token: str, on_signal: OnSignal) -> Listener:
         """Have *on_signal* called for every signal to *token*, until `forget`.
 
         Raises:

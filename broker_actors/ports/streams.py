@@ -56,7 +56,8 @@ class Producer:
         nonce: that of its claim; empty for an actor without one.
         listener: where it is signalled; its token tells it from every other run.
         caller: the channel of who made the call; if the consumer waits for a chunk and listens there, it is
-            signalled in the write that adds one, if this store can. Empty for nobody.
+            signalled in the write that adds one, if this store can, and a small one goes along. Empty for
+            nobody.
 
     """
 
@@ -143,6 +144,8 @@ class Streams(Protocol):
 
     async def open(self, call: CallId, consumer: Listener, digest: bytes) -> Open:
         """Make the stream of *call*, or join the one there is: *consumer* is its only one from now on.
+
+        Who makes it waits for its first chunk, as after a `take` that found none.
 
         Args:
             call: which call.

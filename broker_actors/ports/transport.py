@@ -51,8 +51,9 @@ class Delivery(Protocol):
     def ack(self) -> None:
         """Let the broker forget the message, soon.
 
-        Acks of one loop pass leave together. On a consumer that has closed since, this
-        does nothing: the message is delivered again and answered from the dedup record.
+        Acks leave together, at the latest a few milliseconds later; closing sends them first. On a
+        consumer that has closed since, this does nothing: the message is delivered again and answered from
+        the dedup record.
         """
         ...
 

@@ -226,7 +226,7 @@ class Directory:
         taken = await self._services.store.claim(address, self._services.clock.token())
         claim = await lifted(taken, spec, self._services)
         backlog = await self._dispatch_leftovers(claim)
-        outbox = StoreOutbox(self._services, address, claim.epoch, backlog)
+        outbox = StoreOutbox(self._services, address, claim.epoch, backlog, is_empty=not claim.outbox)
         stored = StoreLedger(self._services, claim, outbox, self.parked)
         await self._compare(taken, stored)
         ledger: Ledger = SharedLedger(stored)

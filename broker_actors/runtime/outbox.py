@@ -53,19 +53,23 @@ class Outbox(Protocol):
 class StoreOutbox:
     """The outbox of an actor whose turns are committed. Implements `Outbox`."""
 
-    __slots__ = ("_address", "_backlog", "_epoch", "_looked_seconds", "_pending", "_services")
+    __slots__ = ("_address", "_backlog", "_epoch", "_is_known", "_looked_seconds", "_pending", "_services")
 
     numbers = True
 
-    def __init__(self, services: Services, address: Address, epoch: int, backlog: Backlog) -> None:
+    def __init__(
+        self, services: Services, address: Address, epoch: int, backlog: Backlog, *, is_empty: bool
+    ) -> None:
+        """Go on with *backlog*; with *is_empty* the claim found nothing in the store's outbox."""
         self._services = services
         self._address = address
         #: Of the claim under which everything is committed that is sent here.
         self._epoch = epoch
         #: What is not known to have left; None for nothing, as with nearly all actors at a time.
         self._backlog = backlog if len(backlog) else None
-        #: How many items the store's outbox holds.
+        #: How many items the store's outbox holds, but for what nobody here can send, until it was counted.
         self._pending = len(backlog)
+        self._is_known = is_empty
         #: When the outbox was last read, on the monotonic clock.
         self._looked_seconds = services.clock.monotonic_seconds()
 
@@ -76,12 +80,13 @@ class StoreOutbox:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the store's outbox holds nothing, which stays so until something is added here."""
-        return not self._pending
+        """Whether nothing is known to be left to send, so that a commit that adds nothing need not count."""
+        return self._is_known and not self._pending and self._backlog is None
 
     def committed(self, pending: int) -> None:
         """Take note of how many items the outbox holds."""
         self._pending = pending
+        self._is_known = True
 
     async def send(self, version: int, items: Sequence[Indexed]) -> None:
         """Publish *items* but for those that wait behind others; see `Outbox`."""

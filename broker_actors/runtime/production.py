@@ -60,7 +60,7 @@ class Production:
             TurnInterruptedError: somebody else holds the actor, or the store does not answer.
 
         """
-        listening = self._services.control.listen(self._token, self._poked.set)
+        listening = self._services.control.listen(self._token, lambda _: self._poked.set())
         self._producer = replace(self._producer, listener=await _known(listening))
         begun = await _known(self._services.streams.begin(self._call, self._producer))
         if isinstance(begun, Begun) and begun.standing.silent:

@@ -28,7 +28,7 @@ class Bounded(Deployment):
     async def lose_channel(self, system: ActorSystem) -> None:
         """Return when *system* has noticed that its channel was gone."""
         noticed = asyncio.Event()
-        await system.client.inbox.listen("lost", noticed.set)
+        await system.client.inbox.listen("lost", lambda _: noticed.set())
         await asyncio.to_thread(self._remove, system.client.reply_channel)
         async with asyncio.timeout(HANG_SECONDS):
             await noticed.wait()

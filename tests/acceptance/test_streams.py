@@ -30,7 +30,7 @@ from broker_actors.core.errors import (
 )
 from broker_actors.core.events import TurnEnded
 from broker_actors.ports.control import Listener
-from broker_actors.ports.streams import Addition, Append, Producer
+from broker_actors.ports.streams import Addition, Append, Producer, Take
 from broker_actors.runtime import production
 from tests.acceptance.conftest import Deployment
 from tests.acceptance.speaker import SpeakerRef, Stage, speaker
@@ -147,6 +147,30 @@ async def test_a_generator_goes_on_while_its_reader_is_signalled(
             await stage.stepped(5)
             arrives.set()
             assert [await first, *[value async for value in stream]] == [b"%d" % n for n in range(5)]
+
+
+async def test_a_reader_that_waits_gets_small_values_with_their_signals(
+    real: Deployment, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    take = RedisStreams.take
+
+    async def noting(streams: RedisStreams, call: CallId, consumer: Listener, after: int, most: int) -> Take:
+        taken.append(after)
+        return await take(streams, call, consumer, after, most)
+
+    monkeypatch.setattr(RedisStreams, "take", noting)
+    system = await real.system()
+    async with real.worker(speaker(stage)):
+        stream = system.ref(SpeakerRef, "s1").gated(3)
+        for n in range(1, 4):
+            value = asyncio.ensure_future(stream.__anext__())
+            while len(taken) < n - 1:  # noqa: ASYNC110 - until it waits, of which nothing tells
+                await asyncio.sleep(0.01)
+            stage.go.release()
+            assert await value == n
+    # It asked for what followed the first value and the second one, and had neither to be asked for twice.
+    assert taken[:2] == [1, 2]
 
 
 async def test_a_stalled_consumer_stops_the_generator_within_one_window(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from broker_actors.adapters.memory import actors as memory
@@ -117,3 +119,17 @@ async def test_a_commit_tells_how_many_items_wait(store: Store) -> None:
         outcome = await store.commit(commit)
         assert isinstance(outcome, Committed)
         assert outcome.pending == 2
+
+
+async def test_a_commit_that_neither_adds_nor_asks_does_not_count(store: Store) -> None:
+    claim = await store.claim(actor(), "mine")
+    await store.commit(numbered(claim, "1", "B/1", "B/2"))
+    quiet = Commit(replace(claim, version=1), "2", b"state", counts=False)
+    for _ in range(2):
+        outcome = await store.commit(quiet)
+        assert isinstance(outcome, Committed)
+        assert outcome.pending == 0
+    adding = replace(numbered(replace(claim, version=2), "3", "B/3"), counts=False)
+    outcome = await store.commit(adding)
+    assert isinstance(outcome, Committed)
+    assert outcome.pending == 3

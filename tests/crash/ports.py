@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
+from broker_actors.adapters.rabbitmq.consumer import GATHERED_SECONDS
 from broker_actors.adapters.redis.store import RedisStore
 from broker_actors.core.address import Address
 from broker_actors.core.errors import MailboxFullError
@@ -195,13 +196,14 @@ class _WatchedDelivery:
         self._on_ack = on_ack
 
     def ack(self) -> None:
-        """Acknowledge; the phase `after` is before anything is written, `during` a few loop passes later."""
+        """Acknowledge; the phase `after` is before anything is written, `during` when it has been."""
         spot = f"broker.ack {self._about}"
         self._fuse.reach(spot, "before")
         self._delivery.ack()
         self._on_ack(self._about)
         self._fuse.reach(spot, "after")
-        self._later(spot, PASSES)
+        # They are gathered first.
+        asyncio.get_running_loop().call_later(2 * GATHERED_SECONDS, self._later, spot, PASSES)
 
     def _later(self, spot: str, passes: int) -> None:
         loop = asyncio.get_running_loop()

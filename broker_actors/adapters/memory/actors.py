@@ -155,12 +155,13 @@ class MemoryActor:
 
     def answer(self, commit: Commit) -> Committed:
         """Return the answer to *commit*, which was written, or has nothing to write."""
+        pending = len(self.outbox) if commit.outbox or commit.counts else 0
         if commit.numbers is None:
-            return Committed((), len(self.outbox))
+            return Committed((), pending)
         kept = [self.outbox.get(_key(commit, self.version, index)) for index in range(len(commit.outbox))]
         pairs = zip(kept, commit.outbox, strict=True)
         marks = tuple(None if whole is None else whole[: len(whole) - len(item)] for whole, item in pairs)
-        return Committed(marks, len(self.outbox))
+        return Committed(marks, pending)
 
     def undispatched(self) -> Mapping[OutboxKey, bytes]:
         """Return what the outbox holds now, in order."""

@@ -33,10 +33,10 @@ from broker_actors.core.errors import BrokerUnavailableError, UnroutableError
 from broker_actors.ports.transport import Delivery, OnDelivery
 
 _CLOSED_HERE: Final = "closed by this side"
-#: Acknowledgements of so long leave together: not at once, for the broker would be busy with them, and with
-#: writing them to its disk, just when whoever was answered sends what comes next.
+#: Acknowledgements are gathered for so long: sent at once, they would keep the broker and its disk busy just
+#: when whoever was answered sends its next call.
 GATHERED_SECONDS: Final = 0.002
-#: With fewer deliveries than this in hand they leave with each loop pass, for the next ones wait for that.
+#: A consumer that may hold fewer than this sends them with each loop pass: the next delivery may wait for it.
 _GATHERED_PREFETCH_MIN: Final = 100
 #: RabbitMQ passes this many acknowledgements of a channel on to a quorum queue before it waits for the queue;
 #: later ones it keeps for itself, and forgets them when the channel is closed.
@@ -112,16 +112,22 @@ class RabbitConsumer:
             if self._gathers:
                 await asyncio.wait((self._why,), timeout=GATHERED_SECONDS)
             self._due.clear()
-            try:
-                with lost_when_gone():
-                    await self._flush()
-            except LostError as error:
-                # The reason of the end may come a moment later, and says more.
-                await asyncio.wait((self._why,), timeout=CLOSE_SECONDS)
-                self._end(str(error))
-        if self._why.result() == _CLOSED_HERE and self._frames_lately > _PASSED_ON_MAX:
-            await self._settle()
+            await self._send()
+        if self._why.result() == _CLOSED_HERE:
+            # What was acknowledged while the last ones were being sent.
+            await self._send()
+            if self._frames_lately > _PASSED_ON_MAX:
+                await self._settle()
         await close_channel(self._channel)
+
+    async def _send(self) -> None:
+        try:
+            with lost_when_gone():
+                await self._flush()
+        except LostError as error:
+            # The reason of the end may come a moment later, and says more.
+            await asyncio.wait((self._why,), timeout=CLOSE_SECONDS)
+            self._end(str(error))
 
     async def _flush(self) -> None:
         plan = self._window.take()

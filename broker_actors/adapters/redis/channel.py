@@ -150,15 +150,17 @@ class RedisChannel:
         if answer is None:
             return
         [stream] = to_list(answer, 1)
-        for entry in to_list(to_list(stream, 2)[1]):
+        entries = to_list(to_list(stream, 2)[1])
+        for entry in entries:
             entry_id, fields = to_list(entry, 2)
             # First, so that an entry that cannot be delivered is not read again.
             self._read_id = to_bytes(entry_id)
             self._untrimmed += 1
             self._deliver(fields, on_reply)
-        # Their callers first: whoever answers their next calls works while more is asked for here.
-        for _ in range(GIVEN_WAY_PASSES):
-            await asyncio.sleep(0)
+        if len(entries) < READ_MAX:
+            # Their callers first: whoever answers their next calls works while more is asked for here.
+            for _ in range(GIVEN_WAY_PASSES):
+                await asyncio.sleep(0)
 
     async def _keep(self) -> bool:
         """Renew and trim the stream, or make it; return whether replies may have been lost."""

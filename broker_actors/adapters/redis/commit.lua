@@ -24,7 +24,7 @@
 --                     it may remember, targets of the items ('' for an item without a number): how many, they
 --         reminders   how many fields, six for each: name, member in the index, what it is from now on or
 --                     '' for none, due in ms, '1' if it must be something for that, what
---         outbox      how many items, they; also without any, by whom the outbox is not known to be empty
+--         outbox      how many items, they; with none, to be told how many the outbox holds
 --         caller      how many replies its channel holds unread, correlation id, content type, reply
 -- Answer  {-1, how many items the outbox holds (0 without that part), 1 if the caller was given its reply now,
 --         mark of each item if any is numbered ('' for one that is not, nil for one that has left), ...}
@@ -177,9 +177,14 @@ if not (state or record or acceptance or parking or suspension or section or num
 end
 
 -- What is not what it should be fails here, and nothing is written.
-if items then
+if in_outbox then
   redis.call('HLEN', outbox)
+end
+if items then
   redis.call('ZCARD', dirty)
+end
+if items or parking then
+  redis.call('HLEN', senders)
 end
 if numbers then
   numbers.known = redis.call('HLEN', numbers.key)
@@ -191,7 +196,6 @@ if section then
   redis.call('HLEN', section.key)
 end
 if parking then
-  redis.call('HLEN', senders)
   redis.call('LLEN', parking.key)
   redis.call('ZCARD', parking.index)
   redis.call('STRLEN', parking.total)
@@ -249,11 +253,6 @@ local function wind(n)
   end
 end
 
--- First, so that it is its own check: a number that was accepted without its turn is a lost one.
-if acceptance then
-  redis.call('HSET', senders, acceptance.sender, acceptance.accepted)
-end
-
 local mark = function() return '' end
 if numbers then
   local incarnation = held[5]
@@ -278,6 +277,11 @@ if items then
   for n = items.first, items.last do
     redis.call('HSET', outbox, field_of(n - items.first), mark(n - items.first) .. ARGV[n])
   end
+end
+-- Where nothing was looked at for it, it is the first thing written: what fails then writes nothing. Behind it
+-- nothing may fail, for a number that was accepted without its turn is a lost one.
+if acceptance then
+  redis.call('HSET', senders, acceptance.sender, acceptance.accepted)
 end
 if state then
   redis.call('HSET', actor, 'version', next_version, 'commit', nonce, 'state', state)

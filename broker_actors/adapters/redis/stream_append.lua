@@ -6,7 +6,7 @@
 --         4 number   5 digest   6 chunk   7 '1' if it is the last one
 --         8 how many chunks are kept   9 how many bytes   10 how long the stream is kept, in ms
 --         11 the channel of who made the call, or ''   12 how many replies it holds unread
---         13 what the correlation id of a signal begins with
+--         13 what the correlation id of a signal begins with   14 how long a chunk may be that goes along
 -- Answer  {'OK', consumed, '1' if cancelled, '1' if the lease has ended, channel and token of a
 --         consumer that is still to be signalled or '' and ''}, {'GONE'}, {'FENCED'} or {'ENDED'}
 --
@@ -68,7 +68,7 @@ local waits, given = held[10] == '1', nil
 if waits and ARGV[11] ~= '' and held[11] == ARGV[11] then
   -- A channel that is gone, or another program's key in its place, is no reason not to add the chunk.
   given = redis.pcall('XADD', KEYS[5], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[12], '*',
-    'c', ARGV[13] .. held[1], 't', '', 'b', '')
+    'c', ARGV[13] .. held[1], 't', '', 'b', #chunk <= tonumber(ARGV[14]) and ARGV[4] .. ':' .. chunk or '')
 end
 if waits and type(given) ~= 'string' then
   answer[5], answer[6] = held[11], held[1]

@@ -6,7 +6,7 @@
 --         4 lease in ms   5 how long it is kept, in ms
 -- Answer  'NEW', 'KNOWN', 'GONE' or 'CONFLICT'
 --
--- Invariant: who has made a stream waits for its first chunk, and is named to whoever adds it.
+-- Invariant: who has made a stream waits for its first chunk, and is signalled with it, or named to whoever adds it.
 
 local stream = KEYS[1]
 local channel, token, digest, lease_ms, kept_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]

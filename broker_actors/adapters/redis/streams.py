@@ -13,7 +13,7 @@ from broker_actors.adapters.redis.script import Script
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.slots import is_elsewhere
 from broker_actors.core.call_id import CallId
-from broker_actors.core.chunks import KEPT_BYTES, KEPT_CHUNKS, Chunk
+from broker_actors.core.chunks import CARRIED_BYTES_MAX, KEPT_BYTES, KEPT_CHUNKS, Chunk
 from broker_actors.ports.control import SIGNAL, Listener
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.streams import (
@@ -94,7 +94,7 @@ class RedisStreams:
         args = (
             *(producer.epoch, producer.nonce, producer.listener.token),
             *(addition.seq, addition.digest, addition.chunk.pack(), int(addition.ends)),
-            *(KEPT_CHUNKS, KEPT_BYTES, _KEPT_MS, caller, UNREAD_MAX, SIGNAL),
+            *(KEPT_CHUNKS, KEPT_BYTES, _KEPT_MS, caller, UNREAD_MAX, SIGNAL, CARRIED_BYTES_MAX),
         )
         answer = await self._batcher.run(self._append, keys, *args)
         if caller and is_elsewhere(answer):

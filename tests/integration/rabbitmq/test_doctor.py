@@ -57,7 +57,9 @@ class Deployment:
         await store.close()
 
     def manage(self, verb: str, path: str, **body: object) -> None:
-        self.server.vhosts._request(verb, f"/api/{path}", json.dumps(body), missing_ok=verb == "DELETE")
+        self.server.vhosts._request(
+            verb, f"/api/{path}", json.dumps(body), also_fine={404} if verb == "DELETE" else ()
+        )
 
     @contextmanager
     def managed(self, path: str, **body: object) -> Iterator[None]:

@@ -13,7 +13,7 @@ from broker_actors.adapters.redis.replies import RedisReplies
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.adapters.redis.streams import RedisStreams
 from broker_actors.core.call_id import CallId
-from broker_actors.core.chunks import Chunk, Kind
+from broker_actors.core.chunks import CARRIED_BYTES_MAX, Chunk, Kind
 from broker_actors.core.envelope import MSGPACK
 from broker_actors.core.reply import Reply
 from broker_actors.ports.control import Listener
@@ -23,7 +23,14 @@ from tests.conformance.stores import Events, Inbox, actor
 CALL = CallId(actor(), "s:1")
 READER = Listener("reader's", "r1")
 WRITER = Producer(0, "", Listener("worker's", "w1"), caller="reader's")
-SIGNAL = ("signal:r1", Reply(b"", ""))
+
+
+def signal_of(seq: int) -> tuple[str, Reply]:
+    return ("signal:r1", Reply(b"%d:" % seq + value_of(seq).pack(), ""))
+
+
+def value_of(seq: int) -> Chunk:
+    return Chunk(Kind.VALUE, b"%d" % seq, MSGPACK)
 
 
 @pytest.fixture
@@ -44,8 +51,7 @@ async def streams(redis_url: str) -> AsyncIterator[RedisStreams]:
 
 
 async def added(streams: RedisStreams, seq: int) -> Standing:
-    chunk = Chunk(Kind.VALUE, b"%d" % seq, MSGPACK)
-    standing = await streams.append(CALL, WRITER, Addition(seq, b"digest", chunk))
+    standing = await streams.append(CALL, WRITER, Addition(seq, b"digest", value_of(seq)))
     assert isinstance(standing, Standing)
     return standing
 
@@ -62,7 +68,7 @@ async def test_who_waits_is_signalled_with_the_chunk_and_named_no_more(
     inbox = await listening(replies, "reader's")
     assert (await added(streams, 1)).wake is None
     await inbox.wait_for(replies=1)
-    assert inbox.replies == [SIGNAL]
+    assert inbox.replies == [signal_of(1)]
 
 
 async def test_who_does_not_wait_is_not_signalled(streams: RedisStreams, replies: RedisReplies) -> None:
@@ -85,7 +91,17 @@ async def test_a_chunk_that_is_added_again_signals_nobody_again(
         assert (await added(streams, 1)).wake is None
     await replies.send("reader's", "last", Reply(b""))
     await inbox.wait_for(replies=2)
-    assert inbox.replies[0] == SIGNAL
+    assert inbox.replies[0] == signal_of(1)
+
+
+async def test_a_large_chunk_is_signalled_and_does_not_go_along(
+    streams: RedisStreams, replies: RedisReplies
+) -> None:
+    inbox = await listening(replies, "reader's")
+    large = Chunk(Kind.VALUE, b"x" * CARRIED_BYTES_MAX, MSGPACK)
+    await streams.append(CALL, WRITER, Addition(1, b"digest", large))
+    await inbox.wait_for(replies=1)
+    assert inbox.replies == [("signal:r1", Reply(b"", ""))]
 
 
 async def test_a_reader_that_is_not_the_caller_is_named(streams: RedisStreams, replies: RedisReplies) -> None:

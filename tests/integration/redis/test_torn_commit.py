@@ -14,7 +14,7 @@ from broker_actors.core.errors import StoreUnavailableError
 from broker_actors.core.reply import Reply
 from broker_actors.core.suspension import Cause, Suspension
 from broker_actors.core.turn import Committed, Fresh
-from broker_actors.ports.commit import Acceptance, Commit
+from broker_actors.ports.commit import Acceptance, Claim, Commit
 from broker_actors.ports.outbox_numbers import OutboxNumbers
 from broker_actors.ports.parking import NEVER_MS, ParkingChange
 from broker_actors.ports.suspensions import SuspensionChange
@@ -23,11 +23,33 @@ from tests.conformance.stores import Events, actor, record_of
 SUSPENDED = SuspensionChange(Suspension(Cause.FAULTS, "boom", 1))
 
 
-@pytest.mark.parametrize(
-    "part",
-    ["outbox", "dirty", "senders", "answers", "parking", "parked", "parked_bytes", "suspended", "targets"],
-)
-async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url: str, part: str) -> None:
+#: What a turn may do, and what may be in its way then.
+FORMS = {
+    "everything": (
+        *("outbox", "dirty", "senders", "answers", "targets"),
+        *("parking", "parked", "parked_bytes", "suspended"),
+    ),
+    "tells": ("outbox", "dirty", "senders", "answers", "targets"),
+    "an answer": ("outbox", "senders", "answers"),
+}
+
+
+def turn_of(claim: Claim, form: str) -> Commit:
+    turn = Commit(claim, "turn", b"state", acceptance=Acceptance("web", 1, Accepted(1), Reply(b"reply")))
+    if form == "an answer":
+        return turn
+    turn = replace(turn, outbox=(b"item",), numbers=OutboxNumbers("a1", ("B/1",)))
+    if form == "tells":
+        return turn
+    return replace(
+        turn, record=record_of("key"), parking=ParkingChange(appended=(b"entry",)), suspension=SUSPENDED
+    )
+
+
+@pytest.mark.parametrize(("form", "part"), [(form, part) for form, parts in FORMS.items() for part in parts])
+async def test_another_programs_key_in_the_way_fails_the_whole_commit(
+    redis_url: str, form: str, part: str
+) -> None:
     store = await RedisStore.connect(redis_url, Events())
     claim = await store.claim(actor(), "mine")
     keys = Keys("ba")
@@ -43,10 +65,7 @@ async def test_another_programs_key_in_the_way_fails_the_whole_commit(redis_url:
         "targets": keys.targets(actor()),
     }[part]
 
-    accepted = Acceptance("web", 1, Accepted(1), Reply(b"reply"))
-    parking = ParkingChange(appended=(b"entry",))
-    turn = Commit(claim, "turn", b"state", record_of("key"), (b"item",), accepted, parking, SUSPENDED)
-    turn = replace(turn, numbers=OutboxNumbers("a1", ("B/1",)))
+    turn = turn_of(claim, form)
     async with Redis.from_url(redis_url) as redis:
         # The only string of ours takes something else to be in the way.
         await (redis.sadd(in_the_way, "not ours") if part == "parked_bytes" else redis.set(in_the_way, "-"))

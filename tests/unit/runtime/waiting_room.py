@@ -167,7 +167,7 @@ class Room:
     async def activation(self) -> Activation:
         """Claim the actor, as a worker does that has nothing of it in memory."""
         claim = await self.store.claim(ACTOR, self.clock.token())
-        outbox = StoreOutbox(self.services, ACTOR, claim.epoch, Backlog())
+        outbox = StoreOutbox(self.services, ACTOR, claim.epoch, Backlog(), is_empty=not claim.outbox)
         ledger = SharedLedger(StoreLedger(self.services, claim, outbox, ParkedBytes()))
         self.live[ACTOR] = Activation(ACTOR, spec_of(Hot), ledger, None, MAILBOX)
         return self.live[ACTOR]
