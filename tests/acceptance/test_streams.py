@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -156,8 +157,11 @@ async def test_a_reader_that_waits_gets_small_values_with_their_signals(
     take = RedisStreams.take
 
     async def noting(streams: RedisStreams, call: CallId, consumer: Listener, after: int, most: int) -> Take:
-        taken.append(after)
-        return await take(streams, call, consumer, after, most)
+        found = await take(streams, call, consumer, after, most)
+        if most:
+            # Else it only renews its lease.
+            taken.append(after)
+        return found
 
     monkeypatch.setattr(RedisStreams, "take", noting)
     system = await real.system()
@@ -171,6 +175,32 @@ async def test_a_reader_that_waits_gets_small_values_with_their_signals(
             assert await value == n
     # It asked for what followed the first value and the second one, and had neither to be asked for twice.
     assert taken[:2] == [1, 2]
+
+
+async def test_a_value_whose_signal_comes_twice_and_late_arrives_once(
+    real: Deployment, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signalled, late = reading._Place.signalled, list[Callable[[], None]]()
+
+    def twice(place: reading._Place, data: bytes) -> None:
+        signalled(place, data)
+        late.append(lambda: signalled(place, data))
+
+    monkeypatch.setattr(reading._Place, "signalled", twice)
+    system = await real.system()
+    async with real.worker(speaker(stage)):
+        stream = system.ref(SpeakerRef, "s1").gated(4)
+        got: list[int] = []
+        for _ in range(4):
+            value = asyncio.ensure_future(stream.__anext__())
+            # It waits for the next one when those of before come again.
+            await asyncio.sleep(0)
+            for again in late:
+                again()
+            stage.go.release()
+            got.append(await value)
+        assert late
+        assert got == [1, 2, 3, 4]
 
 
 async def test_a_stalled_consumer_stops_the_generator_within_one_window(

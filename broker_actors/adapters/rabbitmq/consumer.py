@@ -8,6 +8,7 @@ later messages to the next consumer first.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 import aiormq
@@ -115,7 +116,9 @@ class RabbitConsumer:
             await self._send()
         if self._why.result() == _CLOSED_HERE:
             # What was acknowledged while the last ones were being sent.
-            await self._send()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._send()
             if self._frames_lately > _PASSED_ON_MAX:
                 await self._settle()
         await close_channel(self._channel)

@@ -44,6 +44,8 @@ BLOCK_SECONDS_MIN: Final = 0.001
 GIVEN_WAY_PASSES: Final = 3
 #: Entries read before they are trimmed, whatever the time.
 UNTRIMMED_MAX: Final = 1_000
+#: The same in bytes of their bodies: small values of streams come here, too.
+UNTRIMMED_BYTES_MAX: Final = 1_048_576
 
 
 class RedisChannel:
@@ -59,7 +61,7 @@ class RedisChannel:
         self._keep_script = Script.named("channel")
         self._keep_seconds = min(KEEP_SECONDS_MAX, settings.channel_ttl_seconds / KEEPS_WITHIN_TTL)
         self._read_id = b""
-        self._untrimmed = 0
+        self._untrimmed = self._untrimmed_bytes = 0
         #: In the loop's time.
         self._keep_at = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -134,7 +136,8 @@ class RedisChannel:
     async def _round(self, on_reply: OnReply, on_loss: OnLoss) -> None:
         """Look after the stream if it is time, then wait for entries and deliver them."""
         time = asyncio.get_running_loop().time
-        if (time() >= self._keep_at or self._untrimmed >= UNTRIMMED_MAX) and await self._keep():
+        is_long = self._untrimmed >= UNTRIMMED_MAX or self._untrimmed_bytes >= UNTRIMMED_BYTES_MAX
+        if (is_long or time() >= self._keep_at) and await self._keep():
             on_loss()
         # Whoever keeps the stream knows who has it.
         await self._link.move(self._batcher.place_of(self._key))
@@ -173,7 +176,7 @@ class RedisChannel:
         lost = known and (to_int(made) == 1 or _order(last_id) < _order(self._read_id))
         if lost or not known:
             self._read_id = last_id
-        self._untrimmed = 0
+        self._untrimmed = self._untrimmed_bytes = 0
         self._keep_at = asyncio.get_running_loop().time() + self._keep_seconds
         return lost
 
@@ -187,6 +190,7 @@ class RedisChannel:
             # Whoever knows the name can write here.
             self._observer.observe(ReplyIgnored("", f"not a reply: {error!r}"))
             return
+        self._untrimmed_bytes += len(reply.body)
         on_reply(correlation_id, reply)
 
 

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from redis.asyncio import Redis
 
+from broker_actors.adapters.redis import channel
 from broker_actors.adapters.redis.replies import RedisReplies
 from broker_actors.adapters.redis.settings import RedisSettings
 from broker_actors.core.events import ReplyIgnored, Trouble
@@ -171,3 +173,17 @@ async def test_what_was_read_is_trimmed(redis_url: str) -> None:
         async with asyncio.timeout(HANG_SECONDS):
             while await at.redis.xlen(KEY) > 1500:  # noqa: ASYNC110 - trimming tells nobody
                 await asyncio.sleep(0.01)
+
+
+async def test_long_entries_are_given_up_soon_after_they_were_read(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not because it is time.
+    monkeypatch.setattr(channel, "KEEP_SECONDS_MAX", 10 * HANG_SECONDS)
+    monkeypatch.setattr(channel, "KEEPS_WITHIN_TTL", 1)
+    async with client_of(redis_url, ttl_seconds=10 * HANG_SECONDS) as at:
+        size_bytes = channel.UNTRIMMED_BYTES_MAX // 4
+        for n in range(6):
+            await at.worker.send("client", str(n), Reply(b"x" * size_bytes))
+            await at.inbox.wait_for(replies=n + 1)
+        assert await at.redis.xlen(KEY) <= 4
