@@ -18,7 +18,7 @@ from broker_actors.ports.control import SIGNAL, Listener, OnSignal
 from broker_actors.ports.observer import Observer
 from broker_actors.ports.replies import OnLoss, OnReply, Replies, ReplyChannel
 
-#: What the correlation id begins with that says of a call that it was given up.
+#: What the correlation id begins with of a call that was given up.
 CANCEL: Final = "cancel:"
 _NOTHING: Final = Reply(b"")
 

@@ -69,6 +69,7 @@ class StoreOutbox:
         self._backlog = backlog if len(backlog) else None
         #: How many items the store's outbox holds, but for what nobody here can send, until it was counted.
         self._pending = len(backlog)
+        #: Whether that is all there is.
         self._is_known = is_empty
         #: When the outbox was last read, on the monotonic clock.
         self._looked_seconds = services.clock.monotonic_seconds()

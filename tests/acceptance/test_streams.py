@@ -153,14 +153,14 @@ async def test_a_generator_goes_on_while_its_reader_is_signalled(
 async def test_a_reader_that_waits_gets_small_values_with_their_signals(
     real: Deployment, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken: list[int] = []
+    taken = asyncio.Queue[int]()
     take = RedisStreams.take
 
     async def noting(streams: RedisStreams, call: CallId, consumer: Listener, after: int, most: int) -> Take:
         found = await take(streams, call, consumer, after, most)
         if most:
             # Else it only renews its lease.
-            taken.append(after)
+            taken.put_nowait(after)
         return found
 
     monkeypatch.setattr(RedisStreams, "take", noting)
@@ -169,12 +169,12 @@ async def test_a_reader_that_waits_gets_small_values_with_their_signals(
         stream = system.ref(SpeakerRef, "s1").gated(3)
         for n in range(1, 4):
             value = asyncio.ensure_future(stream.__anext__())
-            while len(taken) < n - 1:  # noqa: ASYNC110 - until it waits, of which nothing tells
-                await asyncio.sleep(0.01)
+            if n > 1:
+                # It asks for what follows the value before, once, and then waits.
+                assert await taken.get() == n - 1
             stage.go.release()
             assert await value == n
-    # It asked for what followed the first value and the second one, and had neither to be asked for twice.
-    assert taken[:2] == [1, 2]
+        assert taken.empty()
 
 
 async def test_a_value_whose_signal_comes_twice_and_late_arrives_once(

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
-from broker_actors.adapters.rabbitmq.consumer import GATHERED_SECONDS
+from broker_actors.adapters.rabbitmq.direct.deliveries import Deliveries
 from broker_actors.adapters.redis.store import RedisStore
+from broker_actors.core.acks import AckPlan
 from broker_actors.core.address import Address
 from broker_actors.core.errors import MailboxFullError
 from broker_actors.core.member import Member, Report
@@ -133,6 +134,7 @@ class WatchedTransport(Watched):
         self._refuses = refuses
         self._acked = 0
         self._one_at_a_time = asyncio.Lock()
+        self._reach_written()
 
     async def publish(self, route: Route, message: WireMessage) -> None:
         """Publish when the one before is confirmed."""
@@ -154,6 +156,24 @@ class WatchedTransport(Watched):
         act: Any = getattr(self._port, "consume")  # noqa: B009 - the port is an object here
         consumer = await self._reach(f"consume {about}", lambda: act(mailbox, deliver, prefetch=prefetch))
         return _WatchedConsumer(consumer, about, self._fuse)
+
+    def _reach_written(self) -> None:
+        """Have the phase `during` of an `ack` reached a few loop passes after it was given to the socket."""
+        adapter: Any = Deliveries
+        acknowledge: Callable[[Deliveries, AckPlan], None] = adapter.acknowledge
+
+        def noting(deliveries: Any, plan: AckPlan) -> None:  # noqa: ANN401 - its mailbox is its own
+            acknowledge(deliveries, plan)
+            if plan != AckPlan(0, ()):
+                self._later(f"broker.ack {subject(deliveries._mailbox)}", PASSES)
+
+        adapter.acknowledge = noting
+
+    def _later(self, spot: str, passes: int) -> None:
+        if passes:
+            asyncio.get_running_loop().call_soon(self._later, spot, passes - 1)
+        else:
+            self._fuse.reach(spot, "during")
 
     def _noted(self, about: str) -> None:
         self._acked += about == "Front"
@@ -202,15 +222,6 @@ class _WatchedDelivery:
         self._delivery.ack()
         self._on_ack(self._about)
         self._fuse.reach(spot, "after")
-        # They are gathered first.
-        asyncio.get_running_loop().call_later(2 * GATHERED_SECONDS, self._later, spot, PASSES)
-
-    def _later(self, spot: str, passes: int) -> None:
-        loop = asyncio.get_running_loop()
-        if passes:
-            loop.call_soon(self._later, spot, passes - 1)
-        else:
-            self._fuse.reach(spot, "during")
 
 
 class _WatchedConsumer:

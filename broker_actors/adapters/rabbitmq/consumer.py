@@ -115,7 +115,7 @@ class RabbitConsumer:
             self._due.clear()
             await self._send()
         if self._why.result() == _CLOSED_HERE:
-            # What was acknowledged while the last ones were being sent.
+            # What was acknowledged while the last ones were sent; if it is lost, its messages come again.
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._send()

@@ -183,7 +183,7 @@ end
 if items then
   redis.call('ZCARD', dirty)
 end
-if items or parking then
+if items or parking or numbers then
   redis.call('HLEN', senders)
 end
 if numbers then
